@@ -1,0 +1,63 @@
+/** Who may import whom: docs/architecture.md. `npm run check` enforces it. */
+const room = name => `^src/${name}/`
+const only = (name, allowed, comment) => ({
+  name: `${name}-imports`,
+  severity: 'error',
+  comment,
+  from: { path: room(name) },
+  to: {
+    path: '^src/',
+    pathNot: [
+      room(name),
+      ...allowed.map(one => (one.endsWith('.ts') ? `^src/${one}$` : room(one))),
+    ],
+  },
+})
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycle',
+      severity: 'error',
+      comment: 'Data goes one way.',
+      from: {},
+      to: { circular: true },
+    },
+    only('lib', [], 'lib knows nothing of taskd.'),
+    only('model', ['lib'], 'The nouns and their pure rules.'),
+    only('config', ['model', 'lib'], 'Text to a frozen value; nothing that runs.'),
+    only('schedule', ['model', 'lib'], 'Next-fire is pure; the ticker asks ports.'),
+    only('queue', ['model', 'lib'], 'The engine knows tasks, not who makes or runs them.'),
+    only('store', ['model', 'lib'], 'SQL knows rows, not who writes them.'),
+    only(
+      'monitor',
+      ['queue/keys.ts', 'store', 'model', 'lib'],
+      'What people watch is fed by events.',
+    ),
+    only(
+      'workers',
+      ['queue', 'monitor/hashes.ts', 'model', 'lib'],
+      'A worker stays lean: no config, no SQL.',
+    ),
+    only('api', ['monitor', 'model', 'lib'], 'Routes ask the Control port, never the supervisor.'),
+    only(
+      'cli',
+      ['api', 'config', 'schedule', 'master/main.ts', 'model', 'lib'],
+      'The CLI is a client of the API.',
+    ),
+    only(
+      'master',
+      ['api', 'workers', 'monitor', 'queue', 'store', 'schedule', 'config', 'model', 'lib'],
+      'The composition root.',
+    ),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
+  },
+}

@@ -1,0 +1,119 @@
+/** Why a run that did not succeed ended as it did. The first cause wins. */
+export const FAIL_KINDS = [
+  'answer', // the script said so
+  'exit',
+  'signal',
+  'timeout',
+  'spawn',
+  'lost',
+  'cancelled',
+] as const
+export type FailKind = (typeof FAIL_KINDS)[number]
+
+/** What a script answers on standard output. */
+export interface Answer {
+  readonly code: string
+  readonly msg: string
+  readonly data: unknown
+}
+
+/** How a run's process ended, before anybody judges it. */
+export interface Ending {
+  /** Set when we ended it ourselves, or could not start it. */
+  readonly cause?: Extract<FailKind, 'timeout' | 'spawn' | 'cancelled' | 'lost'>
+  /** For a cause: what to tell people. */
+  readonly reason?: string
+  readonly exitCode: number | null
+  readonly signal: string | null
+  /** The last part of standard output. */
+  readonly stdout: string
+  /** The last part of both streams in the order they came. */
+  readonly output: string
+}
+
+/** The verdict on one run. */
+export interface RunResult {
+  readonly outcome: 'succ' | 'fail' | 'other'
+  /** '' when it succeeded. */
+  readonly kind: FailKind | ''
+  readonly answer: Answer
+  readonly retryable: boolean
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly output: string
+}
+
+/** How much of a long output stands in for a message. */
+const MESSAGE_CHARACTERS = 1000
+
+/** The table of outcomes (docs/outcomes.md), from how the process ended to the verdict. */
+export function judge(ending: Ending): RunResult {
+  const { exitCode, signal, output } = ending
+  const base = { exitCode, signal, output }
+  const said = findAnswer(ending.stdout)
+  const fail = (kind: FailKind, retryable: boolean, msg: string): RunResult => ({
+    ...base,
+    outcome: 'fail',
+    kind,
+    retryable,
+    answer: { code: 'fail', msg, data: said?.data ?? [] },
+  })
+
+  if (ending.cause !== undefined) {
+    const retryable = ending.cause === 'timeout' || ending.cause === 'lost'
+    return fail(ending.cause, retryable, ending.reason ?? ending.cause)
+  }
+  if (signal !== null)
+    return fail('signal', true, said?.msg || tailOr(output, `ended by ${signal}`))
+  if (exitCode !== 0)
+    return fail('exit', true, said?.msg || tailOr(output, `exit code ${exitCode}`))
+  if (said === undefined) {
+    const answer = { code: 'succ', msg: tail(output), data: [] }
+    return { ...base, outcome: 'succ', kind: '', retryable: false, answer }
+  }
+  if (said.code === 'succ')
+    return { ...base, outcome: 'succ', kind: '', retryable: false, answer: said }
+  const outcome = said.code === 'fail' ? 'fail' : 'other'
+  return { ...base, outcome, kind: 'answer', retryable: outcome === 'fail', answer: said }
+}
+
+function tail(output: string): string {
+  return output.trim().slice(-MESSAGE_CHARACTERS)
+}
+
+function tailOr(output: string, otherwise: string): string {
+  return tail(output) || otherwise
+}
+
+/** The JSON object with a `code`: the whole output, or the last line that is one. */
+export function findAnswer(stdout: string): Answer | undefined {
+  const whole = stdout.trim()
+  if (!whole.includes('"code"')) return undefined
+  const direct = readAnswer(whole)
+  if (direct !== undefined) return direct
+  for (let end = whole.length; end > 0; ) {
+    const start = whole.lastIndexOf('\n', end - 1) + 1
+    const found = readAnswer(whole.slice(start, end).trim())
+    if (found !== undefined) return found
+    end = start - 1
+  }
+  return undefined
+}
+
+function readAnswer(line: string): Answer | undefined {
+  if (!line.startsWith('{') || !line.endsWith('}')) return undefined
+  let value: { code?: unknown; msg?: unknown; data?: unknown }
+  try {
+    value = JSON.parse(line) as typeof value
+  } catch {
+    return undefined
+  }
+  const { code, msg, data } = value
+  if (typeof code !== 'string' && typeof code !== 'number' && typeof code !== 'boolean')
+    return undefined
+  return { code: String(code), msg: typeof msg === 'string' ? msg : textOf(msg), data: data ?? [] }
+}
+
+function textOf(value: unknown): string {
+  return value === undefined || value === null ? '' : JSON.stringify(value)
+}

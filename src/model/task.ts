@@ -53,7 +53,7 @@ type Fields = Readonly<Record<string, unknown>>
 function readTask(message: unknown, taskKey: string, fallbackId: string): Task {
   if (typeof message !== 'object' || message === null || Array.isArray(message))
     throw new Refused('not a JSON object')
-  const fields: Fields = Object.assign(Object.create(null) as object, message)
+  const fields = { ...message, __proto__: null } as unknown as Fields
   const script = text(fields, 'script')
   if (script === '') throw new Refused('"script" is missing: the file to run')
   const intervals = readIntervals(fields)

@@ -1,0 +1,79 @@
+import type { QueueSpec } from './queue-spec.ts'
+import type { FailKind } from './run-result.ts'
+
+/** What a worker needs to know; sent once, before it does anything. */
+export interface WorkerInit {
+  readonly type: 'init'
+  readonly workerId: string
+  readonly node: string
+  /** The id of this installation, a part of every owner. */
+  readonly instance: string
+  readonly redisUrl: string
+  readonly queue: QueueSpec
+  readonly restartNum: number
+  readonly limits: WorkerLimits
+}
+
+/** The part of the configuration that a live worker takes over on reload. */
+export interface WorkerLimits {
+  /** For tasks that bring none, ms. */
+  readonly maxRunTimeMs: number
+  /** Between TERM and KILL, ms. */
+  readonly killWaitMs: number
+  readonly resultKeepMs: number
+  readonly resultKeepCount: number
+  readonly failKeepMs: number
+  /** The php binary. */
+  readonly php: string
+}
+
+export type ToWorker =
+  | WorkerInit
+  | { readonly type: 'tune'; readonly concurrency: number; readonly limits: WorkerLimits }
+  /** Take no more tasks; what still runs after `waitMs` is ended and given back. */
+  | { readonly type: 'drain'; readonly waitMs: number }
+  | { readonly type: 'cancel'; readonly id: string; readonly reason: string }
+  /** The master's measure of the worker and its runs: percent of a core, bytes. */
+  | { readonly type: 'usage'; readonly cpu: number; readonly memory: number }
+
+export interface RunStarted {
+  readonly type: 'started'
+  readonly id: string
+  readonly job: string
+  readonly attempt: number
+  readonly pid: number
+}
+
+export interface RunEnded {
+  readonly type: 'ended'
+  readonly id: string
+  readonly job: string
+  readonly attempt: number
+  readonly outcome: 'succ' | 'fail' | 'other' | 'returned'
+  readonly kind: FailKind | ''
+  readonly code: string
+  readonly msg: string
+  readonly durationMs: number
+  /** When it will be run again, ms from now. */
+  readonly retryInMs?: number
+}
+
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | RunStarted
+  | RunEnded
+  | {
+      readonly type: 'log'
+      readonly level: 'debug' | 'info' | 'warn' | 'error'
+      readonly msg: string
+      readonly fields: Readonly<Record<string, unknown>>
+    }
+
+/**
+ * In the environment of every run: the text form of its owner. A run whose owner is dead is
+ * found and ended by it, even where its pid was never written down.
+ */
+export const RUN_VARIABLE = 'TASKD_RUN'
+
+/** In the environment of every worker process: `<instance>/<workerId>`. */
+export const WORKER_VARIABLE = 'TASKD_WORKER'

@@ -1,0 +1,197 @@
+import type { ChainableCommander, Redis } from 'ioredis'
+import { isoWithOffset } from '../lib/clock.ts'
+import type { FailRow } from '../model/fail-row.ts'
+import type { Task } from '../model/task.ts'
+import {
+  cronState,
+  failRow,
+  LEASE_MS,
+  OUTBOX,
+  runRow,
+  STOPPED_ROW_MS,
+  workerRow,
+} from '../queue/keys.ts'
+
+export interface WorkerIdentity {
+  readonly workerId: string
+  readonly taskKey: string
+  readonly mode: 'sync' | 'async'
+  readonly node: string
+  readonly pid: number
+  readonly restartNum: number
+  /** ms */
+  readonly startedAt: number
+}
+
+/** A run as its `Task:List` row has it. */
+export interface RunningTask {
+  readonly task: Task
+  readonly attempt: number
+  readonly startedAt: number
+  readonly pid?: number
+}
+
+/**
+ * The rows of one worker, and of nothing else: whoever writes a row is the one it speaks of.
+ * Nothing here is waited for: Redis keeps the order, and a run does not depend on its row.
+ */
+export class WorkerHashes {
+  readonly #redis: Redis
+  readonly #who: WorkerIdentity
+  readonly #row: string
+  readonly #running = new Map<string, RunningTask>()
+  #lastAnswer = ''
+  #usage = { cpu: 0, memory: 0 }
+
+  constructor(redis: Redis, who: WorkerIdentity) {
+    this.#redis = redis
+    this.#who = who
+    this.#row = workerRow(who.mode, who.workerId)
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** Writes everything anew and renews every lease; also mends what a FLUSHALL took. */
+  heartbeat(now: number, usage = this.#usage): void {
+    this.#usage = usage
+    const pipe = this.#redis.pipeline()
+    pipe.hset(this.#row, this.#fields(now)).pexpire(this.#row, LEASE_MS)
+    for (const run of this.#running.values()) this.#writeRun(pipe, run)
+    send(pipe)
+  }
+
+  runStarted(run: RunningTask): void {
+    this.#running.set(run.task.id, run)
+    const pipe = this.#redis.pipeline()
+    this.#writeRun(pipe, run)
+    send(this.#change(pipe, {}))
+  }
+
+  runHasPid(taskId: string, pid: number): void {
+    const run = this.#running.get(taskId)
+    if (!run) return
+    this.#running.set(taskId, { ...run, pid })
+    send(this.#redis.pipeline().hset(runRow(this.#who.workerId, taskId), 'pid', String(pid)))
+  }
+
+  /** @param answer the whole answer as JSON, or undefined when there is none */
+  runEnded(taskId: string, answer: string | undefined): void {
+    this.#running.delete(taskId)
+    const pipe = this.#redis.pipeline().del(runRow(this.#who.workerId, taskId))
+    const returned = this.#who.mode === 'sync' && answer !== undefined
+    if (returned) this.#lastAnswer = answer
+    send(this.#change(pipe, returned ? { run_return: answer } : {}))
+  }
+
+  /** With a lease each time: after a FLUSHALL this may be what makes the row anew. */
+  #change(pipe: ChainableCommander, fields: Record<string, string>): ChainableCommander {
+    const running = String(this.#running.size)
+    return pipe.hset(this.#row, { running_task: running, ...fields }).pexpire(this.#row, LEASE_MS)
+  }
+
+  /** The last word of a worker that stops in order. */
+  async stopped(now: number): Promise<void> {
+    const fields = { ...this.#fields(now), status: 'stop', running_task: '0', cpu: '0', memory: '0' }
+    await this.#redis
+      .pipeline()
+      .hset(this.#row, fields)
+      .pexpire(this.#row, STOPPED_ROW_MS)
+      .exec()
+  }
+
+  #fields(now: number): Record<string, string> {
+    const who = this.#who
+    return {
+      worker_id: who.workerId,
+      task_key: who.taskKey,
+      status: 'running',
+      running_task: String(this.#running.size),
+      restart_num: String(who.restartNum),
+      run_time: isoWithOffset(who.startedAt),
+      ...(who.mode === 'sync' && { run_return: this.#lastAnswer }),
+      pid: String(who.pid),
+      node: who.node,
+      cpu: this.#usage.cpu.toFixed(1),
+      memory: String(Math.round(this.#usage.memory)),
+      heartbeat: isoWithOffset(now),
+    }
+  }
+
+  #writeRun(pipe: ChainableCommander, run: RunningTask): void {
+    const { task } = run
+    const key = runRow(this.#who.workerId, task.id)
+    pipe
+      .hset(key, {
+        worker_id: this.#who.workerId,
+        task_key: task.taskKey,
+        start_runtime: isoWithOffset(run.startedAt),
+        script: task.script,
+        controller: task.controller,
+        function: task.function,
+        param: task.param,
+        unique_task_id: task.id,
+        job: task.job,
+        pid: run.pid === undefined ? '' : String(run.pid),
+        attempt: String(run.attempt),
+      })
+      .pexpire(key, LEASE_MS)
+  }
+}
+
+/** A rejected pipeline is an outage, which the health check reports; the next heartbeat mends the rows. */
+function send(pipe: ChainableCommander): void {
+  pipe.exec().catch(() => undefined)
+}
+
+/**
+ * Records a failed run: the hash that people look at and the outbox entry that becomes its row
+ * in fail_log, both or neither. The entry holds the whole row, because a second attempt on the
+ * same worker overwrites the hash.
+ */
+export async function recordFailure(redis: Redis, row: FailRow): Promise<void> {
+  const key = failRow(row.worker_id, row.unique_task_id)
+  const replies = await redis
+    .multi()
+    .hset(key, textFields(row))
+    .persist(key)
+    .xadd(OUTBOX, '*', 'row', JSON.stringify(row), 'key', key)
+    .exec()
+  const failed = replies?.find(([error]) => error !== null)
+  if (failed) throw failed[0]
+}
+
+function textFields(row: FailRow): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, value === null ? '' : String(value)]),
+  )
+}
+
+/** What a job's state learns when one of its tasks has its final verdict. */
+export async function recordVerdict(
+  redis: Redis,
+  job: string,
+  verdict: { readonly code: string; readonly succeeded: boolean; readonly at: number },
+): Promise<void> {
+  const key = cronState(job)
+  const pipe = redis.pipeline().hset(key, { last_code: verdict.code, last_end: String(verdict.at) })
+  if (verdict.succeeded) pipe.hset(key, 'failures', '0')
+  else pipe.hincrby(key, 'failures', 1)
+  await pipe.exec()
+}
+
+/** Says that a worker is gone, when it could not say so itself. */
+export async function markStopped(
+  redis: Redis,
+  mode: 'sync' | 'async',
+  workerId: string,
+): Promise<void> {
+  const key = workerRow(mode, workerId)
+  if ((await redis.exists(key)) === 0) return
+  await redis
+    .pipeline()
+    .hset(key, { status: 'stop', running_task: '0' })
+    .pexpire(key, STOPPED_ROW_MS)
+    .exec()
+}

@@ -1,0 +1,130 @@
+import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { messageOf } from '../lib/errors.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import type { Answer } from '../model/run-result.ts'
+import type { Task } from '../model/task.ts'
+import { ENGINE_PREFIX } from './keys.ts'
+import { fromStored, retryDelay, type StoredTask } from './stored-task.ts'
+
+/** Long, because a Redis that freezes for less must not make a task run twice. */
+const LOCK_MS = 120_000
+const STALLED_CHECK_MS = 15_000
+
+/** A task that this worker has taken. */
+export interface Claim {
+  readonly task: Task
+  /** From 1; counts every start, also those that ended with a dead worker. */
+  readonly attempt: number
+  /** Workers that died with this task since its last verdict. */
+  readonly deaths: number
+  /** When a failure now would be retried: the wait, ms. */
+  readonly retryInMs: number | undefined
+}
+
+/** What the queue is told of a claim. */
+export type Settlement =
+  | { readonly type: 'done'; readonly answer: Answer }
+  | { readonly type: 'failed'; readonly answer: Answer; readonly retry: boolean }
+  /** Given back unharmed: it was we who stopped it. */
+  | { readonly type: 'returned' }
+
+export interface ConsumerOptions {
+  readonly redis: Redis
+  readonly queue: QueueSpec
+  /** Goes into every lock, see model/owner.ts. */
+  readonly owner: string
+  readonly keepMs: number
+  readonly keepCount: number
+  handle(claim: Claim): Promise<Settlement>
+  onError(error: Error): void
+}
+
+/** Takes tasks from one queue and settles them: BullMQ's Worker behind a small door. */
+export class Consumer {
+  readonly #worker: Worker<StoredTask, Answer>
+  readonly #options: ConsumerOptions
+
+  constructor(options: ConsumerOptions) {
+    const { queue } = options
+    const keep = { age: Math.ceil(options.keepMs / 1000), count: options.keepCount }
+    this.#options = options
+    this.#worker = new Worker<StoredTask, Answer>(
+      queue.taskKey,
+      (job, token) => this.#process(job, token ?? ''),
+      {
+        connection: options.redis,
+        prefix: ENGINE_PREFIX,
+        autorun: false,
+        name: options.owner,
+        concurrency: queue.concurrency,
+        lockDuration: LOCK_MS,
+        stalledInterval: STALLED_CHECK_MS,
+        // Deaths are counted by `attempt`, in one place, whoever noticed them.
+        maxStalledCount: 1000,
+        runRetryDelay: 500,
+        removeOnComplete: keep,
+        removeOnFail: keep,
+        settings: {
+          backoffStrategy: (made, _type, _error, job) =>
+            retryDelay((job?.data as StoredTask | undefined)?.retryIntervalsMs, made),
+        },
+        ...(queue.rate && { limiter: { max: queue.rate.max, duration: queue.rate.durationMs } }),
+      },
+    )
+    // The lock's value; a prefix that recovery understands instead of a random one.
+    ;(this.#worker as { id: string }).id = options.owner
+    this.#worker.on('error', error => options.onError(error))
+  }
+
+  async start(): Promise<void> {
+    await this.#worker.waitUntilReady()
+    this.#worker.run().catch((error: unknown) => {
+      this.#options.onError(error instanceof Error ? error : new Error(messageOf(error)))
+    })
+  }
+
+  set concurrency(value: number) {
+    this.#worker.concurrency = value
+  }
+
+  /** Takes no more tasks; resolves when those it has are settled. */
+  async stop(): Promise<void> {
+    await this.#worker.close()
+  }
+
+  async #process(job: Job<StoredTask, Answer>, token: string): Promise<Answer> {
+    // A stack of ours says nothing about the user's script, and it would be kept in Redis.
+    job.opts.stackTraceLimit = 0
+    const settlement = await this.#options.handle(this.#claim(job))
+    switch (settlement.type) {
+      case 'done':
+        return settlement.answer
+      case 'failed':
+        throw settlement.retry
+          ? new Error(JSON.stringify(settlement.answer))
+          : new UnrecoverableError(JSON.stringify(settlement.answer))
+      case 'returned':
+        await job.moveToWait(token)
+        await this.#uncount(job)
+        throw new WaitingError()
+    }
+  }
+
+  #claim(job: Job<StoredTask, Answer>): Claim {
+    const made = job.attemptsMade
+    const willRetry = made + 1 < (job.opts.attempts ?? 1)
+    return {
+      task: fromStored(this.#options.queue.taskKey, job),
+      attempt: (job.data.earlierAttempts ?? 0) + job.attemptsStarted,
+      deaths: Math.max(0, job.attemptsStarted - made - 1),
+      retryInMs: willRetry ? retryDelay(job.data.retryIntervalsMs, made + 1) : undefined,
+    }
+  }
+
+  /** A run that we ended ourselves is neither an attempt nor a death. */
+  async #uncount(job: Job<StoredTask, Answer>): Promise<void> {
+    const client = this.#options.redis
+    await client.hincrby(`${ENGINE_PREFIX}:${this.#options.queue.taskKey}:${job.id}`, 'ats', -1)
+  }
+}

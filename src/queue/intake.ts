@@ -1,0 +1,216 @@
+import { randomBytes } from 'node:crypto'
+import type { Redis } from 'ioredis'
+import { backoffDelay } from '../lib/backoff.ts'
+import { type Clock, isoWithOffset } from '../lib/clock.ts'
+import { messageOf } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+import type { Service } from '../lib/service.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import { MAX_MESSAGE_BYTES, type Parsed, parseTask, type Task } from '../model/task.ts'
+import { badList, badMessage, intakeList, isReserved } from './keys.ts'
+import { decodeText, parseMessage } from './message.ts'
+import type { Scripts } from './scripts.ts'
+import type { TaskQueues } from './task-queues.ts'
+
+/** addBulk of more at once would hold up everybody else on that Redis. */
+const BATCH = 500
+const BATCH_BYTES = 8 << 20
+const BLOCK_S = 5
+/** How much longer than BLOCK_S an answer may take before the connection counts as dead. */
+const BLOCK_GRACE_MS = 3000
+/** How long a look at the queue's length is trusted, while there is plenty of room. */
+const ROOM_AGE_MS = 30_000
+const FULL_WAIT_MS = 250
+const RETRY = { baseMs: 50, factor: 2, capMs: 2000, jitter: 0.2 }
+
+export interface IntakeDeps {
+  /** Makes a connection of the intake's own: it blocks. */
+  readonly connect: () => Redis & Scripts
+  /** For everything that does not block. */
+  readonly redis: Redis
+  readonly queues: TaskQueues
+  readonly clock: Clock
+  readonly log: Logger
+  readonly node: string
+  /** A reply may not be sent to one of these lists. */
+  readonly taskKeys: () => readonly string[]
+  readonly onTaken?: (taskKey: string, count: number) => void
+}
+
+/**
+ * The public door: takes what anybody LPUSHes to a plain list and puts it into the engine.
+ *
+ * A message lies in the plain list, then (with an id) in this node's private list, then in the
+ * engine; it leaves each place only after it has reached the next. Killed anywhere in between,
+ * the next start sends the private list again, and the ids make that harmless.
+ */
+export class Intake implements Service {
+  readonly name: string
+  readonly #spec: QueueSpec
+  readonly #deps: IntakeDeps
+  readonly #mine: string
+  #running: Promise<void> | undefined
+  #blocking: (Redis & Scripts) | undefined
+  /** The private list may hold something: at the start, and after an error. */
+  #leftovers = true
+  #stopping = new AbortController()
+  #room = 0
+  #roomCheckedAt = Number.NEGATIVE_INFINITY
+
+  constructor(spec: QueueSpec, deps: IntakeDeps) {
+    this.name = `intake ${spec.taskKey}`
+    this.#spec = spec
+    this.#deps = deps
+    this.#mine = intakeList(spec.taskKey, deps.node)
+  }
+
+  async start(): Promise<void> {
+    if (this.#running) return
+    this.#stopping = new AbortController()
+    this.#leftovers = true
+    this.#blocking = this.#deps.connect()
+    this.#running = this.#loop(this.#blocking)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#blocking?.disconnect()
+    await this.#running
+    this.#running = undefined
+  }
+
+  async #loop(blocking: Redis & Scripts): Promise<void> {
+    const { clock, log } = this.#deps
+    const { signal } = this.#stopping
+    let failures = 0
+    while (!signal.aborted) {
+      try {
+        if (this.#leftovers) await this.#sendLeftovers()
+        if ((await this.#hasRoom()) && (await this.#take(blocking)) === 0)
+          await this.#waitForMessage(blocking)
+        failures = 0
+      } catch (error) {
+        if (signal.aborted) return
+        this.#leftovers = true
+        failures += 1
+        const waitMs = backoffDelay(RETRY, failures, Math.random())
+        // An outage is the health check's to report; a list of the wrong type is ours.
+        if (failures === 5)
+          log.warn({ task_key: this.#spec.taskKey, error: messageOf(error) }, 'cannot take tasks from the list')
+        await clock.sleep(waitMs, signal)
+      }
+    }
+  }
+
+  /** Whatever lies in the private list goes into the engine; it may have been left by a KILL. */
+  async #sendLeftovers(): Promise<void> {
+    for (;;) {
+      const items = await this.#deps.redis.lrangeBuffer(this.#mine, 0, BATCH - 1)
+      if (items.length === 0) break
+      await this.#send(items)
+    }
+    this.#leftovers = false
+  }
+
+  /** Moves a batch from the plain list into the engine; how many there were. */
+  async #take(blocking: Redis & Scripts): Promise<number> {
+    const { taskKey } = this.#spec
+    const { clock } = this.#deps
+    const prefix = `${clock.now().toString(36)}-${randomBytes(5).toString('hex')}`
+    const oversized = badMessage(taskKey, '')
+    const count = Math.min(BATCH, this.#room)
+    const items = await blocking.takeBuffer(
+      taskKey,
+      this.#mine,
+      oversized,
+      count,
+      MAX_MESSAGE_BYTES,
+      prefix,
+      BATCH_BYTES,
+    )
+    if (items.length > 0) await this.#send(items)
+    return items.length
+  }
+
+  async #send(items: readonly Buffer[]): Promise<void> {
+    const { redis, queues } = this.#deps
+    const { taskKey } = this.#spec
+    const tasks: Task[] = []
+    const bad: string[] = []
+    for (const item of items) {
+      const read = this.#read(item)
+      if (read.ok) tasks.push(read.value)
+      else bad.push(read.reason)
+    }
+    await queues.add(taskKey, tasks)
+    if (bad.length > 0) {
+      await redis.lpush(badList(taskKey), ...bad)
+      this.#deps.log.warn({ task_key: taskKey, count: bad.length }, `messages moved to ${badList(taskKey)}`)
+    }
+    await redis.ltrim(this.#mine, items.length, -1)
+    this.#room -= tasks.length
+    this.#deps.onTaken?.(taskKey, tasks.length)
+  }
+
+  /** A task, or the entry for the list of bad messages. */
+  #read(item: Buffer): Parsed<Task> {
+    const { taskKey } = this.#spec
+    const line = item.indexOf(10)
+    const id = item.toString('utf8', 1, line)
+    const message = item.subarray(line + 1)
+    const at = isoWithOffset(this.#deps.clock.now())
+    const bad = (entry: Record<string, unknown>): Parsed<Task> => ({
+      ok: false,
+      reason: JSON.stringify({ ...entry, at }),
+    })
+    if (item[0] === 'o'.charCodeAt(0)) {
+      const reason = `message of ${message.toString()} bytes; at most ${MAX_MESSAGE_BYTES} are read`
+      return bad({ reason, message_key: badMessage(taskKey, id) })
+    }
+    const text = decodeText(message)
+    if (text === undefined) return bad({ reason: 'not UTF-8', message_base64: message.toString('base64') })
+    const parsed = parseMessage(text)
+    if (!parsed.ok) return bad({ reason: parsed.reason, message: text })
+    const task = parseTask(parsed.value, taskKey, id)
+    if (!task.ok) return bad({ reason: task.reason, message: text })
+    const { replyTo } = task.value
+    if (replyTo !== undefined && this.#isOurs(replyTo))
+      return bad({ reason: `"reply_to" names ${replyTo}, a list that taskd itself uses`, message: text })
+    return task
+  }
+
+  #isOurs(list: string): boolean {
+    return isReserved(list) || this.#deps.taskKeys().includes(list)
+  }
+
+  /** At capacity the rest stays in the plain list, where nothing is lost. */
+  async #hasRoom(): Promise<boolean> {
+    const { clock, queues } = this.#deps
+    const age = clock.monotonic() - this.#roomCheckedAt
+    if (age > ROOM_AGE_MS || this.#room < BATCH) {
+      const counts = await queues.counts(this.#spec.taskKey)
+      this.#room = this.#spec.capacity - counts.waiting - counts.delayed
+      this.#roomCheckedAt = clock.monotonic()
+    }
+    if (this.#room > 0) return true
+    await clock.sleep(FULL_WAIT_MS, this.#stopping.signal)
+    return false
+  }
+
+  /** Returns when the list has something. The message goes back to where it was: `take` gives it its id. */
+  async #waitForMessage(blocking: Redis): Promise<void> {
+    const { clock } = this.#deps
+    const { taskKey } = this.#spec
+    const answered = new AbortController()
+    const waiting = blocking
+      .blmoveBuffer(taskKey, taskKey, 'RIGHT', 'RIGHT', BLOCK_S)
+      .finally(() => answered.abort())
+    const late = clock
+      .sleep(BLOCK_S * 1000 + BLOCK_GRACE_MS, answered.signal)
+      .then(() => (answered.signal.aborted ? undefined : 'late'))
+    if ((await Promise.race([waiting, late])) !== 'late') return
+    // A half-open connection never answers; a new one does, or says why not.
+    waiting.catch(() => undefined)
+    blocking.disconnect(true)
+  }
+}

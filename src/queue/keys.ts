@@ -1,0 +1,47 @@
+/** Every Redis key of the project, and how long it lives. */
+
+/** BullMQ's keys: `{taskd}:<task_key>:…`; the braces keep them in one slot of a cluster. */
+export const ENGINE_PREFIX = '{taskd}'
+
+/** Rows are leases: a dead machine's rows vanish by themselves. */
+export const LEASE_MS = 30_000
+export const HEARTBEAT_MS = 10_000
+/** How long the row of a worker that stopped in order stays. */
+export const STOPPED_ROW_MS = 86_400_000
+
+/** HASH, leased. People's view of a worker. */
+export const workerRow = (mode: 'sync' | 'async', workerId: string) =>
+  `Task:${mode === 'sync' ? 'Worker' : 'taskWorker'}:${workerId}`
+
+/** HASH, leased. Exists exactly while the task runs. */
+export const runRow = (workerId: string, taskId: string) => `Task:List:${workerId}:${taskId}`
+
+/** HASH. People's view of a failure; expires after it was archived. */
+export const failRow = (workerId: string, taskId: string) => `Task:Fail:${workerId}:${taskId}`
+
+/** STREAM of rows that wait for fail_log: fields `row` (JSON) and `key` (the Task:Fail hash). */
+export const OUTBOX = 'Task:Outbox'
+
+/** LIST of JSON `{reason, at, message | message_base64 | message_key}`, newest first. */
+export const badList = (taskKey: string) => `Task:Bad:${taskKey}`
+
+/** LIST with the one message that was too large to be read. */
+export const badMessage = (taskKey: string, id: string) => `Task:Bad:{${taskKey}}:message:${id}`
+
+/** LIST of `<id>\n<message>`: taken from the plain list, not yet in the engine. */
+export const intakeList = (taskKey: string, node: string) => `Task:Intake:{${taskKey}}:${node}`
+
+/** HASH `cursor last_id last_at last_code last_end failures paused`, times in ms. */
+export const cronState = (job: string) => `Task:Cron:${job}`
+
+/** STRING, leased: which installation uses this node name. */
+export const nodeName = (node: string) => `Task:Node:${node}`
+
+/** LIST that carries one answer back to `push --wait`. */
+export const replyList = (taskId: string) => `Task:Reply:${taskId}`
+
+/** PUB/SUB: orders to whichever node has the run, JSON `{order: "cancel", id, reason}`. */
+export const ORDERS_CHANNEL = 'Task:Orders'
+
+/** Keys of ours, which a task's `reply_to` may not name. */
+export const isReserved = (key: string) => key.startsWith('Task:') || key.startsWith(ENGINE_PREFIX)

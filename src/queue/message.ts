@@ -1,0 +1,32 @@
+import { parse } from 'lossless-json'
+import { messageOf } from '../lib/errors.ts'
+import type { Parsed } from '../model/task.ts'
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** The text of a message; bytes that are not UTF-8 are refused rather than changed. */
+export function decodeText(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * JSON in which whole numbers too large for a double keep every digit, as strings: ids of 19
+ * digits are common, and `JSON.parse` would quietly change their tail.
+ */
+export function parseMessage(text: string): Parsed<unknown> {
+  try {
+    return { ok: true, value: /\d{16}/.test(text) ? parse(text, null, exactNumber) : JSON.parse(text) }
+  } catch (error) {
+    if (error instanceof RangeError) return { ok: false, reason: 'JSON nested too deep' }
+    return { ok: false, reason: `not JSON: ${messageOf(error).slice(0, 200)}` }
+  }
+}
+
+function exactNumber(digits: string): number | string {
+  const value = Number(digits)
+  return /^-?\d+$/.test(digits) && !Number.isSafeInteger(value) ? digits : value
+}

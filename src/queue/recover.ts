@@ -1,0 +1,80 @@
+import { Job, Queue, UnrecoverableError } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Answer } from '../model/run-result.ts'
+import type { Task } from '../model/task.ts'
+import { ENGINE_PREFIX } from './keys.ts'
+import type { Scripts } from './scripts.ts'
+import { fromStored, type StoredTask } from './stored-task.ts'
+
+/** Long enough for the move that follows, short enough not to matter if we die in between. */
+const LOCK_MS = 30_000
+
+/** A task whose owner is dead, now locked by us. */
+export interface Orphan {
+  readonly task: Task
+  /** The text form of the dead owner. */
+  readonly owner: string
+  readonly attempt: number
+  /** Workers that died with it, this one included. */
+  readonly deaths: number
+  /** Back to the front of its queue. */
+  giveBack(): Promise<void>
+  /** To the failed ones, for good. */
+  bury(answer: Answer): Promise<void>
+}
+
+/**
+ * The running tasks of one queue whose owner is dead. Nothing but the queue itself is asked, so
+ * this finds also what a worker had taken and not yet told anybody.
+ * @param isDead by the text form of the owner
+ */
+export async function findOrphans(
+  redis: Redis & Scripts,
+  taskKey: string,
+  isDead: (owner: string) => boolean,
+): Promise<Orphan[]> {
+  const base = `${ENGINE_PREFIX}:${taskKey}`
+  const ids = await redis.lrange(`${base}:active`, 0, -1)
+  if (ids.length === 0) return []
+  const queue = new Queue<StoredTask, Answer>(taskKey, {
+    connection: redis,
+    prefix: ENGINE_PREFIX,
+    skipMetasUpdate: true,
+  })
+  queue.on('error', () => undefined)
+  const orphans: Orphan[] = []
+  for (const id of ids) {
+    const [lock, processedBy] = await Promise.all([
+      redis.get(`${base}:${id}:lock`),
+      redis.hget(`${base}:${id}`, 'pb'),
+    ])
+    const owner = lock?.replace(/:\d+$/, '') ?? processedBy ?? ''
+    if (owner === '' || !isDead(owner)) continue
+    const token = lock ?? `${owner}:recovered`
+    if ((await redis.seizeLock(`${base}:${id}:lock`, lock ?? '', token, LOCK_MS)) === 0) continue
+    const job = await Job.fromId<StoredTask, Answer>(queue, id)
+    if (job) orphans.push(toOrphan(taskKey, job, owner, token))
+  }
+  return orphans
+}
+
+function toOrphan(
+  taskKey: string,
+  job: Job<StoredTask, Answer>,
+  owner: string,
+  token: string,
+): Orphan {
+  return {
+    task: fromStored(taskKey, job),
+    owner,
+    attempt: (job.data.earlierAttempts ?? 0) + job.attemptsStarted,
+    deaths: Math.max(1, job.attemptsStarted - job.attemptsMade),
+    async giveBack() {
+      await job.moveToWait(token)
+    },
+    async bury(answer) {
+      job.opts.stackTraceLimit = 0
+      await job.moveToFailed(new UnrecoverableError(JSON.stringify(answer)), token, false)
+    },
+  }
+}

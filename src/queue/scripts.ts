@@ -1,0 +1,28 @@
+import { readFileSync } from 'node:fs'
+import type { Redis } from 'ioredis'
+
+/** The atomic moves of lua/, loaded once per client. */
+export interface Scripts {
+  takeBuffer(
+    list: string,
+    mine: string,
+    oversized: string,
+    count: number,
+    maxBytes: number,
+    idPrefix: string,
+    maxTotal: number,
+  ): Promise<Buffer[]>
+  seizeLock(lock: string, deadToken: string, token: string, ms: number): Promise<number>
+  advanceCursor(state: string, tick: number, taskId: string): Promise<number>
+}
+
+const KEY_COUNTS = { take: 3, seizeLock: 1, advanceCursor: 1 }
+
+export function withScripts(client: Redis): Redis & Scripts {
+  for (const [name, numberOfKeys] of Object.entries(KEY_COUNTS)) {
+    const file = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+    const lua = readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8')
+    client.defineCommand(name, { numberOfKeys, lua })
+  }
+  return client as Redis & Scripts
+}

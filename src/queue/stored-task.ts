@@ -1,0 +1,60 @@
+import type { JobsOptions } from 'bullmq'
+import type { Task } from '../model/task.ts'
+import { fromJobId, toJobId } from './job-id.ts'
+
+/** A task as the engine keeps it: what the engine's own fields already say is left out. */
+export type StoredTask = Partial<Omit<Task, 'id' | 'taskKey' | 'priority' | 'startAt'>> & {
+  readonly script: string
+  /** Runs that an earlier life of this id had (it was retried from the archive). */
+  readonly earlierAttempts?: number
+}
+
+export const STORED_NAME = 'task'
+
+/** @param now wall time in ms, to turn `startAt` into a delay */
+export function toStored(task: Task, now: number, earlierAttempts = 0) {
+  const { id, taskKey: _key, priority, startAt, ...rest } = task
+  const data = Object.fromEntries(
+    Object.entries({ ...rest, earlierAttempts }).filter(([, value]) => !isBlank(value)),
+  ) as unknown as StoredTask
+  const delay = startAt === undefined ? 0 : Math.max(0, startAt - now)
+  const opts: JobsOptions = {
+    jobId: toJobId(id),
+    priority,
+    ...(delay > 0 && { delay }),
+    ...(task.retries > 0 && { attempts: task.retries + 1, backoff: { type: 'sequence' } }),
+  }
+  return { name: STORED_NAME, data, opts }
+}
+
+function isBlank(value: unknown): boolean {
+  return (
+    value === undefined || value === '' || value === 0 || (Array.isArray(value) && value.length === 0)
+  )
+}
+
+/** @param job the parts of an engine job that make up a task */
+export function fromStored(
+  taskKey: string,
+  job: { readonly id?: string | undefined; readonly data: StoredTask; readonly priority: number },
+): Task {
+  const { earlierAttempts: _earlier, ...data } = job.data
+  return Object.freeze({
+    controller: '',
+    function: '',
+    param: '',
+    job: '',
+    retries: 0,
+    retryIntervalsMs: [],
+    ...data,
+    id: fromJobId(job.id ?? ''),
+    taskKey,
+    priority: job.priority,
+  })
+}
+
+/** The wait before retry `n` (from 1), ms; the last interval repeats. */
+export function retryDelay(intervalsMs: readonly number[] | undefined, n: number): number {
+  if (intervalsMs === undefined || intervalsMs.length === 0) return 0
+  return intervalsMs[Math.min(n, intervalsMs.length) - 1] ?? 0
+}

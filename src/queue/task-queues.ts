@@ -1,0 +1,142 @@
+import { type Job, Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Answer } from '../model/run-result.ts'
+import type { Task } from '../model/task.ts'
+import { toJobId } from './job-id.ts'
+import { badList, ENGINE_PREFIX } from './keys.ts'
+import { fromStored, type StoredTask, toStored } from './stored-task.ts'
+
+export interface QueueCounts {
+  readonly waiting: number
+  readonly delayed: number
+  readonly active: number
+  readonly bad: number
+  readonly paused: boolean
+}
+
+/** Where a task is. */
+export type TaskState = 'waiting' | 'delayed' | 'active' | 'completed' | 'failed' | 'unknown'
+
+export interface FoundTask {
+  readonly task: Task
+  readonly state: TaskState
+  /** The answer, once there is one. */
+  readonly answer?: Answer
+}
+
+/** The producing and asking side of every queue: BullMQ's Queue behind a small door. */
+export class TaskQueues {
+  readonly #redis: Redis
+  readonly #now: () => number
+  readonly #queues = new Map<string, Queue<StoredTask, Answer>>()
+
+  /** @param now wall time, ms; for delays */
+  constructor(redis: Redis, now: () => number) {
+    this.#redis = redis
+    this.#now = now
+  }
+
+  #queue(taskKey: string): Queue<StoredTask, Answer> {
+    let queue = this.#queues.get(taskKey)
+    if (!queue) {
+      queue = new Queue(taskKey, { connection: this.#redis, prefix: ENGINE_PREFIX })
+      queue.on('error', () => undefined)
+      this.#queues.set(taskKey, queue)
+    }
+    return queue
+  }
+
+  /** Adds tasks of one queue. An id that is already there stays as it is: repeating is harmless. */
+  async add(
+    taskKey: string,
+    tasks: readonly Task[],
+    options: { readonly earlierAttempts?: number } = {},
+  ): Promise<void> {
+    if (tasks.length === 0) return
+    const now = this.#now()
+    const stored = tasks.map(task => toStored(task, now, options.earlierAttempts))
+    await this.#queue(taskKey).addBulk(stored)
+  }
+
+  async counts(taskKey: string): Promise<QueueCounts> {
+    const queue = this.#queue(taskKey)
+    const [counts, paused, bad] = await Promise.all([
+      queue.getJobCounts('wait', 'prioritized', 'delayed', 'active'),
+      queue.isPaused(),
+      this.#redis.llen(badList(taskKey)),
+    ])
+    return {
+      waiting: (counts['wait'] ?? 0) + (counts['prioritized'] ?? 0),
+      delayed: counts['delayed'] ?? 0,
+      active: counts['active'] ?? 0,
+      paused,
+      bad,
+    }
+  }
+
+  async state(taskKey: string, id: string): Promise<TaskState> {
+    const state = await this.#queue(taskKey).getJobState(toJobId(id))
+    return state === 'prioritized' || state === 'waiting-children' ? 'waiting' : state
+  }
+
+  /** Looks for a task in these queues. */
+  async find(taskKeys: readonly string[], id: string): Promise<FoundTask | undefined> {
+    for (const taskKey of taskKeys) {
+      const job = await this.#job(taskKey, id)
+      if (!job) continue
+      const state = await this.state(taskKey, id)
+      if (state === 'unknown') continue
+      const answer = answerOf(job, state)
+      return { task: fromStored(taskKey, job), state, ...(answer && { answer }) }
+    }
+    return undefined
+  }
+
+  async #job(taskKey: string, id: string): Promise<Job<StoredTask, Answer> | undefined> {
+    return (await this.#queue(taskKey).getJob(toJobId(id))) ?? undefined
+  }
+
+  /** Takes a task that is not running out of its queue; false when it is running or gone. */
+  async remove(taskKey: string, id: string): Promise<boolean> {
+    const job = await this.#job(taskKey, id)
+    if (!job || (await this.state(taskKey, id)) === 'active') return false
+    return job.remove().then(
+      () => true,
+      () => false,
+    )
+  }
+
+  /** Puts a task that has failed back on its queue, with all its retries; false when it cannot. */
+  async retry(taskKey: string, id: string): Promise<boolean> {
+    const job = await this.#job(taskKey, id)
+    if (!job || (await this.state(taskKey, id)) !== 'failed') return false
+    // The engine counts from 0 again; the attempts of before stay counted in the task.
+    const earlierAttempts = (job.data.earlierAttempts ?? 0) + job.attemptsStarted
+    await job.updateData({ ...job.data, earlierAttempts })
+    await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true })
+    return true
+  }
+
+  async pause(taskKey: string): Promise<void> {
+    await this.#queue(taskKey).pause()
+  }
+
+  async resume(taskKey: string): Promise<void> {
+    await this.#queue(taskKey).resume()
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#queues.values()].map(queue => queue.close()))
+    this.#queues.clear()
+  }
+}
+
+function answerOf(job: Job<StoredTask, Answer>, state: TaskState): Answer | undefined {
+  if (state === 'completed') return job.returnvalue
+  if (state !== 'failed') return undefined
+  try {
+    return JSON.parse(job.failedReason ?? '') as Answer
+  } catch {
+    return { code: 'fail', msg: job.failedReason ?? '', data: [] }
+  }
+}

@@ -1,0 +1,192 @@
+import { dirname } from 'node:path'
+import type { Readable } from 'node:stream'
+import type { Clock } from '../lib/clock.ts'
+import { codeOf, messageOf } from '../lib/errors.ts'
+import { groupLives, signalGroup } from '../lib/proc.ts'
+import type { Ending } from '../model/run-result.ts'
+import type { Task } from '../model/task.ts'
+import { commandOf } from './command.ts'
+import { KEPT_BYTES, Tail } from './output.ts'
+import type { Spawned, Spawner, SpawnSpec } from './spawn.ts'
+import { lookUpUser } from './users.ts'
+
+/** Why we end a run before it ends itself. `returned` is our own drain: nobody's failure. */
+export type StopCause = 'timeout' | 'cancelled' | 'returned'
+
+/** How long the pipes may stay open after the process is gone. */
+const PIPE_DRAIN_MS = 200
+/** How long a KILLed group may take to be reaped before it is left to the kernel. */
+const REAP_MS = 2000
+const TRANSIENT: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'])
+
+export interface RunOptions {
+  readonly task: Task
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly maxRunTimeMs: number
+  readonly killWaitMs: number
+  readonly php: string
+  readonly onPid: (pid: number) => void
+}
+
+export type Stopped = Ending & { readonly stopped?: StopCause }
+
+/** A run in progress. */
+export interface Run {
+  readonly ending: Promise<Stopped>
+  /** TERM to the group, KILL after `killWaitMs`. The first cause wins. */
+  stop(cause: StopCause, reason: string): void
+}
+
+/** Runs one task as one process group and tells how it ended; it never throws. */
+export function startRun(options: RunOptions, spawner: Spawner, clock: Clock): Run {
+  const run = new ProcessRun(options, clock)
+  return { ending: run.run(spawner), stop: (cause, reason) => run.stop(cause, reason) }
+}
+
+class ProcessRun {
+  readonly #options: RunOptions
+  readonly #clock: Clock
+  readonly #stdout = new Tail()
+  readonly #output = new Tail()
+  #group: number | undefined
+  #cause: { readonly kind: StopCause; readonly reason: string } | undefined
+  #killTimer: { cancel(): void } | undefined
+
+  constructor(options: RunOptions, clock: Clock) {
+    this.#options = options
+    this.#clock = clock
+  }
+
+  async run(spawner: Spawner): Promise<Stopped> {
+    const spawned = await this.#spawn(spawner).catch((error: unknown) => messageOf(error))
+    if (typeof spawned === 'string') return this.#ending(null, null, spawned)
+    this.#group = spawned.pid
+    // Asked to stop while starting: done now that there is something to stop.
+    if (this.#cause) this.#terminate()
+    this.#options.onPid(spawned.pid)
+    const { maxRunTimeMs } = this.#options
+    const limit = this.#clock.setTimer(maxRunTimeMs, () =>
+      this.stop('timeout', `ran longer than ${maxRunTimeMs / 1000} s`),
+    )
+    const [exitCode, signal] = await this.#watch(spawned)
+    limit.cancel()
+    await this.#endGroup(spawned.pid)
+    this.#killTimer?.cancel()
+    return this.#ending(exitCode, signal)
+  }
+
+  stop(kind: StopCause, reason: string): void {
+    if (this.#cause) return
+    this.#cause = { kind, reason }
+    if (this.#group !== undefined) this.#terminate()
+  }
+
+  /** @returns the process, or why there is none */
+  async #spawn(spawner: Spawner): Promise<Spawned | string> {
+    const { task, php } = this.#options
+    const command = commandOf(task, php)
+    if (!command.ok) return command.reason
+    const user = task.user === undefined ? undefined : await lookUpUser(task.user)
+    const directory = task.directory ?? dirname(task.script)
+    const spawned = await this.#patiently(spawner, {
+      file: command.file,
+      args: command.args,
+      directory,
+      environment: {
+        ...this.#options.environment,
+        ...(user && { HOME: user.home, USER: user.name, LOGNAME: user.name }),
+        ...task.environment,
+      },
+      ...(user && user.uid !== process.getuid?.() && { uid: user.uid, gid: user.gid }),
+    })
+    return spawned instanceof Error ? explain(spawned, command.file, directory) : spawned
+  }
+
+  /** A machine that is out of processes or memory for a moment is no fault of the task. */
+  async #patiently(spawner: Spawner, spec: SpawnSpec): Promise<Spawned | Error> {
+    for (let waitMs = 100; ; waitMs *= 2) {
+      const spawned = await spawner(spec)
+      const transient = spawned instanceof Error && TRANSIENT.has(codeOf(spawned))
+      if (!transient || waitMs > 10_000 || this.#cause) return spawned
+      await this.#clock.sleep(waitMs)
+    }
+  }
+
+  #watch(spawned: Spawned): Promise<[number | null, string | null]> {
+    collect(spawned.stdout, this.#stdout, this.#output)
+    collect(spawned.stderr, this.#output)
+    return new Promise(resolve => {
+      spawned.onExit((exitCode, signal) => {
+        // What was written before the end is still in the pipes. A grandchild that holds them
+        // open gets a moment, not for ever.
+        const drained = this.#clock.setTimer(PIPE_DRAIN_MS, () => {
+          spawned.stdout.destroy()
+          spawned.stderr.destroy()
+          resolve([exitCode, signal])
+        })
+        spawned.onClose(() => {
+          drained.cancel()
+          resolve([exitCode, signal])
+        })
+      })
+    })
+  }
+
+  #terminate(): void {
+    const group = this.#group
+    if (group === undefined) return
+    signalGroup(group, 'SIGTERM')
+    // A stopped process must be woken to end.
+    signalGroup(group, 'SIGCONT')
+    this.#killTimer ??= this.#clock.setTimer(this.#options.killWaitMs, () =>
+      signalGroup(group, 'SIGKILL'),
+    )
+  }
+
+  /** A run is over when its whole group is: what it left running is ended the same way. */
+  async #endGroup(group: number): Promise<void> {
+    if (!groupLives(group)) return
+    this.#terminate()
+    const deadline = this.#clock.monotonic() + this.#options.killWaitMs + REAP_MS
+    for (let wait = 5; groupLives(group) && this.#clock.monotonic() < deadline; wait = Math.min(wait * 2, 100))
+      await this.#clock.sleep(wait)
+  }
+
+  #ending(exitCode: number | null, signal: string | null, spawnFailure?: string): Stopped {
+    const cause = this.#cause
+    const base = {
+      exitCode,
+      signal,
+      stdout: this.#stdout.toString(),
+      output: this.#output.toString(),
+    }
+    if (cause?.kind === 'returned') return { ...base, stopped: cause.kind }
+    if (cause) return { ...base, stopped: cause.kind, cause: cause.kind, reason: cause.reason }
+    if (spawnFailure !== undefined) return { ...base, cause: 'spawn', reason: spawnFailure }
+    return base
+  }
+}
+
+function collect(stream: Readable, ...tails: readonly Tail[]): void {
+  stream.on('data', (chunk: Buffer) => {
+    // A chunk longer than what is kept would be cut at once.
+    const part = chunk.length > 2 * KEPT_BYTES ? chunk.subarray(-KEPT_BYTES) : chunk
+    for (const tail of tails) tail.push(part)
+  })
+  stream.on('error', () => undefined)
+}
+
+function explain(error: Error, file: string, directory: string): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      return `cannot start ${file}: not found (or directory ${directory} does not exist)`
+    case 'EACCES':
+      return `cannot start ${file}: no permission (or no access to directory ${directory})`
+    case 'E2BIG':
+      return `cannot start ${file}: its arguments and environment are too long for the system`
+    case 'EAGAIN':
+      return `cannot start ${file}: the system has no process to spare (EAGAIN)`
+    default:
+      return `cannot start ${file}: ${messageOf(error)}`
+  }
+}

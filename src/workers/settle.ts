@@ -1,0 +1,101 @@
+import type { Redis } from 'ioredis'
+import { backoffDelay } from '../lib/backoff.ts'
+import { type Clock, isoWithOffset } from '../lib/clock.ts'
+import type { FailRow } from '../model/fail-row.ts'
+import type { RunResult } from '../model/run-result.ts'
+import type { Task } from '../model/task.ts'
+import { recordFailure, recordVerdict } from '../monitor/hashes.ts'
+
+const RETRY = { baseMs: 100, factor: 2, capMs: 5000, jitter: 0.2 }
+
+/** One run with its verdict, before the queue is told. */
+export interface Verdict {
+  readonly task: Task
+  readonly result: RunResult
+  readonly workerId: string
+  readonly node: string
+  readonly attempt: number
+  readonly startedAt: number
+  readonly endedAt: number
+  /** No further run will follow. */
+  readonly final: boolean
+}
+
+export function failRowOf(verdict: Verdict): FailRow {
+  const { task, result } = verdict
+  return {
+    worker_id: verdict.workerId,
+    task_key: task.taskKey,
+    start_runtime: isoWithOffset(verdict.startedAt),
+    end_runtime: isoWithOffset(verdict.endedAt),
+    script: task.script,
+    controller: task.controller,
+    function: task.function,
+    param: task.param,
+    unique_task_id: task.id,
+    node: verdict.node,
+    job: task.job,
+    attempt: verdict.attempt,
+    kind: result.kind || 'answer',
+    code: result.answer.code,
+    msg: result.answer.msg,
+    exit_code: result.exitCode,
+    signal: result.signal ?? '',
+    output: result.output,
+  }
+}
+
+/**
+ * Writes down what a verdict means for everybody but the queue: the failure, the job's state,
+ * the waiting caller. The queue is told only after this, so a KILL in between repeats the run
+ * rather than losing its failure.
+ */
+export class Recorder {
+  readonly #redis: Redis
+  readonly #clock: Clock
+  readonly #resultKeepMs: () => number
+
+  constructor(redis: Redis, clock: Clock, resultKeepMs: () => number) {
+    this.#redis = redis
+    this.#clock = clock
+    this.#resultKeepMs = resultKeepMs
+  }
+
+  async record(verdict: Verdict): Promise<void> {
+    const { task, result } = verdict
+    if (result.outcome !== 'succ')
+      await this.#insist(() => recordFailure(this.#redis, failRowOf(verdict)))
+    if (!verdict.final) return
+    if (task.job !== '')
+      await this.#insist(() =>
+        recordVerdict(this.#redis, task.job, {
+          code: result.answer.code,
+          succeeded: result.outcome === 'succ',
+          at: verdict.endedAt,
+        }),
+      )
+    if (task.replyTo !== undefined) await this.#reply(task.replyTo, verdict)
+  }
+
+  async #reply(list: string, verdict: Verdict): Promise<void> {
+    const answer = { ...verdict.result.answer, unique_task_id: verdict.task.id }
+    // A list of another type is the caller's mistake, and no reason to run the task again.
+    await this.#redis
+      .pipeline()
+      .rpush(list, JSON.stringify(answer))
+      .pexpire(list, this.#resultKeepMs())
+      .exec()
+      .catch(() => undefined)
+  }
+
+  /** A full or vanished Redis is waited for: the task stays ours meanwhile. */
+  async #insist(write: () => Promise<void>): Promise<void> {
+    for (let failures = 1; ; failures += 1) {
+      try {
+        return await write()
+      } catch {
+        await this.#clock.sleep(backoffDelay(RETRY, failures, Math.random()))
+      }
+    }
+  }
+}

@@ -1,0 +1,235 @@
+import type { Redis } from 'ioredis'
+import { type Clock, isoWithOffset } from '../lib/clock.ts'
+import type { FromWorker, WorkerInit, WorkerLimits } from '../model/ipc.ts'
+import { RUN_VARIABLE } from '../model/ipc.ts'
+import { type Answer, judge, type RunResult } from '../model/run-result.ts'
+import type { Task } from '../model/task.ts'
+import { WorkerHashes } from '../monitor/hashes.ts'
+import { type Claim, Consumer, type Settlement } from '../queue/consumer.ts'
+import { HEARTBEAT_MS } from '../queue/keys.ts'
+import { type Run, startRun } from './runner.ts'
+import { Recorder } from './settle.ts'
+import type { Spawner } from './spawn.ts'
+
+/** A task that took this many workers or machines down with it is not tried again. */
+export const MAX_DEATHS = 3
+
+export interface WorkerDeps {
+  readonly init: WorkerInit
+  readonly redis: Redis
+  /** The text form of this incarnation, see model/owner.ts. */
+  readonly owner: string
+  readonly clock: Clock
+  readonly spawner: Spawner
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly send: (message: FromWorker) => void
+}
+
+/** Takes tasks from one queue, runs them, and says how they ended. */
+export class TaskWorker {
+  readonly #deps: WorkerDeps
+  readonly #hashes: WorkerHashes
+  readonly #recorder: Recorder
+  readonly #consumer: Consumer
+  readonly #runs = new Map<string, Run>()
+  #limits: WorkerLimits
+  #heartbeat: NodeJS.Timeout | undefined
+  #draining: Promise<void> | undefined
+  #deadline: { cancel(): void } | undefined
+  #lastEnd = Number.NEGATIVE_INFINITY
+
+  constructor(deps: WorkerDeps) {
+    const { init, redis, clock } = deps
+    this.#deps = deps
+    this.#limits = init.limits
+    this.#hashes = new WorkerHashes(redis, {
+      workerId: init.workerId,
+      taskKey: init.queue.taskKey,
+      mode: init.queue.mode === 'sync' ? 'sync' : 'async',
+      node: init.node,
+      pid: process.pid,
+      restartNum: init.restartNum,
+      startedAt: clock.now(),
+    })
+    this.#recorder = new Recorder(redis, clock, () => this.#limits.resultKeepMs)
+    this.#consumer = new Consumer({
+      redis,
+      queue: init.queue,
+      owner: deps.owner,
+      keepMs: init.limits.resultKeepMs,
+      keepCount: init.limits.resultKeepCount,
+      handle: claim => this.#handle(claim),
+      onError: error => this.#log('debug', 'queue', { error: error.message }),
+    })
+  }
+
+  async start(): Promise<void> {
+    this.beat()
+    this.#heartbeat = setInterval(() => this.beat(), HEARTBEAT_MS)
+    await this.#consumer.start()
+    this.#deps.send({ type: 'ready' })
+  }
+
+  /** Renews the rows; the master's measure comes with it when there is one. */
+  beat(usage?: { readonly cpu: number; readonly memory: number }): void {
+    this.#hashes.heartbeat(this.#deps.clock.now(), usage)
+  }
+
+  tune(concurrency: number, limits: WorkerLimits): void {
+    this.#consumer.concurrency = concurrency
+    this.#limits = limits
+  }
+
+  cancel(id: string, reason: string): void {
+    this.#runs.get(id)?.stop('cancelled', reason)
+  }
+
+  /**
+   * Takes no more tasks, lets those that run finish, ends and gives back what still runs after
+   * `waitMs`, and resolves when nothing is left. Called again it only moves the deadline.
+   */
+  drain(waitMs: number): Promise<void> {
+    this.#deadline?.cancel()
+    if (Number.isFinite(waitMs))
+      this.#deadline = this.#deps.clock.setTimer(waitMs, () => this.#returnAll())
+    this.#draining ??= this.#stop()
+    return this.#draining
+  }
+
+  async #stop(): Promise<void> {
+    await this.#consumer.stop()
+    this.#deadline?.cancel()
+    clearInterval(this.#heartbeat)
+    await this.#hashes.stopped(this.#deps.clock.now())
+  }
+
+  #returnAll(): void {
+    for (const run of this.#runs.values()) run.stop('returned', 'taskd is stopping')
+  }
+
+  async #handle(claim: Claim): Promise<Settlement> {
+    const { task } = claim
+    await this.#pauseBetween()
+    const startedAt = this.#deps.clock.now()
+    if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostTooOften(claim), startedAt)
+    this.#hashes.runStarted({ task, attempt: claim.attempt, startedAt })
+    const run = startRun(
+      {
+        task,
+        environment: this.#environmentOf(claim),
+        maxRunTimeMs: task.maxRunTimeMs ?? this.#limits.maxRunTimeMs,
+        killWaitMs: this.#limits.killWaitMs,
+        php: this.#limits.php,
+        onPid: pid => this.#started(claim, pid),
+      },
+      this.#deps.spawner,
+      this.#deps.clock,
+    )
+    this.#runs.set(task.id, run)
+    const ended = await run.ending
+    this.#runs.delete(task.id)
+    this.#lastEnd = this.#deps.clock.monotonic()
+    if (ended.stopped === 'returned') return this.#giveBack(claim, startedAt)
+    return this.#settle(claim, judge(ended), startedAt)
+  }
+
+  /** `period`: the pause between the end of one task and the start of the next. */
+  async #pauseBetween(): Promise<void> {
+    const { periodMs } = this.#deps.init.queue
+    if (periodMs <= 0) return
+    const waitMs = this.#lastEnd + periodMs - this.#deps.clock.monotonic()
+    if (waitMs > 0) await this.#deps.clock.sleep(waitMs)
+  }
+
+  #started({ task, attempt }: Claim, pid: number): void {
+    this.#hashes.runHasPid(task.id, pid)
+    this.#deps.send({ type: 'started', id: task.id, job: task.job, attempt, pid })
+  }
+
+  #giveBack(claim: Claim, startedAt: number): Settlement {
+    this.#hashes.runEnded(claim.task.id, undefined)
+    this.#report(claim, startedAt, { outcome: 'returned', kind: '', code: '', msg: 'given back' })
+    return { type: 'returned' }
+  }
+
+  async #settle(claim: Claim, result: RunResult, startedAt: number): Promise<Settlement> {
+    const { task, attempt, retryInMs } = claim
+    const { init, clock } = this.#deps
+    const retry = result.retryable && retryInMs !== undefined
+    await this.#recorder.record({
+      task,
+      result,
+      attempt,
+      startedAt,
+      endedAt: clock.now(),
+      workerId: init.workerId,
+      node: init.node,
+      final: !retry,
+    })
+    const answer = bounded(result.answer)
+    this.#hashes.runEnded(task.id, JSON.stringify(answer))
+    const { outcome, kind } = result
+    this.#report(claim, startedAt, {
+      outcome,
+      kind,
+      code: answer.code,
+      msg: answer.msg,
+      ...(retry && { retryInMs }),
+    })
+    return outcome === 'succ' ? { type: 'done', answer } : { type: 'failed', answer, retry }
+  }
+
+  #report(
+    { task, attempt }: Claim,
+    startedAt: number,
+    rest: Pick<Extract<FromWorker, { type: 'ended' }>, 'outcome' | 'kind' | 'code' | 'msg' | 'retryInMs'>,
+  ): void {
+    const durationMs = Math.max(0, this.#deps.clock.now() - startedAt)
+    this.#deps.send({
+      type: 'ended',
+      id: task.id,
+      job: task.job,
+      attempt,
+      durationMs,
+      ...rest,
+      msg: rest.msg.slice(0, 500),
+    })
+  }
+
+  #environmentOf(claim: Claim): Record<string, string | undefined> {
+    const { init, environment, owner } = this.#deps
+    const { task } = claim
+    return {
+      ...environment,
+      TASKD_TASK_ID: task.id,
+      TASKD_TASK_KEY: task.taskKey,
+      TASKD_JOB: task.job,
+      TASKD_WORKER_ID: init.workerId,
+      TASKD_ATTEMPT: String(claim.attempt),
+      TASKD_SCHEDULED_AT: scheduledAt(task),
+      [RUN_VARIABLE]: owner,
+    }
+  }
+
+  #log(level: 'debug' | 'warn', msg: string, fields: Record<string, unknown>): void {
+    this.#deps.send({ type: 'log', level, msg, fields })
+  }
+}
+
+function scheduledAt(task: Task): string {
+  const at = task.scheduledAt ?? task.startAt
+  return at === undefined ? '' : isoWithOffset(at)
+}
+
+function lostTooOften(claim: Claim): RunResult {
+  const reason = `its worker or machine died ${claim.deaths} times while it ran`
+  const ending = { exitCode: null, signal: null, stdout: '', output: '' }
+  return { ...judge({ ...ending, cause: 'lost', reason }), retryable: false }
+}
+
+/** What goes into the queue and the rows: an answer no longer than what is kept of the output. */
+function bounded(answer: Answer): Answer {
+  const text = JSON.stringify(answer)
+  if (text.length <= 64 * 1024) return answer
+  return { ...answer, data: [], msg: answer.msg.slice(0, 1000) }
+}

@@ -1,0 +1,151 @@
+import type { FailRow } from '../model/fail-row.ts'
+import type { Answer } from '../model/run-result.ts'
+import type { ProgramState } from '../model/program-state.ts'
+
+/** What the API may ask of the daemon: the only door between the two. */
+export interface Control {
+  status(): Promise<Status>
+  /** Starts, stops or restarts workers (and programs) by name; a queue's name means all its workers. */
+  change(action: 'start' | 'stop' | 'restart', names: readonly string[]): Promise<ChangeResult[]>
+  /** What a reload would do; changes nothing. */
+  plan(): Promise<ReloadReport>
+  /** Applies the configuration as it now is; when it has a mistake, nothing at all changes. */
+  reload(): Promise<ReloadReport>
+  /** Stops the daemon in order; answers as soon as it has begun. */
+  shutdown(options: { readonly hurry: boolean }): Promise<void>
+  /** Takes no new task on this node, on any queue, until `resume`; answers at once. */
+  drain(): Promise<DrainReport>
+  /** A task of this job, now, whatever its schedule says. */
+  runJob(job: string): Promise<Pushed>
+  /**
+   * Puts a task on a queue. With `wait`, answers when it has its final verdict.
+   * @throws TaskdError E_BAD_TASK, E_NO_QUEUE, E_FULL
+   */
+  push(request: PushRequest, signal: AbortSignal): Promise<Pushed | Answer>
+  fails(query: FailsQuery): Promise<(FailRow & { readonly id: number })[]>
+  /** Runs a failed task again, by unique_task_id. @throws TaskdError E_NO_TASK */
+  retry(id: string): Promise<Pushed>
+  /** @throws TaskdError E_NO_TASK when it is neither waiting nor running */
+  cancel(id: string): Promise<{ readonly unique_task_id: string; readonly was: 'waiting' | 'running' }>
+  /** Pauses or resumes queues or jobs by name, on all nodes. @throws TaskdError E_NO_NAME */
+  setPaused(names: readonly string[], paused: boolean): Promise<{ readonly name: string; readonly paused: boolean }[]>
+  /** How many worker processes this node has for a queue, until the next reload. */
+  scale(taskKey: string, workers: number): Promise<{ readonly task_key: string; readonly workers: number }>
+}
+
+export interface PushRequest {
+  readonly task_key: string
+  /** The message as it would be pushed to the list. */
+  readonly task: Readonly<Record<string, unknown>>
+  readonly wait: boolean
+}
+
+export interface Pushed {
+  readonly unique_task_id: string
+}
+
+export interface FailsQuery {
+  readonly limit: number
+  readonly job?: string
+  readonly task_key?: string
+}
+
+export interface ChangeResult {
+  readonly name: string
+  readonly ok: boolean
+  /** In words: `started`, `already running`, `no such name`, … */
+  readonly message: string
+}
+
+export interface DrainReport {
+  /** Runs that are still in progress. */
+  readonly running: number
+}
+
+export interface ReloadReport {
+  /** True when the change is in force (`plan` never applies). */
+  readonly applied: boolean
+  /** One line each: `job x: added`, `queue y: workers 1 -> 2`, `worker z: restart (redis changed)`. */
+  readonly changes: readonly string[]
+  /** Why nothing was applied. */
+  readonly problems: readonly ConfigProblem[]
+}
+
+export interface ConfigProblem {
+  readonly file: string
+  readonly line: number
+  readonly key: string
+  readonly value: string
+  readonly message: string
+  readonly hint: string
+}
+
+export interface Status {
+  readonly node: string
+  readonly pid: number
+  readonly version: string
+  readonly uptime_s: number
+  readonly state: 'starting' | 'running' | 'draining' | 'drained' | 'stopping'
+  readonly config: string
+  readonly redis: HealthReport & { readonly url: string; readonly version: string }
+  readonly database: HealthReport & { readonly url: string; readonly backlog: number; readonly archived: number }
+  readonly workers: readonly WorkerStatus[]
+  readonly programs: readonly ProgramStatus[]
+  readonly queues: readonly QueueStatus[]
+  readonly jobs: readonly JobStatus[]
+}
+
+export interface HealthReport {
+  readonly ok: boolean
+  /** What is wrong, in words; '' when nothing is. */
+  readonly error: string
+  /** Since when it is as it is, ISO 8601. */
+  readonly since: string
+}
+
+export type StateName = ProgramState['name']
+
+interface ChildStatus {
+  readonly name: string
+  readonly state: StateName
+  /** 0 when there is none. */
+  readonly pid: number
+  readonly uptime_s: number
+  readonly restart_num: number
+  /** Why it is as it is: the last end, the next attempt, what it waits for. */
+  readonly detail: string
+  readonly cpu: number
+  readonly memory: number
+}
+
+export interface WorkerStatus extends ChildStatus {
+  readonly kind: 'sync' | 'async'
+  readonly task_key: string
+  readonly running_task: number
+}
+
+export type ProgramStatus = ChildStatus
+
+export interface QueueStatus {
+  readonly task_key: string
+  readonly mode: 'sync' | 'async' | 'pull'
+  readonly waiting: number
+  readonly delayed: number
+  readonly active: number
+  readonly bad: number
+  readonly paused: boolean
+}
+
+export interface JobStatus {
+  readonly name: string
+  readonly task_key: string
+  readonly enabled: boolean
+  /** '' when enabled and not paused; else why it does not fire. */
+  readonly held: string
+  /** ISO 8601 with the zone's offset, or null when it never fires again. */
+  readonly next: string | null
+  /** The last tick that made a task. */
+  readonly last: string | null
+  readonly last_code: string
+  readonly failures: number
+}

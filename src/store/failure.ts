@@ -1,0 +1,99 @@
+import { codeOf, messageOf } from '../lib/errors.ts'
+
+/**
+ * What a failed statement means for the one who sent it.
+ * - `refused`: these values can never be stored as they are
+ * - `busy`: a deadlock or a lock held by somebody else; the same again will do
+ * - `missing`: the database or a table is not there (any more); migrate
+ * - `cut`: the connection broke or the answer did not come; nobody knows whether it was done
+ * - `unable`: the server is away, full, read-only, or lets us not in
+ */
+export type SqlFailure = 'refused' | 'busy' | 'missing' | 'cut' | 'unable'
+
+/** A server that takes longer than it may; ours, because no driver tells it in the same way. */
+export class DeadlineError extends Error {
+  readonly code = 'ETIMEDOUT'
+
+  constructor(ms: number) {
+    super(`the database did not answer within ${ms} ms`)
+    this.name = 'DeadlineError'
+  }
+}
+
+/** A row that no database would take; found before one is asked. */
+export class RefusedError extends Error {
+  readonly code = 'E_ROW_REFUSED'
+
+  constructor(message: string) {
+    super(message)
+    this.name = 'RefusedError'
+  }
+}
+
+/** Whatever is unknown is `unable`: waiting loses nothing, giving up on a row might. */
+export function failureOf(error: unknown): SqlFailure {
+  if (error instanceof DeadlineError) return 'cut'
+  const code = codeOf(error)
+  // The one case in which SQLite has no code of its own.
+  if (code === 'SQLITE_ERROR')
+    return messageOf(error).includes('no such table') ? 'missing' : 'unable'
+  return TABLE[code] ?? classOf(code)
+}
+
+const TABLE: Readonly<Record<string, SqlFailure>> = {
+  ECONNRESET: 'cut',
+  EPIPE: 'cut',
+  PROTOCOL_CONNECTION_LOST: 'cut',
+  '57P01': 'cut', // admin_shutdown
+  '57P02': 'cut', // crash_shutdown
+  ER_SERVER_SHUTDOWN: 'cut',
+  ER_CONNECTION_KILLED: 'cut',
+
+  ER_LOCK_DEADLOCK: 'busy',
+  ER_LOCK_WAIT_TIMEOUT: 'busy',
+  ER_CHECKREAD: 'busy', // MariaDB: "record has changed since last read"
+  SQLITE_BUSY: 'busy',
+  SQLITE_BUSY_SNAPSHOT: 'busy',
+  SQLITE_BUSY_RECOVERY: 'busy',
+  SQLITE_LOCKED: 'busy',
+  '55P03': 'busy', // lock_not_available
+
+  ER_NO_SUCH_TABLE: 'missing',
+  ER_BAD_DB_ERROR: 'missing',
+  ER_NO_DB_ERROR: 'missing',
+  '42P01': 'missing', // undefined_table
+  '3D000': 'missing', // invalid_catalog_name
+  '3F000': 'missing', // invalid_schema_name
+
+  E_ROW_REFUSED: 'refused',
+  ER_DATA_TOO_LONG: 'refused',
+  ER_TRUNCATED_WRONG_VALUE: 'refused',
+  ER_TRUNCATED_WRONG_VALUE_FOR_FIELD: 'refused',
+  ER_WARN_DATA_OUT_OF_RANGE: 'refused',
+  ER_NET_PACKET_TOO_LARGE: 'refused',
+  ER_BAD_NULL_ERROR: 'refused',
+  ER_CONSTRAINT_FAILED: 'refused',
+  ER_CHECK_CONSTRAINT_VIOLATED: 'refused',
+  ER_TOO_BIG_ROWSIZE: 'refused',
+  ER_SIGNAL_EXCEPTION: 'refused', // a trigger of the user's said no
+  SQLITE_TOOBIG: 'refused',
+  SQLITE_MISMATCH: 'refused',
+  P0001: 'refused', // raise_exception: the same in PostgreSQL
+}
+
+function classOf(code: string): SqlFailure {
+  if (code.startsWith('SQLITE_CONSTRAINT')) return 'refused'
+  if (!/^[0-9A-Z]{5}$/.test(code)) return 'unable'
+  switch (code.slice(0, 2)) {
+    case '22': // data exception
+    case '23': // integrity constraint violation
+    case '54': // program limit exceeded
+      return 'refused'
+    case '40': // transaction rollback: deadlock, serialization failure
+      return 'busy'
+    case '08': // connection exception
+      return 'cut'
+    default:
+      return 'unable'
+  }
+}

@@ -1,0 +1,44 @@
+import { DeadlineError } from './failure.ts'
+
+/** How long the servers may take, ms. */
+export interface Limits {
+  /** To accept us. */
+  readonly connectMs: number
+  /** To answer one statement. */
+  readonly queryMs: number
+  /** To say goodbye. */
+  readonly closeMs: number
+  /** Connections at most. */
+  readonly connections: number
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  connectMs: 3000,
+  queryMs: 5000,
+  closeMs: 1000,
+  connections: 2,
+}
+
+/**
+ * The outcome of `work`, or after `ms` a DeadlineError; `late` then breaks what is under way.
+ * Real time, not the clock's: it bounds a real socket.
+ */
+export async function within<T>(ms: number, work: Promise<T>, late: () => void): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const end = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new DeadlineError(ms))
+      late()
+    }, ms)
+  })
+  try {
+    return await Promise.race([work, end])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** For a goodbye that nobody answered. */
+export function ignoreDeadline(error: unknown): void {
+  if (!(error instanceof DeadlineError)) throw error
+}

@@ -1,0 +1,185 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { failureOf } from '../../../src/store/failure.ts'
+import { fitted } from '../../../src/store/fit.ts'
+import { openStore, type Store } from '../../../src/store/store.ts'
+import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
+import { failRow, failRows } from '../../support/fail-rows.ts'
+import { recordedLog } from '../../support/logs.ts'
+import { movedClock } from '../../support/moved-clock.ts'
+
+const HOSTILE = [
+  `Robert"); DROP TABLE fail_log; --`,
+  `it's \\' \\" \\\\ \`quoted\` \\0 \\Z %_ ?`,
+  '\u{1F4A9}\u{10FFFF} 字段1值 e\u0301 \uFEFF',
+  'line\nline\r\n\ttab \u001B[31m\u0007',
+  '$1 :named @var {{x}} ${y}',
+]
+
+describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
+  let engine: Engine
+  let store: Store
+  const time = movedClock(Date.parse('2026-11-21T09:00:00.250Z'))
+
+  beforeAll(async () => {
+    engine = await ENGINES[name]()
+  })
+  afterAll(() => engine.remove())
+  beforeEach(async () => {
+    store = openStore(engine.freshUrl(), recordedLog().log, time.clock)
+    await store.migrate()
+    return () => store.close()
+  })
+
+  test('a row comes back as it was put in, with an id and the time of its archiving', async () => {
+    await store.failLog.append([failRow({ exit_code: null, signal: 'SIGKILL' })])
+    const [row] = await store.failLog.byTaskId('task-1')
+    const { id, created_at, ...rest } = row ?? {}
+    expect(rest).toEqual(failRow({ exit_code: null, signal: 'SIGKILL' }))
+    expect(id).toBe(1)
+    expect(Date.parse(created_at ?? '')).toBe(time.clock.now())
+    expect(created_at).toMatch(/^2026-11-21T\d\d:\d\d:00\.250[+-]\d\d:\d\d$/)
+  })
+
+  test('the same run twice is one row, in one call and in two, and the first one stays', async () => {
+    await store.failLog.append([failRow(), failRow({ msg: 'other' })])
+    await store.failLog.append([failRow({ msg: 'third' }), failRow({ attempt: 2 })])
+    const rows = await store.failLog.byTaskId('task-1')
+    expect(rows.map(row => [row.attempt, row.msg])).toEqual([
+      [1, 'exit code 1'],
+      [2, 'exit code 1'],
+    ])
+  })
+
+  test('ids that differ by case, accents or blanks at the end are different tasks', async () => {
+    const ids = ['a', 'A', 'a ', 'a  ', 'á', 'a\u0301', 'ß', 'ss']
+    await store.failLog.append(ids.map(id => failRow({ unique_task_id: id })))
+    expect(await store.failLog.count()).toBe(ids.length)
+    for (const id of ids)
+      expect((await store.failLog.byTaskId(id)).map(row => row.unique_task_id)).toEqual([id])
+  })
+
+  test('hostile text is only text, in every column', async () => {
+    for (const [n, text] of HOSTILE.entries()) {
+      const short = text.slice(0, 30)
+      const row = failRow({
+        worker_id: text,
+        task_key: text,
+        script: text,
+        controller: text,
+        function: text,
+        param: text,
+        unique_task_id: `${n}${text}`,
+        node: text,
+        job: text,
+        kind: short,
+        code: text,
+        msg: text,
+        signal: short,
+        output: text,
+      })
+      await store.failLog.append([row])
+      const [stored] = await store.failLog.newest({ limit: 1, job: text })
+      expect(stored).toMatchObject(row)
+    }
+    expect(await store.failLog.count()).toBe(HOSTILE.length)
+  })
+
+  test('what a text column cannot hold is replaced, and the rest of the text stays', async () => {
+    await store.failLog.append([failRow({ output: 'a\0b\0', msg: 'half \uD83D pair' })])
+    const [row] = await store.failLog.newest({ limit: 1 })
+    expect([row?.output, row?.msg]).toEqual(['a\u2400b\u2400', 'half \uFFFD pair'])
+  })
+
+  test('long values are stored whole: 64 KiB of 4-byte characters, 128 KiB param, 4 KiB path', async () => {
+    const row = failRow({
+      output: '\u{1F600}'.repeat(65_536),
+      param: `${'p'.repeat(131_069)}'"`,
+      script: `/${'s'.repeat(4095)}`,
+      msg: '字'.repeat(70_000),
+      unique_task_id: '\u{1F600}'.repeat(255),
+      job: 'j'.repeat(255),
+    })
+    await store.failLog.append([row])
+    expect((await store.failLog.newest({ limit: 1, job: row.job }))[0]).toMatchObject(row)
+    expect(await store.failLog.byTaskId(row.unique_task_id)).toHaveLength(1)
+  })
+
+  test('a hundred rows of the largest size go in with one call', async () => {
+    await store.failLog.append(failRows(100, 1, { output: "'\u{1F600}".repeat(22_000) }))
+    expect(await store.failLog.count()).toBe(100)
+  })
+
+  test('newest pages backwards, by job and by queue', async () => {
+    await store.failLog.append(failRows(5, 1, { job: 'one' }))
+    await store.failLog.append(failRows(5, 6, { job: 'two', task_key: 'other' }))
+    const first = await store.failLog.newest({ limit: 3 })
+    expect(first.map(row => row.unique_task_id)).toEqual(['task-10', 'task-9', 'task-8'])
+    const beforeId = first.at(-1)?.id ?? 0
+    const second = await store.failLog.newest({ limit: 3, beforeId })
+    expect(second.map(row => row.unique_task_id)).toEqual(['task-7', 'task-6', 'task-5'])
+    const jobs = await store.failLog.newest({ limit: 9, job: 'one', beforeId: second[2]?.id ?? 0 })
+    expect(jobs.map(row => row.unique_task_id)).toEqual(['task-4', 'task-3', 'task-2', 'task-1'])
+    const queue = await store.failLog.newest({ limit: 1, taskKey: 'other' })
+    expect(queue.map(row => row.unique_task_id)).toEqual(['task-10'])
+    expect(await store.failLog.newest({ limit: 9, taskKey: 'other', job: 'one' })).toEqual([])
+  })
+
+  test('pruning removes what was archived long ago, and nothing else', async () => {
+    await store.failLog.append(failRows(2500))
+    time.advance(86_400_000)
+    await store.failLog.append(failRows(3, 9001))
+    time.advance(1)
+    expect(await store.failLog.prune(2 * 86_400_000)).toBe(0)
+    expect(await store.failLog.prune(86_400_000)).toBe(2500)
+    expect(await store.failLog.count()).toBe(3)
+  })
+
+  test('many writers of the same rows at once leave each row once', async () => {
+    const rows = failRows(200)
+    const writers = [rows, rows.toReversed(), rows, rows.toReversed()]
+    await Promise.all(writers.map(one => insistently(() => store.failLog.append(one))))
+    expect(await store.failLog.count()).toBe(200)
+  })
+
+  test('appending nothing is fine', async () => {
+    await store.failLog.append([])
+    expect(await store.failLog.count()).toBe(0)
+  })
+
+  test('a row that the database refuses is an error of that kind, and its group stays out', async () => {
+    const bad = [
+      failRow({ unique_task_id: 'bad', attempt: Number.NaN }),
+      failRow({ unique_task_id: 'bad', exit_code: 2 ** 40 }),
+      failRow({ unique_task_id: 'bad', output: undefined as unknown as string }),
+    ]
+    // SQLite knows no widths, and stores it whole.
+    if (name !== 'sqlite') bad.push(failRow({ unique_task_id: 'x'.repeat(256) }))
+    for (const one of bad) {
+      const failed = await store.failLog.append([failRow(), one]).catch((error: unknown) => error)
+      expect(failed).toBeInstanceOf(Error)
+      expect(failureOf(failed)).toBe('refused')
+      expect(await store.failLog.count()).toBe(0)
+      await store.failLog.append([fitted(one)])
+      await store.failLog.prune(-1)
+    }
+  })
+
+  test('a table that is gone is told as missing, and migrating brings it back', async () => {
+    const other = openStore(engine.freshUrl(), recordedLog().log)
+    const failed = await other.failLog.append([failRow()]).catch((error: unknown) => error)
+    expect(failureOf(failed)).toBe('missing')
+    await other.migrate()
+    await other.failLog.append([failRow()])
+    expect(await other.failLog.count()).toBe(1)
+    await other.close()
+  })
+})
+
+/** As the archiver does: a deadlock's victim tries again. */
+async function insistently(work: () => Promise<void>): Promise<void> {
+  for (;;) {
+    const failed = await work().catch((error: unknown) => error)
+    if (failed === undefined) return
+    if (failureOf(failed) !== 'busy') throw failed
+  }
+}

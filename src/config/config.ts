@@ -1,0 +1,70 @@
+import type { Job, Trigger } from '../model/job.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import type { Note, Problem } from './diagnostics.ts'
+
+/** Everything the daemon was told, checked once and frozen to the last value. */
+export interface Config {
+  /** The main file, absolute. */
+  readonly file: string
+  /** Every file that was read, absolute, the main file first. */
+  readonly files: readonly string[]
+  readonly settings: Settings
+  readonly queues: readonly QueueSpec[]
+  readonly jobs: readonly Job[]
+}
+
+/** `[taskd]`. Paths are absolute; durations are ms. */
+export interface Settings {
+  readonly node: string
+  /** `embedded`, or a URL: redis, rediss, unix, sentinel, cluster. */
+  readonly redis: string
+  /** A URL: sqlite, mysql, postgres. */
+  readonly database: string
+  readonly dataDir: string
+  readonly socket: string
+  /** Not set: no HTTP. */
+  readonly http?: HttpAddress
+  readonly secret?: string
+  /** An IANA zone name. */
+  readonly timezone: string
+  readonly maxRunTimeMs: number
+  /** How long a drain waits for running tasks. */
+  readonly stopWaitMs: number
+  /** From TERM to KILL. */
+  readonly killWaitMs: number
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'fatal'
+  /** Not set: standard output. */
+  readonly logFile?: string
+  readonly logFormat: 'text' | 'json'
+  readonly resultKeepTimeMs: number
+  readonly resultKeepCount: number
+  readonly failKeepTimeMs: number
+  readonly binPath?: string
+  readonly tasks: string
+  /** A path, or a name to be found on the PATH. */
+  readonly php?: string
+  readonly redisServer?: string
+}
+
+export interface HttpAddress {
+  readonly host: string
+  readonly port: number
+}
+
+/** What the configuration asks of the world outside it. */
+export interface ConfigDeps {
+  /**
+   * Judges a schedule. A `problem` may carry its own remedy after the first full stop; notes are
+   * shown to the user and fail nothing.
+   */
+  checkSchedule(
+    trigger: Trigger,
+    timezone: string,
+  ): { readonly problem?: string; readonly notes: readonly string[] }
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export type Loaded =
+  | { readonly ok: true; readonly config: Config; readonly notes: readonly Note[] }
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly notes: readonly Note[] }

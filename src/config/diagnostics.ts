@@ -1,0 +1,123 @@
+/** A mistake in the configuration; `taskd check --json` prints exactly these fields. */
+export interface Problem {
+  readonly file: string
+  /** From 1; 0 when it is about the whole file or the environment. */
+  readonly line: number
+  readonly key: string
+  readonly value: string
+  /** What is wrong. */
+  readonly message: string
+  /** What to write instead. */
+  readonly hint: string
+}
+
+/** Something worth knowing that fails nothing. */
+export interface Note extends Problem {
+  readonly level: 'note'
+}
+
+/** Where a finding belongs; an entry of an INI file is one. */
+export interface Place {
+  readonly file: string
+  readonly line: number
+  readonly key: string
+  readonly value: string
+}
+
+/** More are not read by anybody, and make the answer to a file of junk slow. */
+const MAX_FINDINGS = 10_000
+const MAX_VALUE = 200
+
+/** Collects every mistake, so that the user mends them in one go. */
+export class Report {
+  readonly #problems: Problem[] = []
+  readonly #notes: Note[] = []
+
+  problem(place: Place, message: string, hint: string): void {
+    if (!this.full) this.#problems.push(finding(place, message, hint))
+  }
+
+  note(place: Place, message: string, hint: string): void {
+    if (this.#notes.length < MAX_FINDINGS)
+      this.#notes.push({ ...finding(place, message, hint), level: 'note' })
+  }
+
+  /** True when looking further is of no use. */
+  get full(): boolean {
+    return this.#problems.length >= MAX_FINDINGS
+  }
+
+  /** By file and line; what was found first on a line comes first. */
+  problems(): readonly Problem[] {
+    const sorted = this.#problems.toSorted(byPlace)
+    const last = sorted.at(-1)
+    if (this.full && last !== undefined) {
+      const message = `checking stopped after ${MAX_FINDINGS} mistakes`
+      sorted.push({ ...last, key: '', value: '', message, hint: 'mend these and check again' })
+    }
+    return sorted
+  }
+
+  notes(): readonly Note[] {
+    return this.#notes.toSorted(byPlace)
+  }
+}
+
+function finding(place: Place, message: string, hint: string): Problem {
+  const { file, line, key } = place
+  return { file, line, key, value: printable(key, place.value, hint), message, hint }
+}
+
+function byPlace(a: Problem, b: Problem): number {
+  if (a.file !== b.file) return a.file < b.file ? -1 : 1
+  return a.line - b.line
+}
+
+/** `file:line: key = value: what is wrong. what to write instead` */
+export function formatProblem(problem: Problem): string {
+  const { file, line, key, value, message, hint } = problem
+  const where = line > 0 ? `${file}:${line}` : file
+  const what = value === '' ? key : key === '' ? value : `${key} = ${value}`
+  const parts = [
+    where,
+    ...(what === '' ? [] : [what]),
+    hint === '' ? message : `${message}. ${hint}`,
+  ]
+  return oneLine(parts.join(': '))
+}
+
+/** Control characters become escapes: a mistake is one line, and paints nothing on a terminal. */
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, one => {
+    return `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`
+  })
+}
+
+const SECRET = /secret|passw|pwd|token|credential|api_?key/i
+const MASK = '******'
+
+/** The value as it may be shown: short, and without what nobody should read over a shoulder. */
+function printable(key: string, value: string, hint: string): string {
+  if (value === '') return ''
+  // A misspelt `secret` is found by the word that the hint offers, and by looking like one.
+  if (SECRET.test(key) || /"secret"/.test(hint)) return MASK
+  if (key === '' && SECRET.test(value)) return MASK
+  return shorten(maskPairs(maskUrl(value.slice(0, 5 * MAX_VALUE))))
+}
+
+/** `redis://user:pass@host` */
+function maskUrl(value: string): string {
+  return value.replace(/(:\/\/[^\s/:@]{0,200}:)\S{1,1000}(?=@)/g, `$1${MASK}`)
+}
+
+/** `DB_PASSWORD="x",B=y` */
+function maskPairs(value: string): string {
+  return value.replace(
+    /((?:secret|passw|pwd|token|credential|api_?key)\w{0,64}\s?=\s?)("[^"]{0,500}"?|'[^']{0,500}'?|[^,&\s]{1,500})/gi,
+    `$1${MASK}`,
+  )
+}
+
+function shorten(value: string): string {
+  return value.length > MAX_VALUE ? `${value.slice(0, MAX_VALUE).toWellFormed()}…` : value
+}

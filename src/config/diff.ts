@@ -1,0 +1,77 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Job } from '../model/job.ts'
+import type { Config } from './config.ts'
+
+export interface Change {
+  readonly name: string
+  /** The keys that differ, as they are called in cron.ini. */
+  readonly keys: readonly string[]
+}
+
+export interface Changes {
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+  readonly changed: readonly Change[]
+}
+
+export interface ConfigDiff {
+  readonly jobs: Changes
+  readonly queues: Changes
+  readonly settings: { readonly changedKeys: readonly string[] }
+}
+
+/** What a new configuration changes, by name and key: what `plan` shows and `reload` does. */
+export function diffConfig(old: Config, next: Config): ConfigDiff {
+  return {
+    jobs: changes(byName(old.jobs.map(flat)), byName(next.jobs.map(flat))),
+    queues: changes(byName(old.queues.map(queue)), byName(next.queues.map(queue))),
+    settings: { changedKeys: differing(old.settings, next.settings) },
+  }
+}
+
+interface Named {
+  readonly name: string
+  readonly keys: object
+}
+
+function flat(job: Job): Named {
+  const { name, task, trigger, ...rest } = job
+  return { name, keys: { ...rest, trigger: trigger.kind, runTime: trigger, ...task } }
+}
+
+function queue(spec: Config['queues'][number]): Named {
+  return { name: spec.taskKey, keys: spec }
+}
+
+function byName(list: readonly Named[]): ReadonlyMap<string, object> {
+  return new Map(list.map(one => [one.name, one.keys]))
+}
+
+function changes(old: ReadonlyMap<string, object>, next: ReadonlyMap<string, object>): Changes {
+  const changed: Change[] = []
+  for (const [name, after] of next) {
+    const before = old.get(name)
+    const keys = before === undefined ? [] : differing(before, after)
+    if (keys.length > 0) changed.push({ name, keys })
+  }
+  return {
+    added: [...next.keys()].filter(name => !old.has(name)),
+    removed: [...old.keys()].filter(name => !next.has(name)),
+    changed,
+  }
+}
+
+function differing(old: object, next: object): readonly string[] {
+  const before = new Map<string, unknown>(Object.entries(old))
+  const after = new Map<string, unknown>(Object.entries(next))
+  const names = new Set([...before.keys(), ...after.keys()])
+  return [...names]
+    .filter(name => !isDeepStrictEqual(before.get(name), after.get(name)))
+    .map(keyOf)
+    .toSorted()
+}
+
+/** `misfireGraceMs` is `misfire_grace` in the file. */
+function keyOf(property: string): string {
+  return property.replace(/Ms$/, '').replace(/[A-Z]/g, one => `_${one.toLowerCase()}`)
+}

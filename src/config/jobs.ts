@@ -1,0 +1,50 @@
+import { resolve } from 'node:path'
+import type { Job, TaskTemplate, Trigger } from '../model/job.ts'
+import { resolveProgram } from './paths.ts'
+import type { Values } from './schema.ts'
+
+/** Waits for `retries` without `retry_intervals`; the last repeats. */
+const RETRY_INTERVALS_MS: readonly number[] = [10_000, 60_000, 300_000]
+
+export interface JobContext {
+  readonly trigger: Trigger
+  readonly timezone: string
+  /** What relative paths start from. */
+  readonly root: string
+}
+
+export function buildJob(name: string, values: Values<'job'>, context: JobContext): Job {
+  return {
+    name,
+    enabled: values.enabled,
+    trigger: context.trigger,
+    timezone: context.timezone,
+    overlap: values.overlap,
+    misfire: values.misfire,
+    misfireGraceMs: values.misfire_grace,
+    maxBackfill: values.max_backfill,
+    jitterMs: values.jitter,
+    pauseOnFailures: values.pause_on_failures,
+    task: buildTask(values, context.root),
+  }
+}
+
+function buildTask(values: Values<'job'>, root: string): TaskTemplate {
+  const { interpreter, directory, user, environment } = values
+  const retries = values.retries ?? values.retry_intervals?.length ?? 0
+  return {
+    taskKey: values.task_key,
+    script: resolve(root, values.script),
+    controller: values.controller,
+    function: values.function,
+    param: values.param,
+    priority: values.priority,
+    retries,
+    retryIntervalsMs: retries === 0 ? [] : (values.retry_intervals ?? RETRY_INTERVALS_MS),
+    ...(values.max_run_time !== undefined && { maxRunTimeMs: values.max_run_time }),
+    ...(interpreter !== undefined && { interpreter: resolveProgram(interpreter, root) }),
+    ...(directory !== undefined && { directory: resolve(root, directory) }),
+    ...(user !== undefined && { user }),
+    ...(environment !== undefined && { environment }),
+  }
+}

@@ -1,0 +1,122 @@
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { Job, Trigger } from '../model/job.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import type { ConfigDeps, Environment, Loaded } from './config.ts'
+import { Report } from './diagnostics.ts'
+import { buildJob } from './jobs.ts'
+import { placesOf } from './paths.ts'
+import { BUILT_IN_QUEUES, buildQueue } from './queues.ts'
+import { readRunTime } from './run-time.ts'
+import { type Checked, checkSection, placeOf } from './schema.ts'
+import { checkName, isQueueName, refuseUnsupported, type Section } from './section.ts'
+import { buildSettings, checkSettings } from './settings.ts'
+import { gather } from './sources.ts'
+import {
+  checkJobTogether,
+  checkQueueTogether,
+  checkSettingsTogether,
+  type JobRules,
+} from './validate.ts'
+
+/** The file a command works on: the flag, TASKD_CONFIG, ./conf/cron.ini, /etc/taskd/cron.ini. */
+export function findConfigFile(flag: string | undefined, env: Environment, cwd: string): string {
+  const named = flag || env['TASKD_CONFIG']
+  if (named) return resolve(cwd, named)
+  const here = join(cwd, 'conf/cron.ini')
+  const system = '/etc/taskd/cron.ini'
+  return !existsSync(here) && existsSync(system) ? system : here
+}
+
+/**
+ * Reads a configuration: a frozen value, or every mistake in it. It never throws for what a file
+ * says, and touches nothing but the files it reads.
+ */
+export function loadConfig(file: string, env: Environment, deps: ConfigDeps): Loaded {
+  const report = new Report()
+  const absolute = resolve(file)
+  const places = placesOf(absolute)
+  const { files, sections } = gather(file, env, report)
+  const of = (kind: Section['kind']) => sections.filter(section => section.kind === kind)
+  for (const section of sections) refuseUnsupported(section, report)
+
+  const taskd = checkSettings(of('taskd')[0], file, env, report)
+  const settings = buildSettings(taskd.values, places)
+  checkSettingsTogether(taskd, settings, report)
+
+  const queues = readQueues(of('queue'), report)
+  const rules: JobRules = {
+    queues: new Map(queues.map(queue => [queue.taskKey, queue])),
+    queueNames: [...BUILT_IN_QUEUES, ...of('queue').map(section => section.name)],
+    maxRunTimeMs: settings.maxRunTimeMs,
+  }
+  const schedule = scheduleCheck(deps, settings.timezone, report)
+  const jobs: Job[] = []
+  for (const section of of('job')) {
+    if (report.full) break
+    checkName(section, report)
+    const checked = checkSection('job', section, report)
+    const trigger = schedule(checked)
+    checkJobTogether(checked, trigger, rules, report)
+    if (checked.complete === undefined || trigger === undefined) continue
+    const timezone = checked.complete.timezone ?? settings.timezone
+    const context = { trigger, timezone, root: places.root }
+    jobs.push(buildJob(section.name, checked.complete, context))
+  }
+
+  const problems = report.problems()
+  const notes = report.notes()
+  if (problems.length > 0) return deepFreeze({ ok: false, problems, notes })
+  return deepFreeze({ ok: true, config: { file: absolute, files, settings, queues, jobs }, notes })
+}
+
+/** The built-in queues first, then those of the file in its order. */
+function readQueues(sections: readonly Section[], report: Report): readonly QueueSpec[] {
+  const named = new Set(sections.map(section => section.name))
+  const queues = BUILT_IN_QUEUES.filter(name => !named.has(name)).map(name => buildQueue(name, {}))
+  for (const section of sections) {
+    if (report.full) break
+    checkName(section, report)
+    const checked = checkSection('queue', section, report)
+    checkQueueTogether(checked, report)
+    if (isQueueName(section.name)) queues.push(buildQueue(section.name, checked.values))
+  }
+  return queues
+}
+
+/** Judges when a job runs. Thousands of jobs share few schedules, so each is judged once. */
+function scheduleCheck(deps: ConfigDeps, zone: string, report: Report) {
+  const known = new Map<string, ReturnType<ConfigDeps['checkSchedule']>>()
+  return ({ section, values }: Checked<'job'>): Trigger | undefined => {
+    if (values.trigger === undefined || values.run_time === undefined) return undefined
+    const place = placeOf(section, 'run_time')
+    const read = readRunTime(values.trigger, values.run_time)
+    if (!read.ok) {
+      report.problem(place, read.reason, read.hint ?? '')
+      return undefined
+    }
+    const timezone = values.timezone ?? zone
+    const id = JSON.stringify([read.value, timezone])
+    const verdict = known.get(id) ?? deps.checkSchedule(read.value, timezone)
+    known.set(id, verdict)
+    for (const note of verdict.notes) report.note(place, ...split(note, ''))
+    if (verdict.problem !== undefined) report.problem(place, ...split(verdict.problem, CRON_HINT))
+    return read.value
+  }
+}
+
+const CRON_HINT =
+  'write minute hour day month weekday, such as 30 3 * * 1-5, with seconds in front if needed'
+
+/** `what is wrong. what to write instead` */
+function split(text: string, otherwise: string): readonly [string, string] {
+  const at = text.indexOf('. ')
+  return at < 0 ? [text, otherwise] : [text.slice(0, at), text.slice(at + 2)]
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
+  Object.freeze(value)
+  for (const one of Object.values(value)) deepFreeze(one)
+  return value
+}

@@ -1,0 +1,160 @@
+import type { Place, Report } from './diagnostics.ts'
+import { unquote, valueEnd } from './ini-value.ts'
+import {
+  DEFAULT_JOB,
+  type Entry,
+  type Header,
+  headerOf,
+  readHeader,
+  type Section,
+  takesContinuation,
+  takesQuotes,
+} from './section.ts'
+
+/** After so many lines that make no sense the file is something else. */
+const MAX_BAD_LINES = 100
+
+interface Open extends Section {
+  readonly entries: Map<string, Entry>
+}
+
+/** The key that an indented line would continue. */
+interface Last {
+  readonly name: string
+  readonly indent: number
+}
+
+/**
+ * Splits the text of one INI file into sections that know their lines. What cannot be read is
+ * reported and left out. docs/configuration.md has the rules as users see them.
+ */
+export function readIni(text: string, file: string, report: Report): readonly Section[] {
+  const scan = new Scan(file, report)
+  let line = 0
+  for (const one of lines(text)) {
+    line += 1
+    if (scan.hopeless) break
+    scan.line(one, line)
+  }
+  return scan.sections
+}
+
+/** LF, CR LF or CR, one at a time: a file of 16 MB need not be an array of a million lines. */
+function* lines(text: string): Generator<string> {
+  const end = /\r\n|\n|\r/g
+  let from = 0
+  for (let found = end.exec(text); found !== null; found = end.exec(text)) {
+    yield text.slice(from, found.index)
+    from = end.lastIndex
+  }
+  yield text.slice(from)
+}
+
+class Scan {
+  readonly sections: Open[] = []
+  readonly #file: string
+  readonly #report: Report
+  #bad = 0
+  /** Undefined before the first header; 'unreadable' after a broken one, whose keys have no home. */
+  #section: Open | 'unreadable' | undefined
+  #last: Last | undefined
+
+  constructor(file: string, report: Report) {
+    this.#file = file
+    this.#report = report
+  }
+
+  get hopeless(): boolean {
+    return this.#bad > MAX_BAD_LINES
+  }
+
+  line(raw: string, line: number): void {
+    const text = raw.trim()
+    if (text === '' || isRemark(text)) return
+    const indent = raw.length - raw.trimStart().length
+    if (this.#continues(indent)) this.#continue(raw)
+    else if (text.startsWith('[')) this.#header(text, line)
+    else this.#pair(raw, text, indent, line)
+  }
+
+  /** Python's rule, hence Supervisor's: deeper than the key above. */
+  #continues(indent: number): boolean {
+    const section = this.#section
+    if (typeof section !== 'object' || this.#last === undefined) return false
+    return takesContinuation(section.kind) && indent > this.#last.indent
+  }
+
+  #continue(raw: string): void {
+    const section = this.#section
+    if (typeof section !== 'object' || this.#last === undefined) return
+    const before = section.entries.get(this.#last.name)
+    const more = raw.slice(0, valueEnd(raw)).trim()
+    if (before === undefined || more === '') return
+    const value = before.value === '' ? more : `${before.value}\n${more}`
+    section.entries.set(before.name, { ...before, value })
+  }
+
+  #header(text: string, line: number): void {
+    this.#last = undefined
+    const end = text.indexOf(']')
+    const rest = text.slice(end + 1).trim()
+    const name = text.slice(1, Math.max(1, end)).trim()
+    const place = { file: this.#file, line, key: text.slice(0, end < 0 ? 100 : end + 1), value: '' }
+    if (end < 0) this.#unreadable(place, 'has no closing ]', 'write a header as [name]')
+    else if (name === '') this.#unreadable(place, 'has no name', 'write a header as [name]')
+    else if (rest !== '' && !isRemark(rest))
+      this.#unreadable(place, 'has text after the ]', 'put keys on lines of their own')
+    else this.#section = this.#open(readHeader(name), line)
+  }
+
+  #unreadable(place: Place, message: string, hint: string): void {
+    this.#section = 'unreadable'
+    this.#badLine(place, message, hint)
+  }
+
+  #open(header: Header, line: number): Open {
+    const place = { file: this.#file, line, key: headerOf(header), value: '' }
+    const section: Open = { ...header, place, entries: new Map() }
+    this.sections.push(section)
+    return section
+  }
+
+  #pair(raw: string, text: string, indent: number, line: number): void {
+    const equals = raw.indexOf('=')
+    const place = { file: this.#file, line, key: '', value: text }
+    if (equals < 0 || raw.slice(0, equals).trim() === '') {
+      const what = equals < 0 ? 'is neither [section] nor key = value' : 'has no key before the ='
+      this.#badLine(place, what, 'write key = value, or begin a remark with ;')
+      return
+    }
+    if (this.#section === 'unreadable') return
+    this.#section ??= this.#open({ kind: 'job', name: DEFAULT_JOB }, line)
+    const section = this.#section
+    const name = raw.slice(0, equals).trim()
+    const rest = raw.slice(equals + 1)
+    const plain = rest.slice(0, valueEnd(rest)).trim()
+    const value = takesQuotes(section.kind) ? unquote(plain) : plain
+    const entry = { name, file: this.#file, line, key: name, value }
+    const first = section.entries.get(name)
+    this.#last = { name, indent }
+    if (first === undefined) section.entries.set(name, entry)
+    else {
+      const again = `is already set in ${headerOf(section)} on line ${first.line}`
+      this.#badLine(entry, again, `keep line ${first.line} or line ${line}`)
+    }
+  }
+
+  #badLine(place: Place, message: string, hint: string): void {
+    this.#bad += 1
+    if (!this.hopeless) this.#report.problem(place, message, hint)
+    else {
+      const where = { file: this.#file, line: place.line, key: '', value: '' }
+      const many = `more than ${MAX_BAD_LINES} lines cannot be read; the rest was left out`
+      this.#report.problem(where, many, 'is this an INI file?')
+    }
+  }
+}
+
+function isRemark(text: string): boolean {
+  return text.startsWith(';') || text.startsWith('#') || text.startsWith('//')
+}

@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import type { LogLevel } from '../lib/log.ts'
+import { readDatabase, readHttp, readRedis } from './addresses.ts'
+import { choice, duration, field, filled, integer, no, timezone, yes } from './fields.ts'
+
+/** Written out again, because the log itself is not to be loaded for a list of words. */
+const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'] as const satisfies readonly LogLevel[]
+
+/** A part of every workerId and hence of Redis keys, where `:` separates. */
+const node = field<string>(
+  text =>
+    /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.-]{0,99}$/u.test(text)
+      ? yes(text)
+      : no('is not a name for a node', 'use up to 100 letters, digits and _ . -'),
+  'web-1',
+)
+
+export const taskdSchema = z.object({
+  node: node.optional(),
+  redis: field(readRedis, 'embedded').default('embedded'),
+  database: field(readDatabase, 'sqlite:path').optional(),
+  data_dir: filled('/var/lib/taskd').optional(),
+  socket: filled('/run/taskd/taskd.sock').optional(),
+  http: field(readHttp, '127.0.0.1:9595').default('off'),
+  secret: filled('a long random text').optional(),
+  timezone: timezone.optional(),
+  max_run_time: duration('3600s', 1).default(3_600_000),
+  stop_wait: duration('30s').default(30_000),
+  kill_wait: duration('10s').default(10_000),
+  log_level: choice(LEVELS).default('info'),
+  log_file: filled('/var/log/taskd.log').optional(),
+  log_format: choice(['text', 'json']).default('text'),
+  result_keep_time: duration('1d', 1000).default(86_400_000),
+  result_keep_count: integer(1, 100_000_000, 100_000).default(100_000),
+  fail_keep_time: duration('1d', 1000).default(86_400_000),
+  bin_path: filled('/srv/taskbin').optional(),
+  tasks: filled('tasks').optional(),
+  php: filled('/usr/bin/php').optional(),
+  redis_server: filled('/usr/bin/redis-server').optional(),
+})

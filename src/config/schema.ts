@@ -1,0 +1,108 @@
+import { z } from 'zod'
+import { suggest } from '../lib/suggest.ts'
+import type { Report } from './diagnostics.ts'
+import { filled } from './fields.ts'
+import { jobSchema } from './schema-job.ts'
+import { queueSchema } from './schema-queue.ts'
+import { taskdSchema } from './schema-taskd.ts'
+import { headerOf, type Section } from './section.ts'
+
+export const SCHEMAS = {
+  job: jobSchema,
+  taskd: taskdSchema,
+  queue: queueSchema,
+  include: z.object({ files: filled('conf.d/*.ini') }),
+}
+
+export type Known = keyof typeof SCHEMAS
+export type Values<K extends Known> = z.output<(typeof SCHEMAS)[K]>
+
+/** What a section says. With mistakes in it, the keys that could be read still serve cross checks. */
+export interface Checked<K extends Known> {
+  readonly section: Section
+  readonly values: Partial<Values<K>>
+  /** Set when every key is in order. */
+  readonly complete?: Values<K>
+}
+
+const PARTIAL: Readonly<Record<Known, z.ZodObject>> = {
+  job: SCHEMAS.job.partial(),
+  taskd: SCHEMAS.taskd.partial(),
+  queue: SCHEMAS.queue.partial(),
+  include: SCHEMAS.include.partial(),
+}
+
+/** Judges every key of a section on its own. */
+export function checkSection<K extends Known>(
+  kind: K,
+  section: Section,
+  report: Report,
+): Checked<K> {
+  const schema: z.ZodObject = SCHEMAS[kind]
+  const input: Record<string, string> = {}
+  let unknown = false
+  for (const entry of section.entries.values()) {
+    if (Object.hasOwn(schema.shape, entry.name)) {
+      input[entry.name] = entry.value
+    } else if (!report.full) {
+      unknown = true
+      report.problem(entry, `is not a key of ${describe(kind, section)}`, remedy(kind, entry.name))
+    }
+  }
+  const parsed = schema.safeParse(input)
+  if (parsed.success) {
+    const complete = parsed.data as Values<K>
+    return { section, values: complete, ...(!unknown && { complete }) }
+  }
+  const broken = new Set(parsed.error.issues.map(issue => String(issue.path[0])))
+  for (const issue of parsed.error.issues) {
+    const name = String(issue.path[0])
+    if (section.entries.has(name)) {
+      report.problem(placeOf(section, name), issue.message, hintOf(issue))
+    } else {
+      const hint = `add ${name} = ${EXAMPLES[name] ?? '…'}`
+      report.problem(placeOf(section, name), `is missing in ${headerOf(section)}`, hint)
+    }
+  }
+  const rest = PARTIAL[kind].safeParse(without(input, broken)).data ?? {}
+  // A default must not stand in for what the user got wrong.
+  return { section, values: without(rest, broken) as Partial<Values<K>> }
+}
+
+function without(record: Record<string, unknown>, names: ReadonlySet<string>) {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !names.has(name)))
+}
+
+/** For keys that must be there. */
+const EXAMPLES: Readonly<Record<string, string>> = {
+  task_key: 'sync_tasks',
+  run_time: '*/5 * * * *',
+  script: '/var/www/points/index.php',
+  files: 'conf.d/*.ini',
+}
+
+/** Where a key stands, or the header of a section that lacks it. */
+export function placeOf(section: Section, name: string) {
+  return section.entries.get(name) ?? { ...section.place, key: name, value: '' }
+}
+
+function hintOf(issue: z.core.$ZodIssue): string {
+  const hint: unknown = issue.code === 'custom' ? issue.params?.['hint'] : undefined
+  return typeof hint === 'string' ? hint : ''
+}
+
+function describe(kind: Known, section: Section): string {
+  return kind === 'job' ? 'a job' : headerOf(section)
+}
+
+function remedy(kind: Known, name: string): string {
+  const keys = Object.keys(SCHEMAS[kind].shape)
+  const near = suggest(name, keys)
+  if (near !== undefined) return `did you mean "${near}"?`
+  const homes = { job: 'a job', taskd: '[taskd]', queue: '[queue:NAME]', include: '[include]' }
+  for (const [other, home] of Object.entries(homes)) {
+    if (other !== kind && Object.hasOwn(SCHEMAS[other as Known].shape, name))
+      return `it belongs in ${home}`
+  }
+  return `known keys: ${keys.join(', ')}`
+}

@@ -1,0 +1,96 @@
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import type { Environment, Settings } from './config.ts'
+import type { Report } from './diagnostics.ts'
+import { type Places, resolveProgram } from './paths.ts'
+import { type Checked, checkSection, SCHEMAS, type Values } from './schema.ts'
+import type { Section } from './section.ts'
+
+/** `TASKD_` variables that are no settings: set for scripts, or read elsewhere. */
+const OTHERS = ['CONFIG', 'TASK_ID', 'TASK_KEY', 'JOB', 'WORKER_ID', 'ATTEMPT', 'SCHEDULED_AT']
+
+/** `[taskd]`, with the environment laid over it; an empty variable counts as not set. */
+export function checkSettings(
+  section: Section | undefined,
+  file: string,
+  env: Environment,
+  report: Report,
+): Checked<'taskd'> {
+  const place = { file, line: 0, key: '[taskd]', value: '' }
+  const base: Section = section ?? { kind: 'taskd', name: '', place, entries: new Map() }
+  const entries = new Map(base.entries)
+  for (const name of Object.keys(SCHEMAS.taskd.shape)) {
+    const key = `TASKD_${name.toUpperCase()}`
+    const value = env[key]?.trim()
+    if (value) entries.set(name, { name, file: 'environment', line: 0, key, value })
+  }
+  noteUnknown(env, report)
+  return checkSection('taskd', { ...base, entries }, report)
+}
+
+/** A variable for something else is nobody's mistake, so a wrong one gets a note at most. */
+function noteUnknown(env: Environment, report: Report): void {
+  const known = Object.keys(SCHEMAS.taskd.shape).map(name => name.toUpperCase())
+  for (const key of Object.keys(env)) {
+    if (!key.startsWith('TASKD_')) continue
+    const name = key.slice(6)
+    if (known.includes(name) || OTHERS.includes(name)) continue
+    const place = { file: 'environment', line: 0, key, value: '' }
+    report.note(place, 'is no setting and is ignored', 'docs/configuration.md lists them')
+  }
+}
+
+export function zoneOf(values: Partial<Values<'taskd'>>): string {
+  return values.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
+}
+
+/** The settings with every default filled in and every path made absolute. */
+export function buildSettings(values: Partial<Values<'taskd'>>, places: Places): Settings {
+  const all = { ...defaults(), ...values }
+  const { folder, root } = places
+  const dataDir = resolve(folder, all.data_dir ?? places.dataDir)
+  const program = (name: string) => resolveProgram(name, root)
+  return {
+    node: all.node ?? nodeName(),
+    redis: all.redis.startsWith('unix:')
+      ? `unix:${resolve(folder, all.redis.slice(5))}`
+      : all.redis,
+    database: databaseUrl(all.database ?? `sqlite:${dataDir}/task_schedule.db`, folder),
+    dataDir,
+    socket: resolve(folder, all.socket ?? `${dataDir}/taskd.sock`),
+    timezone: zoneOf(all),
+    maxRunTimeMs: all.max_run_time,
+    stopWaitMs: all.stop_wait,
+    killWaitMs: all.kill_wait,
+    logLevel: all.log_level,
+    logFormat: all.log_format,
+    resultKeepTimeMs: all.result_keep_time,
+    resultKeepCount: all.result_keep_count,
+    failKeepTimeMs: all.fail_keep_time,
+    tasks: all.tasks === undefined ? places.tasks : resolve(root, all.tasks),
+    ...(all.http !== 'off' && { http: all.http }),
+    ...(all.secret !== undefined && { secret: all.secret }),
+    ...(all.log_file !== undefined && { logFile: resolve(folder, all.log_file) }),
+    ...(all.bin_path !== undefined && { binPath: resolve(root, all.bin_path) }),
+    ...(all.php !== undefined && { php: program(all.php) }),
+    ...(all.redis_server !== undefined && { redisServer: program(all.redis_server) }),
+  }
+}
+
+function defaults(): Values<'taskd'> {
+  return SCHEMAS.taskd.parse({})
+}
+
+function databaseUrl(url: string, folder: string): string {
+  if (!url.startsWith('sqlite:') || url === 'sqlite::memory:') return url
+  return `sqlite:${resolve(folder, url.slice(7))}`
+}
+
+/** The host name, less what a node's name may not hold. */
+function nodeName(): string {
+  return (
+    hostname()
+      .replace(/[^\p{L}\p{N}_.-]/gu, '-')
+      .slice(0, 100) || 'localhost'
+  )
+}

@@ -1,0 +1,170 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { codeOf, messageOf } from '../lib/errors.ts'
+import type { Environment } from './config.ts'
+import { decode } from './decode.ts'
+import type { Place, Report } from './diagnostics.ts'
+import { expandGlob, isPattern } from './glob.ts'
+import { readIni } from './read-ini.ts'
+import { checkSection, placeOf } from './schema.ts'
+import { headerOf, type Section } from './section.ts'
+
+export interface Sources {
+  /** Every file that was read, absolute. */
+  readonly files: readonly string[]
+  readonly sections: readonly Section[]
+}
+
+/** Reads the main file, what it includes, and the overlay that APP_ENV asks for. */
+export function gather(file: string, env: Environment, report: Report): Sources {
+  const files: string[] = []
+  const read = (path: string): readonly Section[] => {
+    files.push(resolve(path))
+    return readSections(path, report)
+  }
+  const main = read(file)
+  const base = [...main]
+  for (const section of main.filter(one => one.kind === 'include')) {
+    for (const path of includedFiles(section, file, report)) {
+      if (!files.includes(resolve(path))) base.push(...withoutInclude(read(path), report))
+    }
+  }
+  refuseDuplicates(base, report)
+  const overlay = overlayFiles(file, env, report).flatMap(path =>
+    withoutInclude(read(path), report),
+  )
+  return { files, sections: layOver(base, overlay, report) }
+}
+
+function readSections(file: string, report: Report): readonly Section[] {
+  const whole = { file, line: 0, key: '', value: '' }
+  try {
+    const refusal = refuseFile(file)
+    if (refusal === undefined) {
+      const decoded = decode(readFileSync(file))
+      if (decoded.ok) return readIni(decoded.text, file, report)
+      report.problem({ ...whole, line: decoded.line }, decoded.reason, decoded.hint)
+    } else report.problem(whole, ...refusal)
+  } catch (error) {
+    report.problem(whole, ...unreadable(error))
+  }
+  return []
+}
+
+/** A larger file is something else than a configuration. */
+const MAX_BYTES = 16 * 1024 * 1024
+
+/** Looked at before reading: a pipe never ends, and a log of many gigabytes takes a while. */
+function refuseFile(file: string): readonly [string, string] | undefined {
+  const stat = statSync(file)
+  if (stat.isDirectory())
+    return ['is a directory', `name the file in it, such as ${join(file, 'cron.ini')}`]
+  if (!stat.isFile()) return ['is not a regular file', 'name a configuration file']
+  return stat.size > MAX_BYTES
+    ? ['is larger than 16 MB', 'name a configuration file, or split it with [include]']
+    : undefined
+}
+
+function unreadable(error: unknown): readonly [string, string] {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return [
+        'there is no such file',
+        'name one with --config or TASKD_CONFIG; else ./conf/cron.ini and /etc/taskd/cron.ini are looked for',
+      ]
+    case 'EACCES':
+    case 'EPERM':
+      return ['may not be read by this user', 'mend its permissions, or run as its owner']
+    default:
+      return [`cannot be read: ${messageOf(error)}`, 'name a configuration file']
+  }
+}
+
+/** Patterns are separated by blanks, as in Supervisor, and start from the folder of the file. */
+function includedFiles(section: Section, file: string, report: Report): readonly string[] {
+  const { values } = checkSection('include', section, report)
+  const found: string[] = []
+  for (const pattern of (values.files ?? '').split(/\s+/).filter(one => one !== '')) {
+    const matched = expandGlob(pattern, dirname(file))
+    const absent = matched.length === 0 || !existsSync(matched[0] ?? '')
+    if (!isPattern(pattern) && absent) {
+      const hint = 'create it, or remove it from files'
+      report.problem(placeOf(section, 'files'), `there is no file ${pattern}`, hint)
+    } else if (!absent) {
+      found.push(...matched)
+    }
+  }
+  return found
+}
+
+function withoutInclude(sections: readonly Section[], report: Report): readonly Section[] {
+  return sections.filter(section => {
+    if (section.kind !== 'include') return true
+    const hint = 'name all files in [include] of the main file'
+    report.problem(section.place, 'an included file cannot include others', hint)
+    return false
+  })
+}
+
+const OVERLAYS = ['local', 'test', 'online']
+
+function overlayFiles(file: string, env: Environment, report: Report): readonly string[] {
+  const name = env['APP_ENV'] ?? ''
+  if (name === '') return []
+  const place = { file: 'environment', line: 0, key: 'APP_ENV', value: name }
+  if (!OVERLAYS.includes(name)) {
+    report.note(place, 'is not local, test or online', 'no other files are laid over the main one')
+    return []
+  }
+  const folder = join(dirname(file), name)
+  const found = expandGlob('*.ini', folder)
+  if (found.length === 0)
+    report.note(place, `there is no ${join(folder, '*.ini')}`, 'nothing is laid over the main file')
+  return found
+}
+
+/** A section may stand once in the main file and all that it includes. */
+function refuseDuplicates(sections: readonly Section[], report: Report): void {
+  const seen = new Map<string, Section>()
+  for (const section of sections) {
+    const first = seen.get(headerOf(section))
+    if (first === undefined) {
+      seen.set(headerOf(section), section)
+      continue
+    }
+    const { file, line } = first.place
+    const where = file === section.place.file ? `line ${line}` : `${file}:${line}`
+    const message = `is already there on ${where}`
+    report.problem(section.place, message, `rename one of them, or keep ${where} only`)
+  }
+}
+
+/** Key by key: what an overlay says wins, what it does not say stays. */
+function layOver(
+  base: readonly Section[],
+  overlay: readonly Section[],
+  report: Report,
+): readonly Section[] {
+  if (overlay.length === 0) return base
+  const merged = new Map<string, Section>()
+  // Doubles are reported already; they stay, so that their keys are judged as well.
+  const doubles: Section[] = []
+  for (const section of base) {
+    if (merged.has(headerOf(section))) doubles.push(section)
+    else merged.set(headerOf(section), section)
+  }
+  const laid = new Map<string, Place>()
+  for (const section of overlay) {
+    const id = headerOf(section)
+    for (const entry of section.entries.values()) {
+      const first = laid.get(`${id} ${entry.name}`)
+      if (first === undefined) laid.set(`${id} ${entry.name}`, entry)
+      else
+        report.problem(entry, `is already set by ${first.file}:${first.line}`, 'keep one of them')
+    }
+    const below = merged.get(id) ?? section
+    merged.set(id, { ...below, entries: new Map([...below.entries, ...section.entries]) })
+  }
+  return [...merged.values(), ...doubles]
+}

@@ -1,0 +1,146 @@
+import { formatDuration } from '../lib/duration.ts'
+import { suggest } from '../lib/suggest.ts'
+import type { Trigger } from '../model/job.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import { isLoopback } from './addresses.ts'
+import type { Settings } from './config.ts'
+import type { Report } from './diagnostics.ts'
+import { BUILT_IN_QUEUES, fixedMode, modeOf } from './queues.ts'
+import { type Checked, placeOf } from './schema.ts'
+
+/** Rules that need more than one key. Each looks only at keys that are in order by themselves. */
+
+/** `sun_path` holds 108 bytes, the last of them a NUL. */
+const MAX_SOCKET_BYTES = 107
+
+export function checkSettingsTogether(
+  checked: Checked<'taskd'>,
+  settings: Settings,
+  report: Report,
+): void {
+  const { section, values } = checked
+  if (settings.http !== undefined && !isLoopback(settings.http.host) && !settings.secret) {
+    // A broken secret is reported already.
+    if (!section.entries.has('secret')) {
+      const hint = 'add secret = (a long random text), or listen on 127.0.0.1'
+      report.problem(placeOf(section, 'http'), 'can be reached from other machines', hint)
+    }
+  }
+  const key = values.socket === undefined && values.data_dir !== undefined ? 'data_dir' : 'socket'
+  refuseLongSocket(settings.socket, key, 'set socket = /run/taskd.sock')
+  if (settings.redis === 'embedded')
+    refuseLongSocket(`${settings.dataDir}/redis.sock`, 'data_dir', 'set a data_dir nearer to /')
+
+  function refuseLongSocket(path: string, key: string, hint: string): void {
+    const length = Buffer.byteLength(path)
+    if (length <= MAX_SOCKET_BYTES) return
+    const message = `makes the socket path ${path}: ${length} bytes, and the kernel takes ${MAX_SOCKET_BYTES}`
+    report.problem(placeOf(section, key), message, hint)
+  }
+}
+
+export function checkQueueTogether(checked: Checked<'queue'>, report: Report): void {
+  const { section, values } = checked
+  const at = (name: string) => placeOf(section, name)
+  // Without a mode that can be read, nothing can be said about the rest.
+  if (section.entries.has('mode') && values.mode === undefined) return
+  const fixed = fixedMode(section.name)
+  if (fixed !== undefined && values.mode !== undefined && values.mode !== fixed) {
+    report.problem(at('mode'), `${section.name} is always ${fixed}`, `write mode = ${fixed}`)
+    return
+  }
+  const mode = modeOf(section.name, values)
+  const foreign =
+    mode === 'pull'
+      ? (['workers', 'concurrency', 'rate', 'period'] as const)
+      : (['lease', 'retries', 'finish_keep'] as const)
+  for (const name of foreign) {
+    if (values[name] === undefined) continue
+    const hint =
+      mode === 'pull' ? 'remove it: agents take the tasks' : 'remove it, or write mode = pull'
+    report.problem(at(name), `means nothing for a queue with mode = ${mode}`, hint)
+  }
+  if (mode === 'sync') checkSync(checked, report)
+  checkPace(checked, mode, report)
+}
+
+function checkSync({ section, values }: Checked<'queue'>, report: Report): void {
+  if (values.concurrency !== undefined && values.concurrency !== 1) {
+    const hint = 'write concurrency = 1, or mode = async'
+    report.problem(placeOf(section, 'concurrency'), 'a sync queue runs one task at a time', hint)
+  }
+  if (values.workers !== undefined && values.workers > 1) {
+    const hint = 'write workers = 1 to keep the order of the whole queue'
+    report.note(placeOf(section, 'workers'), 'each worker keeps the order of its own tasks', hint)
+  }
+}
+
+/** A pause between tasks can make the rate one that is never reached. */
+function checkPace({ section, values }: Checked<'queue'>, mode: string, report: Report): void {
+  const { rate, period } = values
+  if (rate === undefined || period === undefined || period === 0 || mode === 'pull') return
+  const slots = (values.workers ?? 1) * (mode === 'sync' ? 1 : (values.concurrency ?? 16))
+  if (slots === 0 || slots / period >= rate.max / rate.durationMs) return
+  const message = `is never reached: ${slots} at once with period = ${formatDuration(period)} are slower`
+  report.problem(placeOf(section, 'rate'), message, 'lower the rate, or shorten the period')
+}
+
+/** What jobs are checked against. */
+export interface JobRules {
+  readonly queues: ReadonlyMap<string, QueueSpec>
+  /** Declared, though perhaps with mistakes. */
+  readonly queueNames: readonly string[]
+  readonly maxRunTimeMs: number
+}
+
+export function checkJobTogether(
+  checked: Checked<'job'>,
+  trigger: Trigger | undefined,
+  rules: JobRules,
+  report: Report,
+): void {
+  checkQueueOf(checked, rules, report)
+  checkRetries(checked, report)
+  const { section, values } = checked
+  const at = (name: string) => placeOf(section, name)
+  const { jitter = 0 } = values
+  if (trigger?.kind === 'interval' && jitter >= trigger.everyMs) {
+    const every = formatDuration(trigger.everyMs)
+    const message = `is not shorter than the interval of ${every}`
+    report.problem(at('jitter'), message, 'shorten the jitter')
+  }
+  if (
+    section.entries.has('max_backfill') &&
+    values.misfire !== undefined &&
+    values.misfire !== 'all'
+  )
+    report.note(at('max_backfill'), 'counts only with misfire = all', 'add misfire = all')
+}
+
+function checkQueueOf({ section, values }: Checked<'job'>, rules: JobRules, report: Report): void {
+  const name = values.task_key
+  if (name === undefined) return
+  const queue = rules.queues.get(name)
+  if (queue === undefined && !rules.queueNames.includes(name)) {
+    const near = suggest(name, [...new Set([...BUILT_IN_QUEUES, ...rules.queueNames])])
+    const hint =
+      near === undefined
+        ? `write ${BUILT_IN_QUEUES.join(' or ')}, or add a section [queue:${name.slice(0, 64)}]`
+        : `did you mean "${near}"?`
+    report.problem(placeOf(section, 'task_key'), 'there is no such queue', hint)
+  }
+  const own = values.max_run_time
+  if (queue?.mode === 'pull' && (own ?? rules.maxRunTimeMs) > queue.leaseMs) {
+    const key = own === undefined ? 'task_key' : 'max_run_time'
+    const message = `a task may run for ${formatDuration(own ?? rules.maxRunTimeMs)}, but the lease of ${name} ends after ${formatDuration(queue.leaseMs)}, and it would run twice`
+    report.problem(placeOf(section, key), message, 'shorten max_run_time, or lengthen the lease')
+  }
+}
+
+function checkRetries({ section, values }: Checked<'job'>, report: Report): void {
+  const { retries, retry_intervals: waits } = values
+  if (retries === undefined || waits === undefined || retries >= waits.length) return
+  const message = `has ${waits.length} parts, but retries = ${retries} never gets to the last`
+  const hint = `write retries = ${waits.length}, or leave retries out`
+  report.problem(placeOf(section, 'retry_intervals'), message, hint)
+}

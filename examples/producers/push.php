@@ -14,7 +14,11 @@ function connect(): callable
         $redis = new Redis();
         $socket === '' ? $redis->connect($host, $port, 2) : $redis->connect($socket);
         $redis->setOption(Redis::OPT_READ_TIMEOUT, -1);
-        return static fn(string ...$words) => $redis->rawCommand(...$words);
+        return static function (string ...$words) use ($redis) {
+            $reply = $redis->rawCommand(...$words);
+            if ($redis->getLastError() !== null) throw new RuntimeException($redis->getLastError());
+            return $reply;
+        };
     }
     $link = @stream_socket_client($socket === '' ? "tcp://$host:$port" : "unix://$socket", $n, $why, 2)
         ?: throw new RuntimeException("cannot reach Redis: $why");

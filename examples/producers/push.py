@@ -88,5 +88,5 @@ def main(words):
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # redis-py has exceptions of its own
         sys.exit(f"push.py: {error}")

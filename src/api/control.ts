@@ -1,6 +1,6 @@
 import type { FailRow } from '../model/fail-row.ts'
-import type { Answer } from '../model/run-result.ts'
 import type { ProgramState } from '../model/program-state.ts'
+import type { Answer } from '../model/run-result.ts'
 
 /** What the API may ask of the daemon: the only door between the two. */
 export interface Control {
@@ -15,22 +15,39 @@ export interface Control {
   shutdown(options: { readonly hurry: boolean }): Promise<void>
   /** Takes no new task on this node, on any queue, until `resume`; answers at once. */
   drain(): Promise<DrainReport>
-  /** A task of this job, now, whatever its schedule says. */
-  runJob(job: string): Promise<Pushed>
+  /**
+   * A task of this job, now, whatever its schedule says. With `wait`, answers when it has its
+   * final verdict; `signal` aborts when the one who waits has left.
+   * @throws TaskdError E_NO_JOB
+   */
+  runJob(
+    job: string,
+    options: { readonly wait: boolean },
+    signal: AbortSignal,
+  ): Promise<Pushed | Answer>
   /**
    * Puts a task on a queue. With `wait`, answers when it has its final verdict.
    * @throws TaskdError E_BAD_TASK, E_NO_QUEUE, E_FULL
    */
   push(request: PushRequest, signal: AbortSignal): Promise<Pushed | Answer>
-  fails(query: FailsQuery): Promise<(FailRow & { readonly id: number })[]>
+  fails(query: FailsQuery): Promise<readonly StoredFail[]>
   /** Runs a failed task again, by unique_task_id. @throws TaskdError E_NO_TASK */
   retry(id: string): Promise<Pushed>
   /** @throws TaskdError E_NO_TASK when it is neither waiting nor running */
-  cancel(id: string): Promise<{ readonly unique_task_id: string; readonly was: 'waiting' | 'running' }>
-  /** Pauses or resumes queues or jobs by name, on all nodes. @throws TaskdError E_NO_NAME */
-  setPaused(names: readonly string[], paused: boolean): Promise<{ readonly name: string; readonly paused: boolean }[]>
+  cancel(id: string): Promise<Cancelled>
+  /**
+   * Pauses or resumes queues or jobs by name, on all nodes. Resuming without any name ends a
+   * drain of this node. @throws TaskdError E_NO_NAME
+   */
+  setPaused(
+    names: readonly string[],
+    paused: boolean,
+  ): Promise<{ readonly name: string; readonly paused: boolean }[]>
   /** How many worker processes this node has for a queue, until the next reload. */
-  scale(taskKey: string, workers: number): Promise<{ readonly task_key: string; readonly workers: number }>
+  scale(
+    taskKey: string,
+    workers: number,
+  ): Promise<{ readonly task_key: string; readonly workers: number }>
 }
 
 export interface PushRequest {
@@ -44,11 +61,17 @@ export interface Pushed {
   readonly unique_task_id: string
 }
 
+export interface Cancelled extends Pushed {
+  readonly was: 'waiting' | 'running'
+}
+
 export interface FailsQuery {
   readonly limit: number
   readonly job?: string
   readonly task_key?: string
 }
+
+export type StoredFail = FailRow & { readonly id: number }
 
 export interface ChangeResult {
   readonly name: string
@@ -88,7 +111,11 @@ export interface Status {
   readonly state: 'starting' | 'running' | 'draining' | 'drained' | 'stopping'
   readonly config: string
   readonly redis: HealthReport & { readonly url: string; readonly version: string }
-  readonly database: HealthReport & { readonly url: string; readonly backlog: number; readonly archived: number }
+  readonly database: HealthReport & {
+    readonly url: string
+    readonly backlog: number
+    readonly archived: number
+  }
   readonly workers: readonly WorkerStatus[]
   readonly programs: readonly ProgramStatus[]
   readonly queues: readonly QueueStatus[]

@@ -60,8 +60,11 @@ ${Object.entries(PROGRAMS)
   .join('\n')}
     *) continue ;;
   esac
-  printf '#!/bin/sh\\n' >"$SANDBOX/bin/$program"
-  chmod 755 "$SANDBOX/bin/$program"
+  bin=$SANDBOX/bin
+  [ "$program" != postgres ] || bin=$SETUP_SYSROOT/usr/lib/postgresql/15/bin
+  mkdir -p "$bin"
+  printf '#!/bin/sh\\n' >"$bin/$program"
+  chmod 755 "$bin/$program"
 done`,
 }
 

@@ -1,0 +1,58 @@
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { messageOf, TaskdError } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+import type { Control } from './control.ts'
+import { failure, failureOf } from './errors.ts'
+import { configRoutes } from './routes/config.ts'
+import { daemonRoutes } from './routes/daemon.ts'
+import { failRoutes } from './routes/fails.ts'
+import { processRoutes } from './routes/processes.ts'
+import { queueRoutes } from './routes/queues.ts'
+import { statusRoutes } from './routes/status.ts'
+import { taskRoutes } from './routes/tasks.ts'
+
+/** A task is at most 1 MiB, and JSON may write one character as six. */
+const MAX_BODY_BYTES = 8 << 20
+
+/** The control API: every route asks the port and turns its answer into JSON. */
+export function createApp(control: Control, log: Pick<Logger, 'error'>) {
+  const app = new Hono()
+  app.use(
+    bodyLimit({
+      maxSize: MAX_BODY_BYTES,
+      onError: () => {
+        const limit = `${MAX_BODY_BYTES >> 20} MiB`
+        throw new TaskdError('E_TOO_LARGE', `the request is larger than ${limit}`)
+      },
+    }),
+  )
+  app.onError((error, c) => {
+    const { status, body, unexpected } = failureOf(error)
+    if (unexpected)
+      log.error(
+        { method: c.req.method, path: c.req.path, error: messageOf(error), stack: error.stack },
+        'a request failed unexpectedly',
+      )
+    return c.json(body, status)
+  })
+  app.notFound(c => {
+    const { status, body } = failure(404, 'E_NO_ROUTE', `no such route: ${c.req.path}`)
+    return c.json(body, status)
+  })
+  return app.route('/api', allRoutes(control))
+}
+
+function allRoutes(control: Control) {
+  return new Hono()
+    .route('/', statusRoutes(control))
+    .route('/', processRoutes(control))
+    .route('/', configRoutes(control))
+    .route('/', taskRoutes(control))
+    .route('/', failRoutes(control))
+    .route('/', queueRoutes(control))
+    .route('/', daemonRoutes(control))
+}
+
+/** What the typed client is made from. */
+export type App = ReturnType<typeof createApp>

@@ -1,0 +1,126 @@
+import type { ExtractSchema } from 'hono/types'
+import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
+import type { App } from './app.ts'
+import type { Control } from './control.ts'
+import type { ErrorBody } from './errors.ts'
+import { requestUnix, type UnixRequest } from './unix-request.ts'
+
+/** Longer than any answer but a wait should take: Redis away is told within a second. */
+const ANSWER_MS = 15_000
+
+/**
+ * The daemon behind a unix socket, as if it were here: every call is one request.
+ * Each throws TaskdError: the daemon's own, or E_NO_DAEMON, E_NO_PERMISSION, E_TIMEOUT, E_GONE.
+ */
+export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
+  const get = <P extends Path<'$get'>>(path: P, query: Query = {}) =>
+    ask<Output<P, '$get'>>({ socket, timeoutMs, method: 'GET', path: withQuery(path, query) })
+  const post = <P extends Path<'$post'>>(path: P, body: Body<P>, signal?: AbortSignal) =>
+    ask<Output<P, '$post'>>({
+      socket,
+      method: 'POST',
+      path,
+      body,
+      // Whoever waits for a task waits as long as it takes.
+      ...(signal ? { signal } : { timeoutMs }),
+    })
+  return {
+    status: () => get('/api/status'),
+    change: (action, names) => post(`/api/processes/${action}`, { names: [...names] }),
+    plan: () => get('/api/config/plan'),
+    reload: () => post('/api/config/reload', {}),
+    shutdown: async options => void (await post('/api/daemon/shutdown', options)),
+    drain: () => post('/api/daemon/drain', {}),
+    runJob: (job, { wait }, signal) =>
+      post('/api/tasks/run', { job, wait }, wait ? signal : undefined),
+    push: (request, signal) => post('/api/tasks/push', request, request.wait ? signal : undefined),
+    fails: query => get('/api/fails', { ...query }),
+    retry: id => post('/api/tasks/retry', { unique_task_id: id }),
+    cancel: id => post('/api/tasks/cancel', { unique_task_id: id }),
+    setPaused: (names, paused) =>
+      post(paused ? '/api/queues/pause' : '/api/queues/resume', { names: [...names] }),
+    scale: (taskKey, workers) => post('/api/queues/scale', { task_key: taskKey, workers }),
+  }
+}
+
+type Routes = ExtractSchema<App>
+type Method = '$get' | '$post'
+type Path<M extends Method> = {
+  [P in keyof Routes]: M extends keyof Routes[P] ? P : never
+}[keyof Routes] &
+  string
+type Endpoint<P extends keyof Routes, M extends Method> = M extends keyof Routes[P]
+  ? Routes[P][M]
+  : never
+type Output<P extends keyof Routes, M extends Method> =
+  Endpoint<P, M> extends { output: infer O } ? O : never
+type Body<P extends keyof Routes> =
+  Endpoint<P, '$post'> extends { input: { json: infer B } } ? B : Record<string, never>
+type Query = Readonly<Record<string, string | number>>
+
+function withQuery(path: string, query: Query): string {
+  const pairs = Object.entries(query).map(([key, value]) => `${key}=${encodeURIComponent(value)}`)
+  return pairs.length === 0 ? path : `${path}?${pairs.join('&')}`
+}
+
+async function ask<T>(request: UnixRequest): Promise<T> {
+  const { status, text } = await requestUnix(request).catch((error: unknown) => {
+    throw explain(error, request)
+  })
+  const answer = read(text)
+  if (answer === undefined)
+    throw new TaskdError(
+      'E_BAD_ANSWER',
+      `what listens on ${request.socket} is not taskd (HTTP status ${status})`,
+      'look at socket in [taskd]',
+    )
+  if (status < 400) return answer as T
+  const { error } = answer as Partial<ErrorBody>
+  throw new TaskdError(error?.code ?? 'E_INTERNAL', error?.message ?? `HTTP status ${status}`)
+}
+
+function read(text: string): object | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function explain(error: unknown, { socket, timeoutMs = 0, signal }: UnixRequest): unknown {
+  if (signal?.aborted) return error
+  switch (codeOf(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'ECONNREFUSED':
+      return new TaskdError(
+        'E_NO_DAEMON',
+        `taskd is not running: nobody listens on ${socket}`,
+        'start it with taskd start, or name its configuration with -c',
+      )
+    case 'EACCES':
+    case 'EPERM':
+      return new TaskdError(
+        'E_NO_PERMISSION',
+        `no permission to use ${socket}`,
+        "run this as the daemon's user, or join the socket's group",
+      )
+    case 'ETIMEDOUT':
+    case 'EAGAIN':
+      return new TaskdError(
+        'E_TIMEOUT',
+        `taskd did not answer within ${timeoutMs / 1000} s on ${socket}`,
+        'try again, and look at its log',
+      )
+    case 'ECONNRESET':
+    case 'EPIPE':
+      return new TaskdError(
+        'E_GONE',
+        'taskd went away before it answered',
+        'taskd status shows whether it is back',
+      )
+    default:
+      return new TaskdError('E_CONNECT', `cannot use ${socket}: ${messageOf(error)}`)
+  }
+}

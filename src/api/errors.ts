@@ -1,0 +1,46 @@
+import { HTTPException } from 'hono/http-exception'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { TaskdError } from '../lib/errors.ts'
+
+/** What every route answers when it cannot do what was asked. */
+export interface ErrorBody {
+  readonly error: { readonly code: string; readonly message: string }
+}
+
+export interface Failure {
+  readonly status: ContentfulStatusCode
+  readonly body: ErrorBody
+  /** Nobody's fault but ours: to be logged. */
+  readonly unexpected: boolean
+}
+
+/** What was thrown, as the client may see it: never a stack, never the words of a bug. */
+export function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof TaskdError) {
+    const { code, message, hint } = thrown
+    const whole = hint === '' ? message : `${message}. ${hint}`
+    return failure(statusOf(code), code, whole)
+  }
+  if (thrown instanceof HTTPException)
+    return failure(thrown.status, 'E_BAD_REQUEST', thrown.message)
+  return failure(500, 'E_INTERNAL', 'an unexpected error. the log of taskd says more', true)
+}
+
+export function failure(
+  status: ContentfulStatusCode,
+  code: string,
+  message: string,
+  unexpected = false,
+): Failure {
+  return { status, body: { error: { code, message } }, unexpected }
+}
+
+/** `E_NO_QUEUE` is 404, `E_BAD_TASK` 400, `E_REDIS_AWAY` 503; what nobody thought of is 500. */
+function statusOf(code: string): ContentfulStatusCode {
+  if (code === 'E_FULL') return 429
+  if (code === 'E_TOO_LARGE') return 413
+  if (code === 'E_STOPPING' || code.endsWith('_AWAY')) return 503
+  if (code.startsWith('E_NO_')) return 404
+  if (code.startsWith('E_BAD_')) return 400
+  return 500
+}

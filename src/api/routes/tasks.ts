@@ -1,0 +1,25 @@
+import { Hono } from 'hono'
+import type { Control } from '../control.ts'
+import { body } from '../input.ts'
+import { idBody, pushBody, runBody } from '../schemas.ts'
+
+/**
+ * Tasks are named in the body: an id may be any text, and a path would eat `..` and slashes.
+ * Whoever waits for an answer and leaves ends the wait: the request's signal says so.
+ */
+export function taskRoutes(control: Control) {
+  return new Hono()
+    .post('/tasks/push', body(pushBody), async c =>
+      c.json(await control.push(c.req.valid('json'), c.req.raw.signal)),
+    )
+    .post('/tasks/run', body(runBody), async c => {
+      const { job, wait } = c.req.valid('json')
+      return c.json(await control.runJob(job, { wait }, c.req.raw.signal))
+    })
+    .post('/tasks/retry', body(idBody), async c =>
+      c.json(await control.retry(c.req.valid('json').unique_task_id)),
+    )
+    .post('/tasks/cancel', body(idBody), async c =>
+      c.json(await control.cancel(c.req.valid('json').unique_task_id)),
+    )
+}

@@ -1,0 +1,27 @@
+import { z } from 'zod'
+
+/** What the routes take. Answers are typed by the Control port and need no second description. */
+
+const MAX_NAMES = 10_000
+const name = z.string().min(1).max(255)
+const names = z.array(name).max(MAX_NAMES)
+
+export const namesBody = z.object({ names: names.min(1) })
+/** Resuming takes no name too: that ends a drain. */
+export const resumeBody = z.object({ names })
+export const scaleBody = z.object({ task_key: name, workers: z.int().min(0).max(1000) })
+export const idBody = z.object({ unique_task_id: name })
+export const runBody = z.object({ job: name, wait: z.boolean().default(false) })
+export const pushBody = z.object({
+  task_key: name,
+  task: z.record(z.string(), z.unknown()),
+  wait: z.boolean().default(false),
+})
+export const shutdownBody = z.object({ hurry: z.boolean().default(false) })
+
+/** A query's values are text. */
+export const failsQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(10_000).default(20),
+  job: name.optional(),
+  task_key: name.optional(),
+})

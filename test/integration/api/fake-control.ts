@@ -1,0 +1,133 @@
+import { once } from 'node:events'
+import type { Control, Status, StoredFail } from '../../../src/api/control.ts'
+import { TaskdError } from '../../../src/lib/errors.ts'
+
+export interface FakeControl extends Control {
+  /** What was asked, in order: the method and its plain arguments. */
+  readonly calls: unknown[][]
+  /** Signals of the waits that never end by themselves. */
+  readonly waits: AbortSignal[]
+}
+
+/** A Control that remembers what it was asked; `answers` replaces any of its answers. */
+export function fakeControl(answers: Partial<Control> = {}): FakeControl {
+  const calls: unknown[][] = []
+  const waits: AbortSignal[] = []
+  const forever = async (signal: AbortSignal): Promise<never> => {
+    waits.push(signal)
+    if (!signal.aborted) await once(signal, 'abort')
+    throw new Error('the one who waited has left')
+  }
+  const plain: Control = {
+    status: async () => status(),
+    change: async (action, names) =>
+      names.map(name => ({ name, ok: name !== 'nobody', message: `${action}ed` })),
+    plan: async () => ({ applied: false, changes: ['job a: added'], problems: [] }),
+    reload: async () => ({ applied: true, changes: ['job a: added'], problems: [] }),
+    shutdown: async () => undefined,
+    drain: async () => ({ running: 2 }),
+    runJob: async (job, { wait }, signal) =>
+      wait ? forever(signal) : { unique_task_id: `run-${job}` },
+    push: async ({ wait, task }, signal) => {
+      if (task['script'] === undefined) throw new TaskdError('E_BAD_TASK', '"script" is missing')
+      return wait
+        ? forever(signal)
+        : { unique_task_id: (task['unique_task_id'] as string) ?? 'new' }
+    },
+    fails: async () => [failRow()],
+    retry: async id => ({ unique_task_id: id }),
+    cancel: async id => {
+      if (id === 'gone') throw new TaskdError('E_NO_TASK', `no such task: ${id}`, 'look at fails')
+      return { unique_task_id: id, was: 'waiting' }
+    },
+    setPaused: async (names, paused) => names.map(name => ({ name, paused })),
+    scale: async (task_key, workers) => ({ task_key, workers }),
+  }
+  const merged: Control = { ...plain, ...answers }
+  const recorded = Object.entries(merged).map(([name, method]) => [
+    name,
+    (...args: unknown[]) => {
+      calls.push([name, ...args.filter(arg => !(arg instanceof AbortSignal))])
+      return (method as (...args: unknown[]) => unknown)(...args)
+    },
+  ])
+  return { ...(Object.fromEntries(recorded) as Control), calls, waits }
+}
+
+const SINCE = '2026-11-21T10:00:00.000+00:00'
+
+export function status(changes: Partial<Status> = {}): Status {
+  return {
+    node: 'web-1',
+    pid: 4242,
+    version: '0.1.0',
+    uptime_s: 62,
+    state: 'running',
+    config: '/srv/points/conf/cron.ini',
+    redis: { ok: true, error: '', since: SINCE, url: 'embedded', version: '7.0.15' },
+    database: { ok: true, error: '', since: SINCE, url: 'sqlite:x.db', backlog: 0, archived: 3 },
+    workers: [worker('sync'), worker('async')],
+    programs: [],
+    queues: [queue('sync_tasks'), { ...queue('async_tasks'), mode: 'async', waiting: 12 }],
+    jobs: [job('accumulate_pay')],
+    ...changes,
+  }
+}
+
+export function worker(kind: 'sync' | 'async'): Status['workers'][number] {
+  return {
+    name: `web-1-${kind}_tasks-1`,
+    kind,
+    task_key: `${kind}_tasks`,
+    state: 'RUNNING',
+    pid: kind === 'sync' ? 4711 : 4712,
+    uptime_s: 62,
+    restart_num: 0,
+    detail: '',
+    cpu: 0.1,
+    memory: 40_000_000,
+    running_task: 0,
+  }
+}
+
+export function queue(task_key: string): Status['queues'][number] {
+  return { task_key, mode: 'sync', waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
+}
+
+export function job(name: string): Status['jobs'][number] {
+  return {
+    name,
+    task_key: 'sync_tasks',
+    enabled: true,
+    held: '',
+    next: '2026-11-21T11:01:00.000+00:00',
+    last: '2026-11-21T10:01:00.000+00:00',
+    last_code: 'succ',
+    failures: 0,
+  }
+}
+
+export function failRow(changes: Partial<StoredFail> = {}): StoredFail {
+  return {
+    id: 7,
+    worker_id: 'web-1-sync_tasks-1',
+    task_key: 'sync_tasks',
+    start_runtime: '2026-11-21T10:00:00.000+00:00',
+    end_runtime: '2026-11-21T10:00:01.500+00:00',
+    script: '/var/www/points/index.php',
+    controller: 'api/AccumulatePay',
+    function: 'execute',
+    param: '',
+    unique_task_id: 'cron-accumulate_pay-1795255200000',
+    node: 'web-1',
+    job: 'accumulate_pay',
+    attempt: 1,
+    kind: 'exit',
+    code: 'fail',
+    msg: 'no points today\nat line 3',
+    exit_code: 1,
+    signal: '',
+    output: 'no points today\nat line 3\n',
+    ...changes,
+  }
+}

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseDuration } from '../lib/duration.ts'
 import { suggest } from '../lib/suggest.ts'
+import { MAX_ARGUMENT_BYTES } from '../model/task.ts'
 
 /** What the text of one key means, or why it means nothing and what to write instead. */
 export type Read<T> = (
@@ -10,14 +11,22 @@ export type Read<T> = (
   | { readonly ok: false; readonly reason: string; readonly hint?: string }
 
 /** A key of a schema. @param example what a hint offers when the reader has no better idea */
-export function field<T>(read: Read<T>, example: string) {
+export function field<T>(read: Read<T>, example: string, empty?: 'may be empty') {
   return z.string().transform((text, context): T => {
-    const result = text === '' ? ({ ok: false, reason: 'is empty' } as const) : read(text)
+    const result = refuse(text, empty) ?? read(text)
     if (result.ok) return result.value
     const hint = result.hint ?? `write for instance ${example}`
     context.addIssue({ code: 'custom', message: result.reason, params: { hint } })
     return z.NEVER
   })
+}
+
+/** The kernel takes no longer argument; in other keys it is a slip, and takes time to look at. */
+function refuse(text: string, empty: 'may be empty' | undefined) {
+  if (text === '' && empty === undefined) return no('is empty')
+  return Buffer.byteLength(text) > MAX_ARGUMENT_BYTES
+    ? no(`is longer than ${MAX_ARGUMENT_BYTES} bytes`, 'hand the data over in a file')
+    : undefined
 }
 
 export function no(reason: string, hint?: string) {

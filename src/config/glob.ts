@@ -1,8 +1,8 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 
 /**
- * The files that a shell pattern names, sorted: `*`, `?` and `[abc]` in any part of the path. As in
+ * The existing files that a shell pattern names, sorted: `*`, `?` and `[abc]` in any part of the path. As in
  * a shell, a wild card does not match a leading dot, and never a slash.
  * @param base what a relative pattern starts from
  */
@@ -14,7 +14,7 @@ export function expandGlob(pattern: string, base: string): readonly string[] {
       ? found.flatMap(folder => matching(folder, part))
       : found.map(folder => join(folder, part))
   }
-  return found.toSorted()
+  return found.filter(path => existsSync(path)).toSorted()
 }
 
 export function isPattern(text: string): boolean {

@@ -13,6 +13,8 @@ import {
 
 /** After so many lines that make no sense the file is something else. */
 const MAX_BAD_LINES = 100
+/** Far more than one machine can run. */
+const MAX_SECTIONS = 100_000
 
 interface Open extends Section {
   readonly entries: Map<string, Entry>
@@ -65,7 +67,7 @@ class Scan {
   }
 
   get hopeless(): boolean {
-    return this.#bad > MAX_BAD_LINES
+    return this.#bad > MAX_BAD_LINES || this.sections.length > MAX_SECTIONS
   }
 
   line(raw: string, line: number): void {
@@ -116,6 +118,8 @@ class Scan {
     const place = { file: this.#file, line, key: headerOf(header), value: '' }
     const section: Open = { ...header, place, entries: new Map() }
     this.sections.push(section)
+    if (this.hopeless)
+      this.#report.problem(place, `is one of more than ${MAX_SECTIONS} sections`, 'use fewer')
     return section
   }
 

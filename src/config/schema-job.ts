@@ -1,26 +1,12 @@
 import { z } from 'zod'
 import { parseDuration } from '../lib/duration.ts'
 import { MISFIRES, OVERLAPS } from '../model/job.ts'
-import { MAX_ARGUMENT_BYTES } from '../model/task.ts'
 import { readEnvironment } from './environment.ts'
 import { choice, duration, field, filled, flag, integer, no, timezone, yes } from './fields.ts'
 import { TRIGGERS } from './run-time.ts'
 
-/** The kernel takes no longer argument; the script would never start. */
-function argument(text: string) {
-  return Buffer.byteLength(text) > MAX_ARGUMENT_BYTES
-    ? no(`is longer than ${MAX_ARGUMENT_BYTES} bytes`, 'hand the data over in a file')
-    : yes(text)
-}
-
-/** May be empty: the script then gets an empty argument. */
-const passedOn = z
-  .string()
-  .refine(text => argument(text).ok, {
-    error: `is longer than ${MAX_ARGUMENT_BYTES} bytes`,
-    params: { hint: 'hand the data over in a file' },
-  })
-  .default('')
+/** An argument of the script; may be empty. */
+const passedOn = field<string>(yes, '', 'may be empty').default('')
 
 const MAX_RETRIES = 1000
 
@@ -44,7 +30,7 @@ const user = field<string>(
 export const jobSchema = z.object({
   task_key: filled('sync_tasks'),
   run_time: filled('*/5 * * * *'),
-  script: field<string>(argument, '/var/www/points/index.php'),
+  script: filled('/var/www/points/index.php'),
   controller: passedOn,
   function: passedOn,
   param: passedOn,

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import { suggest } from '../lib/suggest.ts'
 import type { Environment, Settings } from './config.ts'
 import type { Report } from './diagnostics.ts'
 import { type Places, resolveProgram } from './paths.ts'
@@ -36,7 +37,9 @@ function noteUnknown(env: Environment, report: Report): void {
     const name = key.slice(6)
     if (known.includes(name) || OTHERS.includes(name)) continue
     const place = { file: 'environment', line: 0, key, value: '' }
-    report.note(place, 'is no setting and is ignored', 'docs/configuration.md lists them')
+    const near = suggest(name, known)
+    const hint = near === undefined ? 'see docs/configuration.md' : `did you mean "TASKD_${near}"?`
+    report.note(place, 'is no setting and is ignored', hint)
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import type { Environment } from './config.ts'
@@ -87,13 +87,10 @@ function includedFiles(section: Section, file: string, report: Report): readonly
   const found: string[] = []
   for (const pattern of (values.files ?? '').split(/\s+/).filter(one => one !== '')) {
     const matched = expandGlob(pattern, dirname(file))
-    const absent = matched.length === 0 || !existsSync(matched[0] ?? '')
-    if (!isPattern(pattern) && absent) {
-      const hint = 'create it, or remove it from files'
-      report.problem(placeOf(section, 'files'), `there is no file ${pattern}`, hint)
-    } else if (!absent) {
-      found.push(...matched)
-    }
+    found.push(...matched)
+    if (matched.length > 0 || isPattern(pattern)) continue
+    const hint = 'create it, or remove it from files'
+    report.problem(placeOf(section, 'files'), `there is no file ${pattern}`, hint)
   }
   return found
 }

@@ -17,7 +17,7 @@ function scan(text: string) {
 function value(line: string): unknown {
   const { sections, problems } = scan(`[a]\nk${line}`)
   expect(problems).toEqual([])
-  return (sections[0]?.[1] as Record<string, string>)['k']
+  return (sections[0]?.[1] as Record<string, string> | undefined)?.['k']
 }
 
 describe('lines', () => {
@@ -92,13 +92,13 @@ describe('values', () => {
   })
 })
 
-describe('lines that continue the one above', () => {
-  const program = (...lines: string[]) => scan(['[program:x]', ...lines].join('\n')).sections[0]?.[1]
+const program = (...lines: string[]) => scan(['[program:x]', ...lines].join('\n')).sections[0]?.[1]
 
+describe('lines that continue the one above', () => {
   test('are deeper indented, in the sections of Supervisor', () => {
-    expect(program('environment =', '  A="1",', '  ; remark', '', '  B="2" ; remark', 'k=v')).toEqual(
-      { environment: 'A="1",\nB="2"', k: 'v' },
-    )
+    expect(
+      program('environment =', '  A="1",', '  ; remark', '', '  B="2" ; remark', 'k=v'),
+    ).toEqual({ environment: 'A="1",\nB="2"', k: 'v' })
     expect(scan('[include]\nfiles = a.ini\n  b.ini').sections).toEqual([
       ['[include]', { files: 'a.ini\nb.ini' }],
     ])
@@ -129,10 +129,7 @@ describe('mistakes', () => {
     ['[a', 'x.ini:1: [a: has no closing ]. write a header as [name]'],
     ['[]', 'x.ini:1: []: has no name. write a header as [name]'],
     ['[a] k=v', 'x.ini:1: [a]: has text after the ]. put keys on lines of their own'],
-    [
-      '= v',
-      'x.ini:1: = v: has no key before the =. write key = value, or begin a remark with ;',
-    ],
+    ['= v', 'x.ini:1: = v: has no key before the =. write key = value, or begin a remark with ;'],
   ])('%j', (text, problem) => {
     expect(scan(text).problems).toEqual([problem])
   })
@@ -159,6 +156,13 @@ describe('mistakes', () => {
       'x.ini:101: more than 100 lines cannot be read; the rest was left out. is this an INI file?',
     )
   })
+})
+
+test('more sections than anybody writes are refused', () => {
+  const { problems } = scan(Array.from({ length: 100_001 }, (_, i) => `[a${i}]`).join('\n'))
+  expect(problems).toEqual([
+    'x.ini:100001: [a100000]: is one of more than 100000 sections. use fewer',
+  ])
 })
 
 test('the shipped sample has no line that cannot be read', () => {

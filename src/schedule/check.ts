@@ -3,7 +3,7 @@ import { unreachable } from '../lib/errors.ts'
 import type { Trigger } from '../model/job.ts'
 import { parseCron } from './cron.ts'
 import { type Cron, nextWall } from './cron-next.ts'
-import { isoInZone } from './format.ts'
+import { formatInstant } from './format.ts'
 import { upcoming } from './next-times.ts'
 import { isTimeZone, type Zone, zoneOf } from './transitions.ts'
 import { calendarDay, clockTime, parseWallTime } from './wall-time.ts'
@@ -113,5 +113,7 @@ function checkDate(wallTime: string, timezone: string): TriggerCheck {
   const parsed = parseWallTime(wallTime)
   if ('problem' in parsed) return { problem: parsed.problem, notes: [] }
   const [only] = upcoming({ kind: 'date', wallTime }, timezone, parsed.wall - 4 * DAY, 1)
-  return { notes: only?.note ? [`it runs at ${isoInZone(only.at, timezone)}: ${only.note}`] : [] }
+  return {
+    notes: only?.note ? [`it runs at ${formatInstant(only.at, timezone)}: ${only.note}`] : [],
+  }
 }

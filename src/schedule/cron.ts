@@ -82,6 +82,5 @@ function maskOf(values: readonly number[]): number {
 
 /** The user's own text is quoted in a message: one line, no control characters. */
 function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001F\u007F-\u009F]/g, one => JSON.stringify(one).slice(1, -1))
+  return text.replace(/\p{Cc}/gu, one => JSON.stringify(one).slice(1, -1))
 }

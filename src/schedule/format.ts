@@ -1,7 +1,7 @@
 import { zoneOf } from './transitions.ts'
 
 /** ISO 8601 with milliseconds and the zone's own offset: `2026-03-29T03:00:00.000+02:00`. */
-export function isoInZone(instant: number, timezone: string): string {
+export function formatInstant(instant: number, timezone: string): string {
   const { offset } = zoneOf(timezone).segmentAt(instant)
   const wall = new Date(instant + offset).toISOString().slice(0, -1)
   return `${wall}${offsetText(offset)}`

@@ -1,4 +1,4 @@
-import { backoffDelay, type BackoffPolicy } from '../lib/backoff.ts'
+import { type BackoffPolicy, backoffDelay } from '../lib/backoff.ts'
 import { unreachable } from '../lib/errors.ts'
 
 /**
@@ -179,8 +179,7 @@ function stop(
           ...(state.pid !== undefined && { pid: state.pid }),
         },
       }
-      // Without a pid there is nothing to signal yet; `spawned` will see to it.
-      if (state.pid === undefined) return { program: next, effects: [{ type: 'no-timer' }] }
+      // Without a pid the launch itself is called off, or `spawned` comes and is answered.
       return {
         program: next,
         effects: [{ type: 'terminate' }, { type: 'timer', ms: policy.stopWaitMs }],
@@ -268,7 +267,8 @@ function died(
     }
   }
   if (state.name !== 'STARTING' && state.name !== 'RUNNING') return stay(program)
-  const mayRest = policy.autorestart === 'never' || (policy.autorestart === 'unexpected' && expected)
+  const mayRest =
+    policy.autorestart === 'never' || (policy.autorestart === 'unexpected' && expected)
   if (state.name === 'RUNNING' && mayRest)
     return {
       program: { ...ended, state: { name: 'EXITED', since: now, why: how } },

@@ -77,6 +77,16 @@ export function judge(ending: Ending): RunResult {
   return { ...base, outcome, kind: 'answer', retryable: outcome === 'fail', answer: said }
 }
 
+/** A task that took this many workers or machines down with it is not tried again. */
+export const MAX_DEATHS = 3
+
+/** The verdict on a task whose workers died with it too often. */
+export function lostResult(deaths: number): RunResult {
+  const reason = `its worker or machine died ${deaths} times while it ran`
+  const ending = { exitCode: null, signal: null, stdout: '', output: '' }
+  return { ...judge({ ...ending, cause: 'lost', reason }), retryable: false }
+}
+
 function tail(output: string): string {
   return output.trim().slice(-MESSAGE_CHARACTERS)
 }

@@ -93,12 +93,14 @@ export class WorkerHashes {
 
   /** The last word of a worker that stops in order. */
   async stopped(now: number): Promise<void> {
-    const fields = { ...this.#fields(now), status: 'stop', running_task: '0', cpu: '0', memory: '0' }
-    await this.#redis
-      .pipeline()
-      .hset(this.#row, fields)
-      .pexpire(this.#row, STOPPED_ROW_MS)
-      .exec()
+    const fields = {
+      ...this.#fields(now),
+      status: 'stop',
+      running_task: '0',
+      cpu: '0',
+      memory: '0',
+    }
+    await this.#redis.pipeline().hset(this.#row, fields).pexpire(this.#row, STOPPED_ROW_MS).exec()
   }
 
   #fields(now: number): Record<string, string> {

@@ -96,7 +96,10 @@ export class Intake implements Service {
         const waitMs = backoffDelay(RETRY, failures, Math.random())
         // An outage is the health check's to report; a list of the wrong type is ours.
         if (failures === 5)
-          log.warn({ task_key: this.#spec.taskKey, error: messageOf(error) }, 'cannot take tasks from the list')
+          log.warn(
+            { task_key: this.#spec.taskKey, error: messageOf(error) },
+            'cannot take tasks from the list',
+          )
         await clock.sleep(waitMs, signal)
       }
     }
@@ -145,7 +148,10 @@ export class Intake implements Service {
     await queues.add(taskKey, tasks)
     if (bad.length > 0) {
       await redis.lpush(badList(taskKey), ...bad)
-      this.#deps.log.warn({ task_key: taskKey, count: bad.length }, `messages moved to ${badList(taskKey)}`)
+      this.#deps.log.warn(
+        { task_key: taskKey, count: bad.length },
+        `messages moved to ${badList(taskKey)}`,
+      )
     }
     await redis.ltrim(this.#mine, items.length, -1)
     this.#room -= tasks.length
@@ -168,14 +174,18 @@ export class Intake implements Service {
       return bad({ reason, message_key: badMessage(taskKey, id) })
     }
     const text = decodeText(message)
-    if (text === undefined) return bad({ reason: 'not UTF-8', message_base64: message.toString('base64') })
+    if (text === undefined)
+      return bad({ reason: 'not UTF-8', message_base64: message.toString('base64') })
     const parsed = parseMessage(text)
     if (!parsed.ok) return bad({ reason: parsed.reason, message: text })
     const task = parseTask(parsed.value, taskKey, id)
     if (!task.ok) return bad({ reason: task.reason, message: text })
     const { replyTo } = task.value
     if (replyTo !== undefined && this.#isOurs(replyTo))
-      return bad({ reason: `"reply_to" names ${replyTo}, a list that taskd itself uses`, message: text })
+      return bad({
+        reason: `"reply_to" names ${replyTo}, a list that taskd itself uses`,
+        message: text,
+      })
     return task
   }
 

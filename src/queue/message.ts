@@ -19,7 +19,10 @@ export function decodeText(bytes: Uint8Array): string | undefined {
  */
 export function parseMessage(text: string): Parsed<unknown> {
   try {
-    return { ok: true, value: /\d{16}/.test(text) ? parse(text, null, exactNumber) : JSON.parse(text) }
+    return {
+      ok: true,
+      value: /\d{16}/.test(text) ? parse(text, null, exactNumber) : JSON.parse(text),
+    }
   } catch (error) {
     if (error instanceof RangeError) return { ok: false, reason: 'JSON nested too deep' }
     return { ok: false, reason: `not JSON: ${messageOf(error).slice(0, 200)}` }

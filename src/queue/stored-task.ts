@@ -29,7 +29,10 @@ export function toStored(task: Task, now: number, earlierAttempts = 0) {
 
 function isBlank(value: unknown): boolean {
   return (
-    value === undefined || value === '' || value === 0 || (Array.isArray(value) && value.length === 0)
+    value === undefined ||
+    value === '' ||
+    value === 0 ||
+    (Array.isArray(value) && value.length === 0)
   )
 }
 

@@ -18,7 +18,9 @@ function send(message: FromWorker): void {
 
 /** Scripts see the environment of the daemon without taskd's own settings and secrets. */
 function scriptEnvironment(): Record<string, string | undefined> {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(TASKD_|NOTIFY_SOCKET$|WATCHDOG_)/.test(name))
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(TASKD_|NOTIFY_SOCKET$|WATCHDOG_)/.test(name),
+  )
   return Object.fromEntries(kept)
 }
 
@@ -34,7 +36,12 @@ function begin(init: WorkerInit): void {
     send,
   })
   worker.start().catch((error: unknown) => {
-    send({ type: 'log', level: 'error', msg: 'worker cannot start', fields: { error: messageOf(error) } })
+    send({
+      type: 'log',
+      level: 'error',
+      msg: 'worker cannot start',
+      fields: { error: messageOf(error) },
+    })
     process.exitCode = 1
     leave(0)
   })

@@ -25,7 +25,8 @@ export class Tail {
 
   /** Keeps the limit's worth, in one buffer of its own (a slice would hold all of its parent). */
   #compact(): void {
-    const all = this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks, this.#size)
+    const all =
+      this.#chunks.length === 1 ? this.#chunks[0] : Buffer.concat(this.#chunks, this.#size)
     const kept = Buffer.from((all ?? Buffer.alloc(0)).subarray(-this.#limit))
     this.#chunks = [kept]
     this.#size = kept.length
@@ -37,7 +38,8 @@ export class Tail {
     this.#compact()
     const kept = this.#chunks[0] ?? Buffer.alloc(0)
     let start = 0
-    if (this.total > kept.length) while (start < 4 && ((kept[start] ?? 0) & 0xc0) === 0x80) start += 1
+    if (this.total > kept.length)
+      while (start < 4 && ((kept[start] ?? 0) & 0xc0) === 0x80) start += 1
     return kept.toString('utf8', start)
   }
 }

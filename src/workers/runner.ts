@@ -148,7 +148,11 @@ class ProcessRun {
     if (!groupLives(group)) return
     this.#terminate()
     const deadline = this.#clock.monotonic() + this.#options.killWaitMs + REAP_MS
-    for (let wait = 5; groupLives(group) && this.#clock.monotonic() < deadline; wait = Math.min(wait * 2, 100))
+    for (
+      let wait = 5;
+      groupLives(group) && this.#clock.monotonic() < deadline;
+      wait = Math.min(wait * 2, 100)
+    )
       await this.#clock.sleep(wait)
   }
 

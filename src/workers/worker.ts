@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import type { FromWorker, WorkerInit, WorkerLimits } from '../model/ipc.ts'
 import { RUN_VARIABLE } from '../model/ipc.ts'
-import { type Answer, judge, type RunResult } from '../model/run-result.ts'
+import { type Answer, judge, lostResult, MAX_DEATHS, type RunResult } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { WorkerHashes } from '../monitor/hashes.ts'
 import { type Claim, Consumer, type Settlement } from '../queue/consumer.ts'
@@ -10,9 +10,6 @@ import { HEARTBEAT_MS } from '../queue/keys.ts'
 import { type Run, startRun } from './runner.ts'
 import { Recorder } from './settle.ts'
 import type { Spawner } from './spawn.ts'
-
-/** A task that took this many workers or machines down with it is not tried again. */
-export const MAX_DEATHS = 3
 
 export interface WorkerDeps {
   readonly init: WorkerInit
@@ -111,7 +108,7 @@ export class TaskWorker {
     const { task } = claim
     await this.#pauseBetween()
     const startedAt = this.#deps.clock.now()
-    if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostTooOften(claim), startedAt)
+    if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostResult(claim.deaths), startedAt)
     this.#hashes.runStarted({ task, attempt: claim.attempt, startedAt })
     const run = startRun(
       {
@@ -182,7 +179,10 @@ export class TaskWorker {
   #report(
     { task, attempt }: Claim,
     startedAt: number,
-    rest: Pick<Extract<FromWorker, { type: 'ended' }>, 'outcome' | 'kind' | 'code' | 'msg' | 'retryInMs'>,
+    rest: Pick<
+      Extract<FromWorker, { type: 'ended' }>,
+      'outcome' | 'kind' | 'code' | 'msg' | 'retryInMs'
+    >,
   ): void {
     const durationMs = Math.max(0, this.#deps.clock.now() - startedAt)
     this.#deps.send({
@@ -219,12 +219,6 @@ export class TaskWorker {
 function scheduledAt(task: Task): string {
   const at = task.scheduledAt ?? task.startAt
   return at === undefined ? '' : isoWithOffset(at)
-}
-
-function lostTooOften(claim: Claim): RunResult {
-  const reason = `its worker or machine died ${claim.deaths} times while it ran`
-  const ending = { exitCode: null, signal: null, stdout: '', output: '' }
-  return { ...judge({ ...ending, cause: 'lost', reason }), retryable: false }
 }
 
 /** What goes into the queue and the rows: an answer no longer than what is kept of the output. */

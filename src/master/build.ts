@@ -1,0 +1,182 @@
+import { readFileSync } from 'node:fs'
+import { createApp } from '../api/app.ts'
+import { SocketServer } from '../api/listen.ts'
+import type { Config, Loaded } from '../config/config.ts'
+import { type Clock, realClock } from '../lib/clock.ts'
+import type { RootLog } from '../lib/log.ts'
+import { Events } from '../model/events.ts'
+import { createArchiver } from '../monitor/archiver.ts'
+import { logEvents } from '../monitor/log-events.ts'
+import { RedisOutbox } from '../monitor/outbox.ts'
+import { RedisHealth } from '../monitor/redis-health.ts'
+import { Sampler } from '../monitor/sampler.ts'
+import { SystemdNotifier } from '../monitor/systemd.ts'
+import { createClient } from '../queue/connection.ts'
+import { CronStore } from '../queue/cron-store.ts'
+import { withScripts } from '../queue/scripts.ts'
+import { TaskQueues } from '../queue/task-queues.ts'
+import { openStore } from '../store/store.ts'
+import { Recorder } from '../workers/settle.ts'
+import { Daemon } from './daemon.ts'
+import { embeddedRedis } from './embedded-redis.ts'
+import { Engine } from './engine.ts'
+import { claimNode } from './installation.ts'
+import { ManagedProgram } from './managed-program.ts'
+import { readStatus } from './status.ts'
+import { TaskControl } from './task-control.ts'
+
+/** What the embedded Redis may do when it dies: always back, at once when it had lived. */
+const REDIS_POLICY = {
+  autorestart: 'always',
+  exitCodes: [],
+  startMs: 1000,
+  backoff: { baseMs: 100, factor: 2, capMs: 5000, jitter: 0.2 },
+  maxDeaths: Number.POSITIVE_INFINITY,
+  windowMs: 60_000,
+  fatalRetryMs: 0,
+  stopWaitMs: 10_000,
+} as const
+
+export interface Parts {
+  readonly config: Config
+  readonly instance: string
+  readonly root: RootLog
+  readonly load: () => Loaded
+  readonly environment: NodeJS.ProcessEnv
+}
+
+/** The composition root of the master: the only place that makes adapters. */
+export function buildDaemon({ config, instance, root, load, environment }: Parts): Daemon {
+  const clock = realClock
+  const { log } = root
+  const { settings } = config
+  const events = new Events()
+  logEvents(events, log)
+
+  const own = settings.redis === 'embedded'
+  const server = embeddedRedis(settings.dataDir, settings.redisServer ?? 'redis-server', clock)
+  const embedded = own
+    ? new ManagedProgram('redis', server.launch, () => REDIS_POLICY, {
+        clock,
+        events,
+        random: Math.random,
+      })
+    : undefined
+  const redisUrl = own ? server.url : settings.redis
+  const redis = withScripts(createClient(redisUrl, 'work', 'taskd'))
+  const ask = withScripts(createClient(redisUrl, 'ask', 'taskd ask'))
+  const asking = { queues: new TaskQueues(ask, () => clock.now()), cron: new CronStore(ask) }
+  const health = new RedisHealth(ask, clock, events)
+
+  const store = openStore(settings.database, log, clock)
+  const outbox = new RedisOutbox(redis, clock, () => daemon.config.settings.failKeepTimeMs)
+  const archiver = createArchiver({ outbox, store, clock, random: Math.random, log })
+  events.subscribe(event => {
+    if (event.type === 'run-ended' && event.run.kind !== '') outbox.nudge()
+  })
+
+  const tasks = new TaskControl({
+    config: () => daemon.config,
+    node: () => daemon.engine?.node ?? settings.node,
+    queues: asking.queues,
+    recorder: new Recorder(redis, clock, () => daemon.config.settings.resultKeepTimeMs),
+    store,
+    clock,
+    orderCancel: async (id, reason) => daemon.engine?.orderCancel(id, reason),
+  })
+
+  const buildEngine = async (): Promise<Engine> => {
+    const node = await claimNode(redis, settings.node, instance)
+    if (node !== settings.node)
+      log.warn(
+        { node },
+        `node ${settings.node} is another daemon on this Redis; this one takes a name of its own`,
+      )
+    return new Engine({
+      config: () => daemon.config,
+      node,
+      instance,
+      redisUrl,
+      redis,
+      clock,
+      events,
+      log,
+      cancel: (_taskKey, id, reason) => tasks.cancel(id, reason),
+    })
+  }
+
+  const statusDeps = {
+    version: readVersion(),
+    startedAt: clock.monotonic(),
+    clock,
+    config: () => daemon.config,
+    state: () => daemon.state,
+    engine: () => daemon.engine,
+    embedded,
+    health,
+    archiver: () => archiver,
+    databaseAddress: store.address,
+    redisUrl,
+    asking,
+  }
+
+  const daemon: Daemon = new Daemon({
+    config,
+    load,
+    clock,
+    events,
+    root,
+    systemd: new SystemdNotifier(environment, clock, log),
+    api: new SocketServer({ app: lazyApp(() => createApp(daemon, log)), path: settings.socket }),
+    embedded,
+    health,
+    archiver,
+    sampler: new Sampler(clock, () => sampled(daemon)),
+    redisReady: signal => untilReady(health, clock, signal),
+    buildEngine,
+    tasks,
+    readStatus: () => readStatus(statusDeps),
+    releaseAll: async () => {
+      await asking.queues.close()
+      redis.disconnect()
+      ask.disconnect()
+      await store.close()
+    },
+  })
+  return daemon
+}
+
+/** The app asks the daemon, which is made after it. */
+function lazyApp(make: () => ReturnType<typeof createApp>) {
+  let app: ReturnType<typeof createApp> | undefined
+  return {
+    fetch: (request: Request, env: unknown) => {
+      app ??= make()
+      return app.fetch(request, env)
+    },
+  }
+}
+
+async function untilReady(health: RedisHealth, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!health.status.ok && !signal.aborted) await clock.sleep(10, signal)
+}
+
+function sampled(daemon: Daemon) {
+  return (daemon.engine?.members ?? []).flatMap(member => {
+    const worker = member.process
+    if (!worker) return []
+    return {
+      pid: worker.pid,
+      groups: [...member.runs.values()].map(run => run.pid),
+      report: (usage: { cpu: number; memory: number }) => {
+        member.usage = usage
+        worker.post({ type: 'usage', ...usage })
+      },
+    }
+  })
+}
+
+function readVersion(): string {
+  const file = new URL('../../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}

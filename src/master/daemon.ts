@@ -1,0 +1,260 @@
+import type { Control, ReloadReport, Status } from '../api/control.ts'
+import type { Config, Loaded } from '../config/config.ts'
+import type { Clock } from '../lib/clock.ts'
+import { messageOf, TaskdError } from '../lib/errors.ts'
+import type { RootLog } from '../lib/log.ts'
+import type { Service } from '../lib/service.ts'
+import type { Events } from '../model/events.ts'
+import type { SystemdNotifier } from '../monitor/systemd.ts'
+import type { Engine } from './engine.ts'
+import type { ManagedProgram } from './managed-program.ts'
+import { reportOf } from './reload.ts'
+import type { TaskControl } from './task-control.ts'
+
+export interface DaemonDeps {
+  readonly config: Config
+  readonly load: () => Loaded
+  readonly clock: Clock
+  readonly events: Events
+  readonly root: RootLog
+  readonly systemd: SystemdNotifier
+  /** Answers from the first moment to the last. */
+  readonly api: Service
+  /** The Redis that we run ourselves. */
+  readonly embedded: ManagedProgram | undefined
+  readonly health: Service
+  readonly archiver: Service
+  readonly sampler: Service
+  /** Resolves when Redis answers. */
+  readonly redisReady: (signal: AbortSignal) => Promise<void>
+  /** Built once Redis has told which node name is free. */
+  readonly buildEngine: () => Promise<Engine>
+  readonly tasks: TaskControl
+  readonly readStatus: () => Promise<Status>
+  readonly releaseAll: () => Promise<void>
+}
+
+/** The whole, in order of its life: start, run, drain, stop. */
+export class Daemon implements Control {
+  readonly #deps: DaemonDeps
+  readonly #stopping = new AbortController()
+  readonly #stopped = deferred()
+  #config: Config
+  #engine: Engine | undefined
+  #state: Status['state'] = 'starting'
+  #stop: Promise<void> | undefined
+
+  constructor(deps: DaemonDeps) {
+    this.#deps = deps
+    this.#config = deps.config
+  }
+
+  get config(): Config {
+    return this.#config
+  }
+
+  get engine(): Engine | undefined {
+    return this.#engine
+  }
+
+  get state(): Status['state'] {
+    return this.#state
+  }
+
+  /** Resolves when the daemon has stopped, whoever asked it to. */
+  get stopped(): Promise<void> {
+    return this.#stopped.promise
+  }
+
+  async start(): Promise<void> {
+    const { api, embedded, health, archiver, sampler, systemd, redisReady } = this.#deps
+    await api.start()
+    embedded?.send({ type: 'start' })
+    await health.start()
+    await systemd.start()
+    await redisReady(this.#stopping.signal)
+    if (this.#stopping.signal.aborted) return
+    this.#engine = await this.#deps.buildEngine()
+    await archiver.start()
+    await this.#engine.start()
+    await sampler.start()
+    if (this.#state === 'starting') this.#state = 'running'
+    const { jobs, queues } = this.#config
+    this.#deps.root.log.info({ jobs: jobs.length, queues: queues.length }, 'ready')
+    await systemd.tell('READY=1', `STATUS=${jobs.length} jobs, ${queues.length} queues`)
+  }
+
+  /** In three steps: take no new work, let go what runs, end what is left. Idempotent. */
+  stop(why: string): Promise<void> {
+    this.#stop ??= this.#stopAll(why)
+    return this.#stop
+  }
+
+  async #stopAll(why: string): Promise<void> {
+    const { root, systemd, sampler, archiver, health, embedded, api } = this.#deps
+    const { log } = root
+    this.#state = 'stopping'
+    this.#stopping.abort()
+    log.info({ why, running: this.#engine?.running ?? 0 }, 'stopping: no new work is taken')
+    await systemd.tell('STOPPING=1')
+    await this.#step('engine', () => this.#engine?.stop())
+    log.info('stopping: all workers have left')
+    await this.#step('sampler', () => sampler.stop())
+    await this.#step('archiver', () => archiver.stop())
+    await this.#step('redis health', () => health.stop())
+    await this.#step('connections', () => this.#deps.releaseAll())
+    if (embedded) {
+      embedded.send({ type: 'stop', why: 'taskd stops' })
+      await embedded.until('STOPPED', 'EXITED', 'FATAL')
+    }
+    await this.#step('systemd', () => systemd.stop())
+    await this.#step('control socket', () => api.stop())
+    log.info('stopped')
+    this.#stopped.resolve()
+  }
+
+  /** A part that fails to stop must not keep the others from it. */
+  async #step(name: string, act: () => Promise<void> | undefined): Promise<void> {
+    try {
+      await act()
+    } catch (error) {
+      this.#deps.root.log.warn({ part: name, error: messageOf(error) }, 'failed to stop')
+    }
+  }
+
+  hurry(): void {
+    this.#deps.root.log.warn('in a hurry: running tasks are ended and given back')
+    this.#engine?.hurry()
+  }
+
+  status(): Promise<Status> {
+    return this.#deps.readStatus()
+  }
+
+  plan(): Promise<ReloadReport> {
+    return Promise.resolve(reportOf(this.#config, this.#deps.load(), false))
+  }
+
+  async reload(): Promise<ReloadReport> {
+    const { root, load } = this.#deps
+    const loaded = load()
+    const report = reportOf(this.#config, loaded, true)
+    if (!loaded.ok) {
+      root.log.error(
+        { problems: report.problems.length },
+        'the configuration has mistakes; nothing was changed',
+      )
+      return report
+    }
+    // What takes effect only at a start stays as it is until then.
+    this.#config = loaded.config
+    root.setLevel(loaded.config.settings.logLevel)
+    await this.#engine?.reconfigure()
+    root.log.info({ changes: report.changes.length }, 'configuration applied')
+    return report
+  }
+
+  async change(action: 'start' | 'stop' | 'restart', names: readonly string[]) {
+    const programs = this.#programs()
+    return names.map(name => {
+      const found = programs.filter(one => one.name === name || one.group === name)
+      if (found.length === 0) return { name, ok: false, message: 'no such name' }
+      for (const { program } of found) program.send(eventFor(action))
+      const what = found.length === 1 ? '' : `${found.length} processes: `
+      return { name, ok: true, message: `${what}${action} requested` }
+    })
+  }
+
+  #programs() {
+    const workers = [...(this.#engine?.pools.values() ?? [])].flatMap(pool =>
+      pool.members.map(({ program }) => ({
+        name: program.name,
+        group: pool.spec.taskKey,
+        program,
+      })),
+    )
+    const { embedded } = this.#deps
+    return embedded ? [...workers, { name: embedded.name, group: '', program: embedded }] : workers
+  }
+
+  shutdown(options: { readonly hurry: boolean }): Promise<void> {
+    void this.stop('asked over the control socket')
+    if (options.hurry) this.hurry()
+    return Promise.resolve()
+  }
+
+  drain() {
+    const engine = this.#ready()
+    if (this.#state === 'running') {
+      this.#state = 'draining'
+      this.#deps.root.log.info({ running: engine.running }, 'draining: no new work is taken')
+      void engine.drain('drained by hand').then(() => {
+        if (this.#state === 'draining') this.#state = 'drained'
+      })
+    }
+    return Promise.resolve({ running: engine.running })
+  }
+
+  async setPaused(names: readonly string[], paused: boolean) {
+    const engine = this.#ready()
+    if (names.length === 0 && !paused) await this.#endDrain(engine)
+    const { queues, jobs } = this.#config
+    for (const name of names)
+      if (!queues.some(one => one.taskKey === name) && !jobs.some(one => one.name === name))
+        throw new TaskdError(
+          'E_NO_NAME',
+          `no queue or job named ${name}`,
+          '`taskd status` lists them',
+        )
+    for (const name of names) {
+      if (queues.some(one => one.taskKey === name))
+        await (paused ? engine.queues.pause(name) : engine.queues.resume(name))
+      if (jobs.some(one => one.name === name))
+        await engine.cron.setPaused(name, paused ? 'paused by hand' : '')
+    }
+    return names.map(name => ({ name, paused }))
+  }
+
+  async #endDrain(engine: Engine): Promise<void> {
+    if (this.#state !== 'draining' && this.#state !== 'drained') return
+    this.#state = 'running'
+    await engine.take()
+  }
+
+  scale(taskKey: string, workers: number) {
+    const pool = this.#ready().pools.get(taskKey)
+    if (!pool) throw new TaskdError('E_NO_QUEUE', `no queue named ${taskKey} with workers here`)
+    pool.scale(workers)
+    return Promise.resolve({ task_key: taskKey, workers })
+  }
+
+  push: Control['push'] = async (request, signal) => this.#tasks().push(request, signal)
+  runJob: Control['runJob'] = async (job, { wait }, signal) =>
+    this.#tasks().runJob(job, wait, signal)
+  fails: Control['fails'] = async query => this.#deps.tasks.fails(query)
+  retry: Control['retry'] = async id => this.#tasks().retry(id)
+  cancel: Control['cancel'] = async id => this.#tasks().cancel(id)
+
+  #tasks(): TaskControl {
+    this.#ready()
+    return this.#deps.tasks
+  }
+
+  #ready(): Engine {
+    if (this.#engine) return this.#engine
+    throw new TaskdError('E_REDIS_AWAY', 'taskd has just started and waits for Redis')
+  }
+}
+
+function eventFor(action: 'start' | 'stop' | 'restart') {
+  const why = `${action} by hand`
+  return action === 'start' ? ({ type: 'start' } as const) : ({ type: action, why } as const)
+}
+
+function deferred() {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>(done => {
+    resolve = done
+  })
+  return { promise, resolve }
+}

@@ -1,0 +1,239 @@
+import type { Redis } from 'ioredis'
+import type { Config } from '../config/config.ts'
+import type { Clock } from '../lib/clock.ts'
+import { messageOf } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+import { bootId, startTimeOf } from '../lib/proc.ts'
+import type { Events } from '../model/events.ts'
+import type { WorkerLimits } from '../model/ipc.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import { createClient } from '../queue/connection.ts'
+import { CronStore } from '../queue/cron-store.ts'
+import { Intake } from '../queue/intake.ts'
+import { HEARTBEAT_MS, ORDERS_CHANNEL } from '../queue/keys.ts'
+import { type Scripts, withScripts } from '../queue/scripts.ts'
+import { TaskQueues } from '../queue/task-queues.ts'
+import { Ticker } from '../schedule/ticker.ts'
+import { releaseNode, renewNode } from './installation.ts'
+import { Recovery } from './recovery.ts'
+import { type PoolMember, WorkerPool } from './worker-pool.ts'
+
+export interface EngineDeps {
+  readonly config: () => Config
+  readonly node: string
+  readonly instance: string
+  readonly redisUrl: string
+  readonly redis: Redis & Scripts
+  readonly clock: Clock
+  readonly events: Events
+  readonly log: Logger
+  readonly cancel: (taskKey: string, id: string, reason: string) => Promise<unknown>
+}
+
+/** What moves tasks on this node: ticker and intake bring them in, the pools run them. */
+export class Engine {
+  readonly node: string
+  readonly queues: TaskQueues
+  readonly cron: CronStore
+  readonly ticker: Ticker
+  readonly #deps: EngineDeps
+  readonly #recovery: Recovery
+  readonly #pools = new Map<string, WorkerPool>()
+  readonly #intakes = new Map<string, Intake>()
+  readonly #orders: Redis
+  #lease: NodeJS.Timeout | undefined
+  #hurrying = false
+  #taking = false
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps
+    this.node = deps.node
+    this.queues = new TaskQueues(deps.redis, () => deps.clock.now())
+    this.cron = new CronStore(deps.redis)
+    this.#orders = createClient(deps.redisUrl, 'work', `${deps.node} orders`)
+    this.#recovery = new Recovery({
+      redis: deps.redis,
+      instance: deps.instance,
+      node: deps.node,
+      taskKeys: () => this.#runQueues().map(queue => queue.taskKey),
+      resultKeepMs: () => deps.config().settings.resultKeepTimeMs,
+      clock: deps.clock,
+      events: deps.events,
+      log: deps.log,
+    })
+    this.ticker = new Ticker(deps.config().jobs, {
+      store: this.cron,
+      queue: {
+        add: (taskKey, tasks) => this.queues.add(taskKey, tasks),
+        isOpen: async (taskKey, id) => {
+          const state = await this.queues.state(taskKey, id)
+          return state === 'waiting' || state === 'delayed' || state === 'active'
+        },
+        cancel: async (taskKey, id, reason) => {
+          await deps.cancel(taskKey, id, reason)
+        },
+      },
+      clock: deps.clock,
+      events: deps.events,
+      log: deps.log,
+      node: deps.node,
+      boot: bootOf(),
+      random: Math.random,
+    })
+  }
+
+  get members(): readonly PoolMember[] {
+    return [...this.#pools.values()].flatMap(pool => pool.members)
+  }
+
+  get pools(): ReadonlyMap<string, WorkerPool> {
+    return this.#pools
+  }
+
+  get running(): number {
+    return this.members.reduce((sum, member) => sum + member.runs.size, 0)
+  }
+
+  predecessorsOf(workerId: string): readonly number[] {
+    return this.#recovery.predecessorsOf(workerId)
+  }
+
+  /** First what an earlier daemon left, then new work. */
+  async start(): Promise<void> {
+    const { redis, instance } = this.#deps
+    this.#lease = setInterval(() => {
+      renewNode(redis, this.node, instance).catch(() => undefined)
+    }, HEARTBEAT_MS)
+    this.#orders.on('message', (_channel, text) => this.#obey(text))
+    await this.#orders.subscribe(ORDERS_CHANNEL)
+    await this.#recovery.start()
+    for (const queue of this.#runQueues()) this.#addPool(queue)
+    await this.take()
+  }
+
+  /** Begins to bring in tasks, from the lists and from the schedule. */
+  async take(): Promise<void> {
+    this.#taking = true
+    for (const pool of this.#pools.values()) pool.start()
+    for (const queue of this.#runQueues()) await this.#addIntake(queue)
+    await this.ticker.start()
+  }
+
+  /** Brings in nothing more, and lets the workers finish; resolves when they have. */
+  async drain(why: string): Promise<void> {
+    this.#taking = false
+    await this.ticker.stop()
+    await Promise.all([...this.#intakes.values()].map(intake => intake.stop()))
+    this.#intakes.clear()
+    await Promise.all([...this.#pools.values()].map(pool => pool.stop(why)))
+  }
+
+  /** Running tasks are ended and given back now, instead of after stop_wait. */
+  hurry(): void {
+    this.#hurrying = true
+    for (const pool of this.#pools.values()) pool.hurry()
+  }
+
+  async stop(): Promise<void> {
+    await this.drain('taskd stops')
+    clearInterval(this.#lease)
+    await this.#recovery.stop()
+    this.#orders.disconnect()
+    await releaseNode(this.#deps.redis, this.node).catch(() => undefined)
+    await this.queues.close()
+  }
+
+  /** Makes the node as the new configuration says; only what changed is touched. */
+  async reconfigure(): Promise<void> {
+    const { config } = this.#deps
+    const wanted = new Map(this.#runQueues().map(queue => [queue.taskKey, queue]))
+    for (const [taskKey, pool] of this.#pools) {
+      if (wanted.has(taskKey)) continue
+      await this.#intakes.get(taskKey)?.stop()
+      this.#intakes.delete(taskKey)
+      this.#pools.delete(taskKey)
+      void pool.stop('its queue is no longer configured')
+    }
+    for (const [taskKey, queue] of wanted) {
+      const pool = this.#pools.get(taskKey)
+      if (pool) pool.reconfigure(queue)
+      else this.#addPool(queue).start()
+      if (this.#taking) await this.#addIntake(queue)
+    }
+    this.ticker.setJobs(config().jobs)
+  }
+
+  cancelRun(id: string, reason: string): void {
+    for (const pool of this.#pools.values()) pool.cancel(id, reason)
+  }
+
+  /** Tells every node to end a run, whichever has it. */
+  async orderCancel(id: string, reason: string): Promise<void> {
+    await this.#deps.redis.publish(ORDERS_CHANNEL, JSON.stringify({ order: 'cancel', id, reason }))
+  }
+
+  #obey(text: string): void {
+    try {
+      const { order, id, reason } = JSON.parse(text) as Record<string, unknown>
+      if (order === 'cancel') this.cancelRun(String(id), String(reason))
+    } catch (error) {
+      this.#deps.log.warn({ error: messageOf(error) }, 'an order that could not be read')
+    }
+  }
+
+  #runQueues(): readonly QueueSpec[] {
+    return this.#deps.config().queues.filter(queue => queue.mode !== 'pull')
+  }
+
+  #limits(): WorkerLimits {
+    const { settings } = this.#deps.config()
+    return {
+      maxRunTimeMs: settings.maxRunTimeMs,
+      killWaitMs: settings.killWaitMs,
+      resultKeepMs: settings.resultKeepTimeMs,
+      resultKeepCount: settings.resultKeepCount,
+      failKeepMs: settings.failKeepTimeMs,
+      php: settings.php ?? 'php',
+    }
+  }
+
+  #addPool(queue: QueueSpec): WorkerPool {
+    const { config, node, instance, redisUrl, clock, events, log } = this.#deps
+    const pool = new WorkerPool(queue, {
+      node,
+      instance,
+      redisUrl,
+      clock,
+      events,
+      log,
+      random: Math.random,
+      limits: () => this.#limits(),
+      stopWaitMs: () => (this.#hurrying ? 0 : config().settings.stopWaitMs),
+      predecessorsOf: workerId => this.#recovery.predecessorsOf(workerId),
+      onExit: () => void this.#recovery.recover(),
+    })
+    this.#pools.set(queue.taskKey, pool)
+    return pool
+  }
+
+  async #addIntake(queue: QueueSpec): Promise<void> {
+    await this.#intakes.get(queue.taskKey)?.stop()
+    const { redis, redisUrl, clock, log, node, config } = this.#deps
+    const intake = new Intake(queue, {
+      connect: () => withScripts(createClient(redisUrl, 'work', `${node} intake ${queue.taskKey}`)),
+      redis,
+      queues: this.queues,
+      clock,
+      log,
+      node,
+      taskKeys: () => config().queues.map(one => one.taskKey),
+    })
+    this.#intakes.set(queue.taskKey, intake)
+    await intake.start()
+  }
+}
+
+/** One boot of the machine; in a container, one life of its first process. */
+function bootOf(): string {
+  return `${bootId().slice(0, 8)}-${startTimeOf(1) ?? 0}`
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Redis } from 'ioredis'
+import { messageOf, TaskdError } from '../lib/errors.ts'
+import { LEASE_MS, nodeName } from '../queue/keys.ts'
+
+/** The kernel's limit for the path of a unix socket (unix(7)). */
+const MAX_SOCKET_PATH = 107
+
+/**
+ * Makes the data folder, and gives it an id that marks everything this installation starts.
+ * @throws TaskdError E_DATA_DIR
+ */
+export function prepareDataDir(dataDir: string): string {
+  if (Buffer.byteLength(join(dataDir, 'redis.sock')) > MAX_SOCKET_PATH)
+    throw new TaskdError(
+      'E_DATA_DIR',
+      `data_dir = ${dataDir} is too long for a unix socket in it (${MAX_SOCKET_PATH} bytes with its name)`,
+      'set a shorter data_dir in [taskd]',
+    )
+  const file = join(dataDir, 'instance')
+  try {
+    mkdirSync(join(dataDir, 'log'), { recursive: true, mode: 0o750 })
+    const known = readIfThere(file)
+    if (/^[\da-f]{12}$/.test(known)) return known
+    const made = randomBytes(6).toString('hex')
+    writeFileSync(`${file}.new`, made)
+    renameSync(`${file}.new`, file)
+    return made
+  } catch (error) {
+    throw new TaskdError(
+      'E_DATA_DIR',
+      `cannot use data_dir = ${dataDir}: ${messageOf(error)}`,
+      'make it writable for this user, or set another data_dir in [taskd]',
+    )
+  }
+}
+
+function readIfThere(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    return ''
+  }
+}
+
+/**
+ * Takes a node name on this Redis. Two daemons of one host have the same name by default, and
+ * the worker ids made of it must differ: the second becomes `<name>-2`.
+ */
+export async function claimNode(redis: Redis, wanted: string, instance: string): Promise<string> {
+  for (let n = 1; ; n += 1) {
+    const name = n === 1 ? wanted : `${wanted}-${n}`
+    const taken = await redis.set(nodeName(name), instance, 'PX', LEASE_MS, 'NX')
+    if (taken === 'OK' || (await redis.get(nodeName(name))) === instance) return name
+  }
+}
+
+export async function renewNode(redis: Redis, node: string, instance: string): Promise<void> {
+  await redis.set(nodeName(node), instance, 'PX', LEASE_MS)
+}
+
+export async function releaseNode(redis: Redis, node: string): Promise<void> {
+  await redis.del(nodeName(node))
+}

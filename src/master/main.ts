@@ -1,0 +1,80 @@
+import { formatProblem } from '../config/diagnostics.ts'
+import { loadConfig } from '../config/load.ts'
+import { messageOf, TaskdError } from '../lib/errors.ts'
+import { openLog, type RootLog } from '../lib/log.ts'
+import { checkTrigger } from '../schedule/check.ts'
+import { buildDaemon } from './build.ts'
+import type { Daemon } from './daemon.ts'
+import { prepareDataDir } from './installation.ts'
+import { takeLock } from './lock.ts'
+
+export interface RunOptions {
+  readonly configFile: string
+  /** In the foreground the log goes to standard output unless `log_file` says otherwise. */
+  readonly foreground: boolean
+}
+
+const EXIT_FAILED = 1
+const EXIT_CONFIG = 2
+
+/**
+ * The daemon: reads its configuration, takes its data folder, runs until it is told to stop.
+ * @returns the exit code
+ */
+export async function runDaemon(options: RunOptions): Promise<number> {
+  const load = () => loadConfig(options.configFile, process.env, { checkSchedule: checkTrigger })
+  const loaded = load()
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
+    return EXIT_CONFIG
+  }
+  const { config } = loaded
+  const { settings } = config
+  let root: RootLog | undefined
+  try {
+    const instance = prepareDataDir(settings.dataDir)
+    const lock = await takeLock(settings.dataDir)
+    root = openLog({
+      level: settings.logLevel,
+      format: settings.logFormat,
+      file:
+        settings.logFile ?? (options.foreground ? undefined : `${settings.dataDir}/log/taskd.log`),
+    })
+    root.log.info(
+      { config: config.file, data_dir: settings.dataDir, pid: process.pid },
+      'taskd starts',
+    )
+    const daemon = buildDaemon({ config, instance, root, load, environment: process.env })
+    obeySignals(daemon, root)
+    daemon.start().catch((error: unknown) => {
+      root?.log.fatal({ error: messageOf(error) }, 'cannot start')
+      process.exitCode = EXIT_FAILED
+      return daemon.stop('it could not start')
+    })
+    await daemon.stopped
+    lock.release()
+    return process.exitCode === undefined ? 0 : Number(process.exitCode)
+  } catch (error) {
+    const hint = error instanceof TaskdError && error.hint ? `; ${error.hint}` : ''
+    process.stderr.write(`taskd: ${messageOf(error)}${hint}\n`)
+    return EXIT_FAILED
+  } finally {
+    root?.flush()
+  }
+}
+
+function obeySignals(daemon: Daemon, root: RootLog): void {
+  let asked = 0
+  const stop = (signal: string) => {
+    asked += 1
+    if (asked > 1) daemon.hurry()
+    void daemon.stop(signal)
+  }
+  process.on('SIGTERM', () => stop('SIGTERM'))
+  process.on('SIGINT', () => stop('SIGINT'))
+  process.on('SIGHUP', () => void daemon.reload())
+  process.on('SIGUSR1', () => {
+    void daemon.status().then(status => root.log.info({ status }, 'state'))
+  })
+  process.on('SIGUSR2', () => root.reopen())
+}

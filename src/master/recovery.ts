@@ -1,0 +1,168 @@
+import type { Redis } from 'ioredis'
+import type { Clock } from '../lib/clock.ts'
+import { messageOf } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+import { groupLives, processesWithVariable, signalGroup, startTimeOf } from '../lib/proc.ts'
+import type { Service } from '../lib/service.ts'
+import type { Events } from '../model/events.ts'
+import { RUN_VARIABLE, WORKER_VARIABLE } from '../model/ipc.ts'
+import { ownerLives, parseOwner } from '../model/owner.ts'
+import { lostResult, MAX_DEATHS } from '../model/run-result.ts'
+import { runRow } from '../queue/keys.ts'
+import { findOrphans, type Orphan } from '../queue/recover.ts'
+import type { Scripts } from '../queue/scripts.ts'
+import { Recorder } from '../workers/settle.ts'
+
+export interface RecoveryDeps {
+  readonly redis: Redis & Scripts
+  readonly instance: string
+  readonly node: string
+  readonly taskKeys: () => readonly string[]
+  readonly resultKeepMs: () => number
+  readonly clock: Clock
+  readonly events: Events
+  readonly log: Logger
+}
+
+/** How long an ended group may take to be gone. */
+const GONE_MS = 2000
+/** How often a worker of an earlier daemon is looked at. */
+const WATCH_MS = 100
+const RETRY_MS = 500
+
+/**
+ * Gives back what dead workers had. Whose task it was stands in the task's lock, and whether
+ * that process lives stands in /proc, so nothing has to time out and nothing is guessed: first
+ * the runs of a dead worker are ended, then its tasks go back to the front of their queue.
+ */
+export class Recovery implements Service {
+  readonly name = 'recovery'
+  readonly #deps: RecoveryDeps
+  readonly #recorder: Recorder
+  readonly #stopping = new AbortController()
+  /** Worker processes of an earlier daemon that still finish their tasks, by worker id. */
+  readonly #predecessors = new Map<string, { pid: number; startTime: number }[]>()
+  #pass: Promise<void> = Promise.resolve()
+  #watching: Promise<void> | undefined
+
+  constructor(deps: RecoveryDeps) {
+    this.#deps = deps
+    this.#recorder = new Recorder(deps.redis, deps.clock, deps.resultKeepMs)
+  }
+
+  /** What an earlier daemon left: ends its orphaned runs, gives their tasks back, and watches the rest. */
+  async start(): Promise<void> {
+    for (const found of processesWithVariable(WORKER_VARIABLE)) {
+      const [instance, workerId = ''] = found.value.split('/')
+      const startTime = startTimeOf(found.pid)
+      if (instance !== this.#deps.instance || startTime === undefined) continue
+      const known = this.#predecessors.get(workerId) ?? []
+      this.#predecessors.set(workerId, [...known, { pid: found.pid, startTime }])
+    }
+    await this.recover()
+    this.#watching ??= this.#watch()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#watching
+    await this.#pass
+  }
+
+  /** Pids of an earlier daemon's processes that have this worker's name. */
+  predecessorsOf(workerId: string): number[] {
+    return (this.#predecessors.get(workerId) ?? [])
+      .filter(one => startTimeOf(one.pid) === one.startTime)
+      .map(one => one.pid)
+  }
+
+  /** One pass over everything; passes never overlap. */
+  recover(): Promise<void> {
+    this.#pass = this.#pass.then(() => this.#recoverAll())
+    return this.#pass
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stopping
+    while (this.#predecessors.size > 0 && !signal.aborted) {
+      await this.#deps.clock.sleep(WATCH_MS, signal)
+      for (const workerId of [...this.#predecessors.keys()]) {
+        if (this.predecessorsOf(workerId).length > 0) continue
+        await this.recover()
+        this.#predecessors.delete(workerId)
+      }
+    }
+  }
+
+  async #recoverAll(): Promise<void> {
+    await this.#endRuns()
+    for (const taskKey of this.#deps.taskKeys()) await this.#recoverQueue(taskKey)
+  }
+
+  /** An owner of this installation whose process is gone. */
+  #isDead(text: string): boolean {
+    const owner = parseOwner(text)
+    return owner !== undefined && owner.instance === this.#deps.instance && !ownerLives(owner)
+  }
+
+  async #endRuns(): Promise<void> {
+    const groups = new Set<number>()
+    for (const found of processesWithVariable(RUN_VARIABLE))
+      if (this.#isDead(found.value)) groups.add(found.group)
+    await this.#endGroups(groups)
+  }
+
+  async #endGroups(groups: ReadonlySet<number>): Promise<void> {
+    for (const group of groups) signalGroup(group, 'SIGKILL')
+    const deadline = this.#deps.clock.monotonic() + GONE_MS
+    for (const group of groups)
+      while (groupLives(group) && this.#deps.clock.monotonic() < deadline)
+        await this.#deps.clock.sleep(2)
+  }
+
+  async #recoverQueue(taskKey: string): Promise<void> {
+    while (!this.#stopping.signal.aborted) {
+      try {
+        const orphans = await findOrphans(this.#deps.redis, taskKey, text => this.#isDead(text))
+        for (const orphan of orphans) await this.#settle(orphan)
+        return
+      } catch (error) {
+        // Redis went away in between: what was done stays done, the rest is found again.
+        this.#deps.log.debug({ error: messageOf(error) }, 'recovery waits for Redis')
+        await this.#deps.clock.sleep(RETRY_MS, this.#stopping.signal)
+      }
+    }
+  }
+
+  async #settle(orphan: Orphan): Promise<void> {
+    const { redis, events } = this.#deps
+    const { task, deaths } = orphan
+    const workerId = parseOwner(orphan.owner)?.workerId ?? ''
+    const row = runRow(workerId, task.id)
+    const [startedAt, pid] = await redis.hmget(row, 'start_runtime', 'pid')
+    // A script that overwrote its environment is known by the pid in its row.
+    await this.#endGroups(new Set(pid ? [Number(pid)] : []))
+    await redis.del(row)
+    const buried = deaths >= MAX_DEATHS
+    if (buried) await this.#bury(orphan, workerId, startedAt ? Date.parse(startedAt) : undefined)
+    else await orphan.giveBack()
+    const outcome = buried ? 'buried' : 'given back'
+    events.emit({ type: 'recovered', taskId: task.id, workerId, deaths, outcome })
+  }
+
+  async #bury(orphan: Orphan, workerId: string, startedAt: number | undefined): Promise<void> {
+    const { clock, node } = this.#deps
+    const result = lostResult(orphan.deaths)
+    await this.#recorder.record({
+      task: orphan.task,
+      result,
+      workerId,
+      node,
+      attempt: orphan.attempt,
+      startedAt: startedAt ?? clock.now(),
+      endedAt: clock.now(),
+      final: true,
+    })
+    await orphan.bury(result.answer)
+  }
+}

@@ -1,0 +1,55 @@
+import type { ReloadReport } from '../api/control.ts'
+import type { Config, Loaded } from '../config/config.ts'
+import { type Changes, diffConfig } from '../config/diff.ts'
+
+/** Settings that the daemon takes over only when it starts. */
+const FIXED = new Set([
+  'node',
+  'redis',
+  'database',
+  'data_dir',
+  'socket',
+  'http',
+  'secret',
+  'log_file',
+  'log_format',
+  'redis_server',
+])
+/** Queue keys that a live worker can be told. */
+const LIVE = new Set(['workers', 'concurrency', 'capacity'])
+
+/** What a new configuration means for the daemon that runs, one line each. */
+export function describeChanges(old: Config, next: Config): string[] {
+  const diff = diffConfig(old, next)
+  return [
+    ...listed('job', diff.jobs, keys => `changed (${keys.join(', ')})`),
+    ...listed('queue', diff.queues, keys =>
+      keys.every(key => LIVE.has(key))
+        ? `changed live (${keys.join(', ')})`
+        : `its workers restart (${keys.join(', ')})`,
+    ),
+    ...diff.settings.changedKeys.map(key =>
+      FIXED.has(key)
+        ? `${key}: changed; takes effect with \`taskd restart\``
+        : `${key}: changed live`,
+    ),
+  ]
+}
+
+function listed(
+  noun: string,
+  changes: Changes,
+  changed: (keys: readonly string[]) => string,
+): string[] {
+  return [
+    ...changes.added.map(name => `${noun} ${name}: added`),
+    ...changes.removed.map(name => `${noun} ${name}: removed`),
+    ...changes.changed.map(({ name, keys }) => `${noun} ${name}: ${changed(keys)}`),
+  ]
+}
+
+/** What would be, or is, done with what was loaded. */
+export function reportOf(old: Config, loaded: Loaded, apply: boolean): ReloadReport {
+  if (!loaded.ok) return { applied: false, changes: [], problems: loaded.problems }
+  return { applied: apply, changes: describeChanges(old, loaded.config), problems: [] }
+}

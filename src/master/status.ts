@@ -1,0 +1,164 @@
+import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../api/control.ts'
+import type { Config } from '../config/config.ts'
+import { type Clock, isoWithOffset } from '../lib/clock.ts'
+import type { CronState } from '../model/cron-state.ts'
+import type { Job } from '../model/job.ts'
+import type { Archiver } from '../monitor/archiver.ts'
+import type { RedisHealth } from '../monitor/redis-health.ts'
+import type { CronStore } from '../queue/cron-store.ts'
+import type { TaskQueues } from '../queue/task-queues.ts'
+import { formatInstant } from '../schedule/format.ts'
+import type { Engine } from './engine.ts'
+import type { ManagedProgram } from './managed-program.ts'
+
+export interface StatusDeps {
+  readonly version: string
+  readonly startedAt: number
+  readonly clock: Clock
+  readonly config: () => Config
+  readonly state: () => Status['state']
+  readonly engine: () => Engine | undefined
+  readonly embedded: ManagedProgram | undefined
+  readonly health: RedisHealth
+  readonly archiver: () => Archiver | undefined
+  readonly databaseAddress: string
+  readonly redisUrl: string
+  /** On a connection that fails rather than waits. */
+  readonly asking: { readonly queues: TaskQueues; readonly cron: CronStore }
+}
+
+/** The daemon as it is now. What Redis does not tell in time is left at zero. */
+export async function readStatus(deps: StatusDeps): Promise<Status> {
+  const { clock, engine, health } = deps
+  const config = deps.config()
+  const [queues, states] = await Promise.all([readQueues(deps), readStates(deps)])
+  const running = engine()
+  return {
+    node: running?.node ?? config.settings.node,
+    pid: process.pid,
+    version: deps.version,
+    uptime_s: Math.round((clock.monotonic() - deps.startedAt) / 1000),
+    state: deps.state(),
+    config: config.file,
+    redis: {
+      ok: health.status.ok,
+      error: health.status.error,
+      since: isoWithOffset(health.status.since),
+      url: withoutPassword(deps.redisUrl),
+      version: health.status.version,
+    },
+    database: readDatabase(deps),
+    workers: (running?.members ?? []).map(member => ({
+      ...childStatus(member.program, clock, predecessors(running, member.program.name)),
+      kind: member.spec.mode === 'sync' ? ('sync' as const) : ('async' as const),
+      task_key: member.spec.taskKey,
+      running_task: member.runs.size,
+      ...member.usage,
+    })) satisfies WorkerStatus[],
+    programs: deps.embedded ? [childStatus(deps.embedded, clock, '')] : [],
+    queues,
+    jobs: config.jobs.map((job, index) => jobStatus(job, states[index], running, clock.now())),
+  }
+}
+
+function predecessors(engine: Engine | undefined, name: string): string {
+  const pids = engine?.predecessorsOf(name) ?? []
+  return pids.length === 0 ? '' : `waits for pid ${pids.join(', ')} of the daemon before to finish`
+}
+
+function childStatus(program: ManagedProgram, clock: Clock, waitsFor: string) {
+  const { state, lastEnd, spawns } = program.program
+  const since = clock.monotonic() - state.since
+  return {
+    name: program.name,
+    state: state.name,
+    pid: program.pid ?? 0,
+    uptime_s: program.pid === undefined ? 0 : Math.max(0, Math.round(since / 1000)),
+    restart_num: Math.max(0, spawns - 1),
+    detail: detailOf(program, clock, lastEnd, waitsFor),
+    cpu: 0,
+    memory: 0,
+  }
+}
+
+function detailOf(
+  program: ManagedProgram,
+  clock: Clock,
+  lastEnd: string,
+  waitsFor: string,
+): string {
+  const { state } = program
+  switch (state.name) {
+    case 'BACKOFF':
+      return `${lastEnd}; next try in ${inSeconds(state.retryAt, clock)}`
+    case 'FATAL':
+      if (state.retryAt === undefined) return lastEnd
+      return `${lastEnd}; next try in ${inSeconds(state.retryAt, clock)}`
+    case 'STOPPED':
+    case 'EXITED':
+    case 'STOPPING':
+      return state.why
+    case 'STARTING':
+      return waitsFor
+    case 'RUNNING':
+      return ''
+  }
+}
+
+function inSeconds(at: number, clock: Clock): string {
+  return `${Math.max(0, Math.ceil((at - clock.monotonic()) / 1000))} s`
+}
+
+function readDatabase(deps: StatusDeps): Status['database'] {
+  const archiver = deps.archiver()?.status()
+  return {
+    ok: archiver?.ok ?? true,
+    error: archiver?.error ?? '',
+    since: isoWithOffset(archiver?.since ?? deps.clock.now()),
+    url: deps.databaseAddress,
+    backlog: archiver?.backlog ?? 0,
+    archived: archiver?.archived ?? 0,
+  }
+}
+
+async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
+  const { health, asking } = deps
+  return Promise.all(
+    deps.config().queues.map(async ({ taskKey, mode }) => {
+      const none = { waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
+      const counts = health.status.ok ? await asking.queues.counts(taskKey).catch(() => none) : none
+      return { task_key: taskKey, mode, ...counts }
+    }),
+  )
+}
+
+async function readStates({ config, health, asking }: StatusDeps): Promise<readonly CronState[]> {
+  if (!health.status.ok) return []
+  return asking.cron.readMany(config().jobs.map(job => job.name)).catch(() => [])
+}
+
+function jobStatus(
+  job: Job,
+  state: CronState | undefined,
+  engine: Engine | undefined,
+  now: number,
+): JobStatus {
+  const held = job.enabled ? (state?.paused ?? '') : 'enabled = false'
+  const next = held === '' ? engine?.ticker.nextOf(job.name) : undefined
+  const iso = (at: number | undefined) =>
+    at === undefined ? null : formatInstant(at, job.timezone)
+  return {
+    name: job.name,
+    task_key: job.task.taskKey,
+    enabled: job.enabled,
+    held,
+    next: next === undefined || next < now ? null : iso(next),
+    last: iso(state?.lastAt),
+    last_code: state?.lastCode ?? '',
+    failures: state?.failures ?? 0,
+  }
+}
+
+function withoutPassword(url: string): string {
+  return url.replace(/(:\/\/[^:@/]*):[^@/]*@/, '$1:***@')
+}

@@ -1,0 +1,174 @@
+import type { Cancelled, FailsQuery, Pushed, PushRequest, StoredFail } from '../api/control.ts'
+import type { Config } from '../config/config.ts'
+import type { Clock } from '../lib/clock.ts'
+import { TaskdError } from '../lib/errors.ts'
+import { type Answer, judge } from '../model/run-result.ts'
+import { DEFAULT_PRIORITY, newTaskId, parseTask, type Task } from '../model/task.ts'
+import { isReserved } from '../queue/keys.ts'
+import type { TaskQueues } from '../queue/task-queues.ts'
+import type { StoredFailRow } from '../store/fail-log.ts'
+import type { Store } from '../store/store.ts'
+import type { Recorder } from '../workers/settle.ts'
+
+export interface TaskControlDeps {
+  readonly config: () => Config
+  readonly node: () => string
+  /** On a connection that fails rather than waits. */
+  readonly queues: TaskQueues
+  readonly recorder: Recorder
+  readonly store: Store
+  readonly clock: Clock
+  /** Tells whichever node runs a task to end it. */
+  readonly orderCancel: (id: string, reason: string) => Promise<void>
+}
+
+const FIRST_LOOK_MS = 5
+const SLOWEST_LOOK_MS = 500
+
+/** What people do with single tasks. */
+export class TaskControl {
+  readonly #deps: TaskControlDeps
+
+  constructor(deps: TaskControlDeps) {
+    this.#deps = deps
+  }
+
+  async push(request: PushRequest, signal: AbortSignal): Promise<Pushed | Answer> {
+    const queue = this.#deps.config().queues.find(one => one.taskKey === request.task_key)
+    if (!queue) throw noQueue(request.task_key)
+    const parsed = parseTask(request.task, queue.taskKey, newTaskId())
+    if (!parsed.ok)
+      throw new TaskdError('E_BAD_TASK', `not a task: ${parsed.reason}`, 'see docs/tasks.md')
+    const { replyTo } = parsed.value
+    if (replyTo !== undefined && (isReserved(replyTo) || this.#taskKeys().includes(replyTo)))
+      throw new TaskdError('E_BAD_TASK', `reply_to names ${replyTo}, a list that taskd itself uses`)
+    const counts = await this.#deps.queues.counts(queue.taskKey)
+    if (counts.waiting + counts.delayed >= queue.capacity)
+      throw new TaskdError(
+        'E_FULL',
+        `queue ${queue.taskKey} is full: ${queue.capacity} tasks wait`,
+        'push again later, or raise capacity in its [queue:] section',
+      )
+    return this.#add(parsed.value, request.wait, signal)
+  }
+
+  async runJob(name: string, wait: boolean, signal: AbortSignal): Promise<Pushed | Answer> {
+    const job = this.#deps.config().jobs.find(one => one.name === name)
+    if (!job)
+      throw new TaskdError('E_NO_JOB', `no job named ${name}`, '`taskd status` lists the jobs')
+    const id = `run-${name}-${newTaskId().slice(0, 13)}`
+    const scheduledAt = this.#deps.clock.now()
+    return this.#add({ ...job.task, id, job: name, scheduledAt }, wait, signal)
+  }
+
+  async #add(task: Task, wait: boolean, signal: AbortSignal): Promise<Pushed | Answer> {
+    await this.#deps.queues.add(task.taskKey, [task])
+    if (!wait) return { unique_task_id: task.id }
+    return this.#answerOf(task, signal)
+  }
+
+  /** The final answer, looked for ever less often; the task itself may take hours. */
+  async #answerOf(task: Task, signal: AbortSignal): Promise<Answer> {
+    const { queues, clock } = this.#deps
+    for (
+      let waitMs = FIRST_LOOK_MS;
+      !signal.aborted;
+      waitMs = Math.min(waitMs * 1.3, SLOWEST_LOOK_MS)
+    ) {
+      const found = await queues.find([task.taskKey], task.id)
+      if (found?.answer) return found.answer
+      if (!found) throw noTask(task.id)
+      await clock.sleep(waitMs, signal)
+    }
+    throw new TaskdError('E_GONE', 'the one who waited has left')
+  }
+
+  async cancel(id: string, reason = 'cancelled by hand'): Promise<Cancelled> {
+    const { queues } = this.#deps
+    const found = await queues.find(this.#taskKeys(), id)
+    if (!found || found.state === 'completed' || found.state === 'failed')
+      throw new TaskdError('E_NO_TASK', `no task ${id} is waiting or running`)
+    const { task } = found
+    if (found.state !== 'active' && (await queues.remove(task.taskKey, id))) {
+      await this.#recordCancelled(task, reason)
+      return { unique_task_id: id, was: 'waiting' }
+    }
+    await this.#deps.orderCancel(id, reason)
+    return { unique_task_id: id, was: 'running' }
+  }
+
+  async #recordCancelled(task: Task, reason: string): Promise<void> {
+    const { recorder, node, clock } = this.#deps
+    const ending = { exitCode: null, signal: null, stdout: '', output: '' }
+    const now = clock.now()
+    await recorder.record({
+      task,
+      result: judge({ ...ending, cause: 'cancelled', reason }),
+      workerId: node(),
+      node: node(),
+      attempt: 1,
+      startedAt: now,
+      endedAt: now,
+      final: true,
+    })
+  }
+
+  async retry(id: string): Promise<Pushed> {
+    const { queues, store } = this.#deps
+    const found = await queues.find(this.#taskKeys(), id)
+    if (found && found.state !== 'failed')
+      throw new TaskdError('E_BAD_STATE', `task ${id} is ${found.state}, not failed`)
+    if (found && (await queues.retry(found.task.taskKey, id))) return { unique_task_id: id }
+    // The engine has forgotten it; fail_log has not.
+    const row = (await store.failLog.byTaskId(id)).at(-1)
+    if (!row) throw noTask(id)
+    if (!this.#taskKeys().includes(row.task_key)) throw noQueue(row.task_key)
+    await queues.add(row.task_key, [this.#taskOf(row)], { earlierAttempts: row.attempt })
+    return { unique_task_id: id }
+  }
+
+  /** A job's task is what its job is now; another is what its row says. */
+  #taskOf(row: StoredFailRow): Task {
+    const job = this.#deps.config().jobs.find(one => one.name === row.job)
+    if (job && job.task.taskKey === row.task_key)
+      return { ...job.task, id: row.unique_task_id, job: row.job }
+    return {
+      id: row.unique_task_id,
+      taskKey: row.task_key,
+      script: row.script,
+      controller: row.controller,
+      function: row.function,
+      param: row.param,
+      job: row.job,
+      priority: DEFAULT_PRIORITY,
+      retries: 0,
+      retryIntervalsMs: [],
+    }
+  }
+
+  async fails(query: FailsQuery): Promise<readonly StoredFail[]> {
+    const { limit, job, task_key: taskKey } = query
+    const { failLog } = this.#deps.store
+    return failLog.newest({ limit, ...(job && { job }), ...(taskKey && { taskKey }) })
+  }
+
+  #taskKeys(): readonly string[] {
+    return this.#deps.config().queues.map(queue => queue.taskKey)
+  }
+}
+
+function noTask(id: string): TaskdError {
+  return new TaskdError(
+    'E_NO_TASK',
+    `no task ${id} is known`,
+    '`taskd fails` lists the failed ones',
+  )
+}
+
+function noQueue(taskKey: string): TaskdError {
+  return new TaskdError(
+    'E_NO_QUEUE',
+    `no queue named ${taskKey}`,
+    'add [queue:NAME] to the configuration',
+  )
+}

@@ -1,0 +1,206 @@
+import type { Logger } from '../lib/log.ts'
+import type { FromWorker, RunStarted, WorkerInit, WorkerLimits } from '../model/ipc.ts'
+import type { RestartPolicy } from '../model/program-state.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import { type WorkerProcess, workerLauncher } from './launch-worker.ts'
+import { ManagedProgram, type ProgramDeps } from './managed-program.ts'
+
+export interface PoolDeps extends ProgramDeps {
+  readonly node: string
+  readonly instance: string
+  readonly redisUrl: string
+  readonly log: Logger
+  readonly limits: () => WorkerLimits
+  /** How long running tasks may go on when a worker is told to leave, ms; 0 when in a hurry. */
+  readonly stopWaitMs: () => number
+  /** See Recovery: an earlier daemon's worker of this name. */
+  readonly predecessorsOf: (workerId: string) => readonly number[]
+  /** A worker process ended; its tasks may want to be given back. */
+  readonly onExit: () => void
+}
+
+/** One worker of a pool, as the rest of the daemon sees it. */
+export interface PoolMember {
+  readonly program: ManagedProgram
+  readonly spec: QueueSpec
+  readonly process: WorkerProcess | undefined
+  readonly runs: ReadonlyMap<string, RunStarted>
+  /** Figures of the last sample. */
+  usage: { cpu: number; memory: number }
+}
+
+/** A worker's own drain may take stop_wait and kill_wait; this is what it gets on top. */
+const LEAVE_GRACE_MS = 5000
+const PREDECESSOR_POLL_MS = 50
+
+/** Never FATAL: a queue without its worker is worse than a worker that keeps trying. */
+function policyOf(deps: PoolDeps): RestartPolicy {
+  return {
+    autorestart: 'always',
+    exitCodes: [],
+    startMs: 1000,
+    backoff: { baseMs: 100, factor: 2, capMs: 10_000, jitter: 0.2 },
+    maxDeaths: Number.POSITIVE_INFINITY,
+    windowMs: 60_000,
+    fatalRetryMs: 0,
+    stopWaitMs: deps.stopWaitMs() + deps.limits().killWaitMs + LEAVE_GRACE_MS,
+  }
+}
+
+/** The worker processes of one queue on this node. */
+export class WorkerPool {
+  readonly #deps: PoolDeps
+  readonly #members = new Map<
+    string,
+    PoolMember & { process: WorkerProcess | undefined; runs: Map<string, RunStarted> }
+  >()
+  #spec: QueueSpec
+
+  constructor(spec: QueueSpec, deps: PoolDeps) {
+    this.#spec = spec
+    this.#deps = deps
+  }
+
+  get spec(): QueueSpec {
+    return this.#spec
+  }
+
+  get members(): readonly PoolMember[] {
+    return [...this.#members.values()]
+  }
+
+  /** As many workers as the configuration says. */
+  start(): void {
+    this.scale(this.#spec.workers)
+  }
+
+  /** Starts what is missing; asks the last ones to finish and leave when there are too many. */
+  scale(workers: number): void {
+    for (let n = 1; n <= workers; n += 1) {
+      const name = this.#nameOf(n)
+      const member = this.#members.get(name) ?? this.#add(name)
+      member.program.send({ type: 'start' })
+    }
+    for (const [name, member] of this.#members)
+      if (Number(name.slice(name.lastIndexOf('-') + 1)) > workers)
+        void this.#retire(name, member.program)
+  }
+
+  /** Takes over a changed configuration; restarts the workers only when they cannot be told. */
+  reconfigure(spec: QueueSpec): 'tuned' | 'restarted' {
+    const old = this.#spec
+    this.#spec = spec
+    for (const member of this.#members.values()) Object.assign(member, { spec })
+    const told = {
+      ...old,
+      workers: spec.workers,
+      concurrency: spec.concurrency,
+      capacity: spec.capacity,
+    }
+    const restart = JSON.stringify(told) !== JSON.stringify(spec)
+    if (restart)
+      for (const { program } of this.#members.values())
+        program.send({ type: 'restart', why: 'its configuration changed' })
+    else this.tune()
+    this.scale(spec.workers)
+    return restart ? 'restarted' : 'tuned'
+  }
+
+  /** Tells live workers the limits as they are now. */
+  tune(): void {
+    const { concurrency } = this.#spec
+    const message = { type: 'tune', concurrency, limits: this.#deps.limits() } as const
+    for (const member of this.#members.values()) member.process?.post(message)
+  }
+
+  cancel(id: string, reason: string): void {
+    for (const member of this.#members.values())
+      member.process?.post({ type: 'cancel', id, reason })
+  }
+
+  /** Asks every worker to finish and leave; resolves when all have. */
+  async stop(why: string): Promise<void> {
+    for (const { program } of this.#members.values()) program.send({ type: 'stop', why })
+    await Promise.all(
+      [...this.#members.values()].map(member => member.program.until('STOPPED', 'EXITED', 'FATAL')),
+    )
+  }
+
+  hurry(): void {
+    for (const { program } of this.#members.values()) program.hurry()
+  }
+
+  async #retire(name: string, program: ManagedProgram): Promise<void> {
+    program.send({ type: 'stop', why: 'fewer workers wanted' })
+    await program.until('STOPPED', 'EXITED', 'FATAL')
+    // Wanted again in the meantime?
+    if (program.state.name === 'STOPPED') this.#members.delete(name)
+  }
+
+  #nameOf(n: number): string {
+    return `${this.#deps.node}-${this.#spec.taskKey}-${n}`
+  }
+
+  #add(name: string) {
+    const deps = this.#deps
+    const runs = new Map<string, RunStarted>()
+    const launch = workerLauncher({
+      workerId: name,
+      instance: deps.instance,
+      init: restartNum => this.#initOf(name, restartNum),
+      predecessorGone: () => this.#predecessorGone(name),
+      stopWaitMs: deps.stopWaitMs,
+      onMessage: message => this.#hear(name, message),
+      onProcess: worker => {
+        member.process = worker
+      },
+      onExit: () => {
+        runs.clear()
+        member.usage = { cpu: 0, memory: 0 }
+        deps.onExit()
+      },
+    })
+    const member = {
+      program: new ManagedProgram(name, launch, () => policyOf(deps), deps),
+      spec: this.#spec,
+      process: undefined as WorkerProcess | undefined,
+      runs,
+      usage: { cpu: 0, memory: 0 },
+    }
+    this.#members.set(name, member)
+    return member
+  }
+
+  #initOf(workerId: string, restartNum: number): WorkerInit {
+    const { node, instance, redisUrl, limits } = this.#deps
+    const queue = this.#spec
+    return { type: 'init', workerId, node, instance, redisUrl, queue, restartNum, limits: limits() }
+  }
+
+  /**
+   * A sync queue runs one task at a time, so its worker waits for the one that a KILLed daemon
+   * left finishing. An async worker starts beside it.
+   */
+  async #predecessorGone(name: string): Promise<void> {
+    if (this.#spec.mode !== 'sync') return
+    const { clock, predecessorsOf } = this.#deps
+    while (predecessorsOf(name).length > 0) await clock.sleep(PREDECESSOR_POLL_MS)
+  }
+
+  #hear(name: string, message: FromWorker): void {
+    const { events, log } = this.#deps
+    const runs = this.#members.get(name)?.runs
+    switch (message.type) {
+      case 'ready':
+        return undefined
+      case 'started':
+        runs?.set(message.id, message)
+        return events.emit({ type: 'run-started', workerId: name, run: message })
+      case 'ended':
+        runs?.delete(message.id)
+        return events.emit({ type: 'run-ended', workerId: name, run: message })
+      case 'log':
+        return log[message.level]({ worker: name, ...message.fields }, message.msg)
+    }
+  }
+}

@@ -1,0 +1,55 @@
+import { EventEmitter } from 'node:events'
+import type { RunEnded, RunStarted } from './ipc.ts'
+import type { ProgramState } from './program-state.ts'
+
+/** Everything that happens in the daemon, for whoever watches: log, status, metrics, tests. */
+export type DaemonEvent =
+  | {
+      readonly type: 'program'
+      readonly name: string
+      readonly from: ProgramState['name']
+      readonly state: ProgramState
+      /** Why, in words. */
+      readonly detail: string
+    }
+  | { readonly type: 'run-started'; readonly workerId: string; readonly run: RunStarted }
+  | { readonly type: 'run-ended'; readonly workerId: string; readonly run: RunEnded }
+  | {
+      readonly type: 'recovered'
+      readonly taskId: string
+      readonly workerId: string
+      readonly deaths: number
+      readonly outcome: 'given back' | 'buried'
+    }
+  | {
+      readonly type: 'tick'
+      readonly job: string
+      /** The tick, ms. */
+      readonly at: number
+      /** How late it is, ms. */
+      readonly lateMs: number
+      readonly action: 'queued' | 'skipped' | 'replaced' | 'missed' | 'paused'
+      readonly taskId: string
+      readonly detail: string
+    }
+  | {
+      readonly type: 'health'
+      readonly part: 'redis' | 'database'
+      readonly ok: boolean
+      readonly error: string
+    }
+
+/** A bus of daemon events. A listener that throws is a bug and ends the process, as it should. */
+export class Events {
+  readonly #emitter = new EventEmitter()
+
+  emit(event: DaemonEvent): void {
+    this.#emitter.emit('event', event)
+  }
+
+  /** @returns a function that ends the subscription */
+  subscribe(listener: (event: DaemonEvent) => void): () => void {
+    this.#emitter.on('event', listener)
+    return () => this.#emitter.off('event', listener)
+  }
+}

@@ -1,0 +1,63 @@
+import type { Redis } from 'ioredis'
+import type { CronState } from '../model/cron-state.ts'
+import { cronState } from './keys.ts'
+import type { Scripts } from './scripts.ts'
+
+/** The hashes `Task:Cron:<job>`. */
+export class CronStore {
+  readonly #redis: Redis & Scripts
+
+  constructor(redis: Redis & Scripts) {
+    this.#redis = redis
+  }
+
+  async read(job: string): Promise<CronState> {
+    return toState(await this.#redis.hgetall(cronState(job)))
+  }
+
+  async readMany(jobs: readonly string[]): Promise<CronState[]> {
+    return Promise.all(jobs.map(job => this.read(job)))
+  }
+
+  /** Moves the cursor forward; false when another node had done this tick. */
+  async advance(job: string, tick: number, taskId: string): Promise<boolean> {
+    return (await this.#redis.advanceCursor(cronState(job), tick, taskId)) === 1
+  }
+
+  /** Begins anew at an instant: a new job, a changed schedule, a corrected clock. */
+  async reset(job: string, cursor: number, spec: string): Promise<void> {
+    await this.#redis.hset(cronState(job), { cursor: String(cursor), spec })
+  }
+
+  /** @param why '' resumes, and forgets the failures that led to the pause */
+  async setPaused(job: string, why: string): Promise<void> {
+    const key = cronState(job)
+    if (why === '') await this.#redis.hset(key, { paused: '', failures: '0' })
+    else await this.#redis.hset(key, { paused: why })
+  }
+
+  /** The boot of this node for which the job, an `@reboot` one, has run; '' for none. */
+  async bootOf(job: string, node: string): Promise<string> {
+    return (await this.#redis.hget(cronState(job), `boot:${node}`)) ?? ''
+  }
+
+  async setBoot(job: string, node: string, boot: string): Promise<void> {
+    await this.#redis.hset(cronState(job), `boot:${node}`, boot)
+  }
+}
+
+function toState(fields: Readonly<Record<string, string>>): CronState {
+  const number = (name: string) => {
+    const text = fields[name]
+    return text === undefined || text === '' ? undefined : Number(text)
+  }
+  return {
+    cursor: number('cursor'),
+    spec: fields['spec'] ?? '',
+    lastId: fields['last_id'] ?? '',
+    lastAt: number('last_at'),
+    lastCode: fields['last_code'] ?? '',
+    failures: number('failures') ?? 0,
+    paused: fields['paused'] ?? '',
+  }
+}

@@ -126,6 +126,5 @@ function plain(value: unknown): string {
 
 /** One event is one line: control characters in a message become escapes. */
 function plainText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001F\u007F]/g, one => JSON.stringify(one).slice(1, -1))
+  return text.replace(/\p{Cc}/gu, one => JSON.stringify(one).slice(1, -1))
 }

@@ -85,7 +85,9 @@ export function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean 
 }
 
 /** Live processes whose environment has `name`, with its value; unreadable ones are passed over. */
-export function processesWithVariable(name: string): { pid: number; group: number; value: string }[] {
+export function processesWithVariable(
+  name: string,
+): { pid: number; group: number; value: string }[] {
   const found: { pid: number; group: number; value: string }[] = []
   const prefix = `${name}=`
   for (const pid of allPids()) {

@@ -121,7 +121,7 @@ export class ManagedProgram {
       state: program.state,
       detail: program.lastEnd,
     })
-    for (const watch of [...this.#watchers]) watch(program.state)
+    for (const watch of this.#watchers) watch(program.state)
   }
 
   #apply(effect: ProgramEffect): void {

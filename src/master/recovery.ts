@@ -86,7 +86,7 @@ export class Recovery implements Service {
     const { signal } = this.#stopping
     while (this.#predecessors.size > 0 && !signal.aborted) {
       await this.#deps.clock.sleep(WATCH_MS, signal)
-      for (const workerId of [...this.#predecessors.keys()]) {
+      for (const workerId of this.#predecessors.keys()) {
         if (this.predecessorsOf(workerId).length > 0) continue
         await this.recover()
         this.#predecessors.delete(workerId)

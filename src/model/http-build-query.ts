@@ -1,4 +1,4 @@
-import type { Parsed } from './task.ts'
+import type { Parsed } from '../lib/parsed.ts'
 
 /** Deeper nesting is refused; PHP's own json_decode stops at 512. */
 const MAX_DEPTH = 64

@@ -31,7 +31,7 @@ export type ProgramState =
       readonly name: 'STOPPING'
       readonly since: number
       readonly pid?: number
-      readonly then: 'stop' | 'restart'
+      readonly next: 'stop' | 'restart'
       readonly why: string
     }
   | { readonly name: 'EXITED'; readonly since: number; readonly why: string }
@@ -149,7 +149,7 @@ function start(program: Program, now: number): Step {
     case 'FATAL':
       return spawn({ ...program, deaths: [], quick: 0 }, now)
     case 'STOPPING':
-      return stay({ ...program, state: { ...state, then: 'restart' } })
+      return stay({ ...program, state: { ...state, next: 'restart' } })
     case 'STARTING':
     case 'RUNNING':
       return stay(program)
@@ -161,7 +161,7 @@ function start(program: Program, now: number): Step {
 function stop(
   program: Program,
   now: number,
-  then: 'stop' | 'restart',
+  wanted: 'stop' | 'restart',
   why: string,
   policy: RestartPolicy,
 ): Step {
@@ -169,29 +169,29 @@ function stop(
   switch (state.name) {
     case 'STARTING':
     case 'RUNNING': {
-      const next: Program = {
+      const stopping: Program = {
         ...program,
         state: {
           name: 'STOPPING',
           since: now,
-          then,
+          next: wanted,
           why,
           ...(state.pid !== undefined && { pid: state.pid }),
         },
       }
       // Without a pid the launch itself is called off, or `spawned` comes and is answered.
       return {
-        program: next,
+        program: stopping,
         effects: [{ type: 'terminate' }, { type: 'timer', ms: policy.stopWaitMs }],
       }
     }
     case 'STOPPING':
-      return stay({ ...program, state: { ...state, then, why } })
+      return stay({ ...program, state: { ...state, next: wanted, why } })
     case 'STOPPED':
     case 'EXITED':
     case 'BACKOFF':
     case 'FATAL':
-      if (then === 'restart') return spawn({ ...program, deaths: [], quick: 0 }, now)
+      if (wanted === 'restart') return spawn({ ...program, deaths: [], quick: 0 }, now)
       return {
         program: { ...program, state: { name: 'STOPPED', since: now, why } },
         effects: [{ type: 'no-timer' }],
@@ -260,7 +260,7 @@ function died(
   const { state } = program
   const ended: Program = { ...program, lastEnd: how }
   if (state.name === 'STOPPING') {
-    if (state.then === 'restart') return spawn(ended, now)
+    if (state.next === 'restart') return spawn(ended, now)
     return {
       program: { ...ended, state: { name: 'STOPPED', since: now, why: state.why } },
       effects: [{ type: 'no-timer' }],

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Parsed } from '../lib/parsed.ts'
 import { buildQuery } from './http-build-query.ts'
 import type { TaskTemplate } from './job.ts'
 
@@ -15,10 +16,6 @@ export interface Task extends TaskTemplate {
   /** A Redis list that gets the answer. */
   readonly replyTo?: string
 }
-
-export type Parsed<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly reason: string }
 
 export const DEFAULT_PRIORITY = 5
 export const MAX_ID_LENGTH = 255
@@ -85,8 +82,7 @@ function readId(fields: Fields, fallbackId: string): string {
       : text(fields, 'unique_task_id')
   if (id.length > MAX_ID_LENGTH)
     throw new Refused(`"unique_task_id" is longer than ${MAX_ID_LENGTH} characters`)
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is refused
-  if (/[\u0000-\u001F\u007F]/.test(id)) throw new Refused('"unique_task_id" has control characters')
+  if (/\p{Cc}/u.test(id)) throw new Refused('"unique_task_id" has control characters')
   return id === '' ? fallbackId : id
 }
 
@@ -127,8 +123,9 @@ function readPriority(fields: Fields): number {
 function readIntervals(fields: Fields): readonly number[] {
   const value = fields['time_interval']
   if (value === undefined || value === null || value === '') return []
-  const parts = Array.isArray(value) ? value : String(value).trim().split(/\s+/)
-  const seconds = parts.map(Number)
+  const text = typeof value === 'number' ? String(value) : value
+  const parts = typeof text === 'string' ? text.trim().split(/\s+/) : text
+  const seconds = Array.isArray(parts) ? parts.map(Number) : [Number.NaN]
   if (seconds.length > 1000 || seconds.some(one => !Number.isFinite(one) || one < 0 || one > 1e9))
     throw new Refused('"time_interval" is not a list of seconds such as "10 60 300"')
   return Object.freeze(seconds.map(one => one * 1000))
@@ -138,10 +135,10 @@ function readIntervals(fields: Fields): readonly number[] {
 function readStart(fields: Fields): number | undefined {
   const value = fields['start_time']
   if (value === undefined || value === null || value === '' || value === 0) return undefined
-  const ms =
-    typeof value === 'number' || /^\d+(\.\d+)?$/.test(String(value))
-      ? Number(value) * 1000
-      : Date.parse(String(value))
+  const text = typeof value === 'number' ? String(value) : value
+  let ms = Number.NaN
+  if (typeof text === 'string')
+    ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text)
   if (!Number.isFinite(ms) || ms < 0 || ms > 8.64e15)
     throw new Refused('"start_time" is neither Unix seconds nor ISO 8601')
   return Math.round(ms)
@@ -150,7 +147,8 @@ function readStart(fields: Fields): number | undefined {
 function readParam(value: unknown): string {
   if (value === undefined || value === null) return ''
   if (typeof value === 'string') return argument('param', value)
-  if (typeof value !== 'object') return String(value)
+  if (typeof value === 'boolean') return value ? '1' : '0'
+  if (typeof value !== 'object') return String(value as number)
   const query = buildQuery(value)
   if (!query.ok) throw new Refused(query.reason)
   return argument('param', query.value)

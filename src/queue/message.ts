@@ -1,6 +1,6 @@
 import { parse } from 'lossless-json'
 import { messageOf } from '../lib/errors.ts'
-import type { Parsed } from '../model/task.ts'
+import type { Parsed } from '../lib/parsed.ts'
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 

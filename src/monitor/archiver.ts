@@ -1,0 +1,218 @@
+import { type BackoffPolicy, backoffDelay } from '../lib/backoff.ts'
+import { messageOf } from '../lib/errors.ts'
+import type { Service } from '../lib/service.ts'
+import type { FailRow } from '../model/fail-row.ts'
+import { createDelivery, type Deliver, type DeliveryDeps } from '../store/deliver.ts'
+import { failureOf } from '../store/failure.ts'
+import type { Store } from '../store/store.ts'
+
+export interface OutboxEntry {
+  readonly id: string
+  readonly row: FailRow
+}
+
+/** Where failed runs wait until they are in SQL. */
+export interface FailOutbox {
+  /** The oldest entries; they stay until they are removed. */
+  read(count: number): Promise<OutboxEntry[]>
+  remove(ids: string[]): Promise<void>
+  backlog(): Promise<number>
+  /** Resolves when there is something more, after `timeoutMs`, or when `signal` aborts. */
+  waitForMore(timeoutMs: number, signal: AbortSignal): Promise<void>
+}
+
+export interface ArchiverStatus {
+  /** Whether the database took what it was last asked to. */
+  readonly ok: boolean
+  /** Rows that wait, as of the last look (5 s ago at most while the database is away). */
+  readonly backlog: number
+  readonly error?: string
+  /** Since when it is not ok, ms. */
+  readonly since?: number
+  /** Rows stored since the start. */
+  readonly archived: number
+  /** Rows that the database refuses even when cut; they stay in the outbox. */
+  readonly aside: number
+}
+
+export interface ArchiverDeps extends DeliveryDeps {
+  readonly outbox: FailOutbox
+  readonly store: DeliveryDeps['store'] & Pick<Store, 'migrate'>
+}
+
+export interface Archiver extends Service {
+  status(): ArchiverStatus
+}
+
+const BATCH = 100
+/** How long one wait for more rows is; in between, the database is asked whether it is there. */
+const IDLE_MS = 10_000
+const BACKLOG_EVERY_MS = 5000
+const AWAY: BackoffPolicy = { baseMs: 1000, factor: 2, capMs: 30_000, jitter: 0.2 }
+const OUTBOX_AWAY: BackoffPolicy = { ...AWAY, capMs: 5000 }
+/** More than this is no longer a matter of single rows. */
+const MOST_ASIDE = 100
+const ASIDE_AGAIN_MS = 600_000
+
+/**
+ * Moves rows from the outbox to the table `fail_log`:
+ *
+ *     read up to 100 -> append -> remove -> again
+ *
+ * A kill between append and remove repeats the append, which does nothing the second time. While
+ * the database is away rows stay where they are, and it is tried again after 1 s, 2 s, … 30 s.
+ */
+export function createArchiver(deps: ArchiverDeps): Archiver {
+  return new FailArchiver(deps)
+}
+
+/** The outbox failed, which says nothing about the database. */
+class OutboxError extends Error {}
+
+class FailArchiver implements Archiver {
+  readonly name = 'archiver'
+  readonly #deps: ArchiverDeps
+  readonly #deliver: Deliver
+  #abort: AbortController | undefined
+  #loop: Promise<void> = Promise.resolve()
+  #migrated = false
+  #archived = 0
+  #backlog = 0
+  #trouble: { readonly error: string; readonly since: number } | undefined
+  /** Refused rows by their id in the outbox, with the reason. */
+  #aside = new Map<string, string>()
+  #asideUntil = 0
+
+  constructor(deps: ArchiverDeps) {
+    this.#deps = deps
+    this.#deliver = createDelivery(deps)
+  }
+
+  /** Neither fails nor waits when the database is away. */
+  start(): Promise<void> {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      this.#loop = this.#run(this.#abort.signal)
+    }
+    return Promise.resolve()
+  }
+
+  async stop(): Promise<void> {
+    this.#abort?.abort()
+    await this.#loop
+    this.#abort = undefined
+  }
+
+  status(): ArchiverStatus {
+    return {
+      ok: this.#trouble === undefined,
+      backlog: this.#backlog,
+      ...this.#trouble,
+      archived: this.#archived,
+      aside: this.#aside.size,
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        await this.#round(signal)
+        failures = 0
+      } catch (error) {
+        failures += 1
+        this.#note(error)
+        await this.#pause(error instanceof OutboxError ? OUTBOX_AWAY : AWAY, failures, signal)
+      }
+    }
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const { store, outbox, clock } = this.#deps
+    this.#backlog = await ofOutbox(outbox.backlog())
+    if (!this.#migrated) {
+      await store.migrate()
+      this.#migrated = true
+    }
+    const entries = await this.#readNew()
+    if (entries.length > 0) return this.#archive(entries, signal)
+    await store.ping()
+    this.#well()
+    await ofOutbox(outbox.waitForMore(IDLE_MS, signal))
+    // Rows set aside may count as "more"; they must not make this a busy loop.
+    if (this.#aside.size > 0) await clock.sleep(AWAY.baseMs, signal)
+  }
+
+  async #readNew(): Promise<OutboxEntry[]> {
+    if (this.#deps.clock.monotonic() >= this.#asideUntil) this.#aside = new Map()
+    if (this.#aside.size >= MOST_ASIDE)
+      throw new Error(`fail_log refuses every row: ${this.#aside.values().next().value}`)
+    const entries = await ofOutbox(this.#deps.outbox.read(BATCH + this.#aside.size))
+    return entries.filter(entry => !this.#aside.has(entry.id)).slice(0, BATCH)
+  }
+
+  async #archive(entries: OutboxEntry[], signal: AbortSignal): Promise<void> {
+    const rows = entries.map(entry => entry.row)
+    const refused = await this.#deliver(rows, signal)
+    this.#well()
+    for (const [place, why] of refused) this.#setAside(entries[place], why)
+    const stored = entries.filter((_, place) => !refused.has(place)).map(entry => entry.id)
+    if (stored.length === 0) return
+    await ofOutbox(this.#deps.outbox.remove(stored))
+    this.#archived += stored.length
+    this.#backlog = Math.max(0, this.#backlog - stored.length)
+  }
+
+  #setAside(entry: OutboxEntry | undefined, why: string): void {
+    if (entry === undefined) return
+    const { clock, log } = this.#deps
+    if (this.#aside.size === 0) this.#asideUntil = clock.monotonic() + ASIDE_AGAIN_MS
+    this.#aside.set(entry.id, why)
+    log.error(
+      { task: entry.row.unique_task_id, attempt: entry.row.attempt, error: why },
+      'fail_log refuses a row even when cut: it stays in Redis and is tried again in 10 minutes',
+    )
+  }
+
+  #note(error: unknown): void {
+    const { clock, log } = this.#deps
+    const message = messageOf(error)
+    if (error instanceof OutboxError) {
+      log.debug({ error: message }, 'the outbox of failed runs does not answer')
+      return
+    }
+    if (failureOf(error) === 'missing') this.#migrated = false
+    if (this.#trouble === undefined)
+      log.warn(
+        { error: message, backlog: this.#backlog },
+        'fail_log cannot be written: failed runs wait in Redis until it can',
+      )
+    this.#trouble = { error: message, since: this.#trouble?.since ?? clock.now() }
+  }
+
+  #well(): void {
+    if (this.#trouble === undefined) return
+    const away_s = Math.round((this.#deps.clock.now() - this.#trouble.since) / 1000)
+    this.#trouble = undefined
+    this.#deps.log.info({ away_s, backlog: this.#backlog }, 'fail_log can be written again')
+  }
+
+  /** Keeps the backlog that people see fresh meanwhile. */
+  async #pause(policy: BackoffPolicy, failures: number, signal: AbortSignal): Promise<void> {
+    const { clock, outbox, random } = this.#deps
+    const end = clock.monotonic() + backoffDelay(policy, failures, random())
+    for (;;) {
+      const left = end - clock.monotonic()
+      if (left <= 0 || signal.aborted) return
+      await clock.sleep(Math.min(left, BACKLOG_EVERY_MS), signal)
+      this.#backlog = await outbox.backlog().catch(() => this.#backlog)
+    }
+  }
+}
+
+async function ofOutbox<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work
+  } catch (error) {
+    throw new OutboxError(messageOf(error), { cause: error })
+  }
+}

@@ -15,9 +15,10 @@ export async function openPostgres(address: ServerAddress, limits: Limits): Prom
     idleTimeoutMillis: 60_000,
     allowExitOnIdle: true,
   })
-  // An idle connection that breaks is replaced at its next use; without a listener it would
-  // end the process.
+  // A connection that breaks is replaced; without listeners its error would end the process. The
+  // pool listens to those that are idle only, so those in use need one of their own.
   pool.on('error', () => undefined)
+  pool.on('connect', client => client.on('error', () => undefined))
   const known = new WeakMap<PoolClient, PostgresPoolClient>()
   const open = new Set<PoolClient>()
   pool.on('connect', client => open.add(client))

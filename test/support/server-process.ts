@@ -58,9 +58,17 @@ export async function startServer(plan: ServerPlan): Promise<TestServer> {
   const end = async (signal: NodeJS.Signals) => {
     if (!alive.has(child)) return
     const gone = new Promise(resolve => child.once('exit', resolve))
+    // Its children too, or those of a frozen server would stay so.
+    const family = [child.pid ?? 0, ...childrenOf(child)]
     child.kill(signal)
-    child.kill('SIGCONT')
+    for (const pid of family) send(pid, 'SIGCONT')
     await gone
+    if (signal === 'SIGKILL') for (const pid of family) send(pid, 'SIGKILL')
+    await waitFor(() => family.every(isGone), { what: `the processes of ${plan.name} are gone` })
+  }
+  const toAll = (signal: NodeJS.Signals) => {
+    child.kill(signal)
+    for (const pid of childrenOf(child)) send(pid, signal)
   }
   const stop = () => end(plan.stopSignal ?? 'SIGTERM')
   const remove = async () => {
@@ -79,14 +87,41 @@ export async function startServer(plan: ServerPlan): Promise<TestServer> {
     },
     stop,
     kill: () => end('SIGKILL'),
-    freeze: () => void child.kill('SIGSTOP'),
-    thaw: () => void child.kill('SIGCONT'),
+    freeze: () => toAll('SIGSTOP'),
+    thaw: () => toAll('SIGCONT'),
     restart: async () => {
       await stop()
       child = await launch(plan)
     },
     remove,
     [Symbol.asyncDispose]: remove,
+  }
+}
+
+/** PostgreSQL serves each connection by a process of its own. */
+function childrenOf(child: ChildProcess): number[] {
+  try {
+    const list = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8')
+    return list.split(' ').filter(Boolean).map(Number)
+  } catch {
+    return []
+  }
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal)
+  } catch {
+    // It is gone already.
+  }
+}
+
+/** A zombie, which only waits to be reaped, is gone. */
+function isGone(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.startsWith('Z') ?? true
+  } catch {
+    return true
   }
 }
 

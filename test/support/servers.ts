@@ -70,7 +70,10 @@ export async function startMariaDb(args: readonly string[] = []): Promise<SqlSer
   }
 }
 
-/** Small and without waiting for the disk: a machine's crash is not what these tests are about. */
+/**
+ * Small, and without waiting for the disk. A KILL loses no commit: only a machine's crash would,
+ * and that is not what these tests are about.
+ */
 const MARIADB_FAST = [
   '--skip-networking',
   '--skip-name-resolve',
@@ -121,7 +124,6 @@ export async function startPostgres(args: readonly string[] = []): Promise<SqlSe
 const POSTGRES_FAST = [
   'listen_addresses=',
   'fsync=off',
-  'synchronous_commit=off',
   'full_page_writes=off',
   'shared_buffers=16MB',
   'max_connections=30',

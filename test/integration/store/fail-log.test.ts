@@ -1,4 +1,7 @@
+import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { parseAddress } from '../../../src/store/address.ts'
+import { openDatabase } from '../../../src/store/dialect.ts'
 import { failureOf } from '../../../src/store/failure.ts'
 import { fitted } from '../../../src/store/fit.ts'
 import { openStore, type Store } from '../../../src/store/store.ts'
@@ -6,6 +9,7 @@ import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
 import { failRow, failRows } from '../../support/fail-rows.ts'
 import { recordedLog } from '../../support/logs.ts'
 import { movedClock } from '../../support/moved-clock.ts'
+import { startMariaDb } from '../../support/servers.ts'
 
 const HOSTILE = [
   `Robert"); DROP TABLE fail_log; --`,
@@ -183,3 +187,42 @@ async function insistently(work: () => Promise<void>): Promise<void> {
     if (failureOf(failed) !== 'busy') throw failed
   }
 }
+
+test('MariaDB with escaping by backslashes switched off takes hostile text all the same', async () => {
+  await using server = await startMariaDb(['--sql-mode=NO_BACKSLASH_ESCAPES,ANSI_QUOTES'])
+  const store = openStore(server.url, recordedLog().log)
+  await store.migrate()
+  await store.failLog.append(
+    HOSTILE.map((text, n) => failRow({ unique_task_id: String(n), msg: text, param: `${text}\\` })),
+  )
+  const rows = await store.failLog.newest({ limit: HOSTILE.length })
+  expect(rows.map(row => row.msg)).toEqual(HOSTILE.toReversed())
+  await store.close()
+})
+
+test('the times of a row are instants for each database, whatever their offset', async () => {
+  const times = ['2026-11-21T10:00:00.123+01:00', '2026-11-21T05:30:00.123-03:30']
+  for (const name of ENGINE_NAMES) {
+    await using engine = await ENGINES[name]()
+    const url = engine.freshUrl()
+    const store = openStore(url, recordedLog().log)
+    await store.migrate()
+    await store.failLog.append(
+      times.map((start_runtime, n) => failRow({ start_runtime, attempt: n + 1 })),
+    )
+    const db = openDatabase(parseAddress(url))
+    const found = await db
+      .selectFrom('fail_log')
+      .select(sql.raw<string>(INSTANTS[name]).as('instant'))
+      .execute()
+    expect(found.map(row => row.instant)).toEqual(['2026-11-21 09:00:00', '2026-11-21 09:00:00'])
+    await Promise.all([db.destroy(), store.close()])
+  }
+})
+
+/** As docs/decisions/002-fail-log-columns.md gives them. */
+const INSTANTS = {
+  sqlite: 'datetime(start_runtime)',
+  mariadb: `date_format(convert_tz(left(start_runtime, 23), right(start_runtime, 6), '+00:00'), '%Y-%m-%d %H:%i:%s')`,
+  postgres: `to_char(start_runtime::timestamptz at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS')`,
+} as const

@@ -1,0 +1,85 @@
+import { type BackoffPolicy, backoffDelay } from '../lib/backoff.ts'
+import type { Clock } from '../lib/clock.ts'
+import { messageOf } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+import type { FailRow } from '../model/fail-row.ts'
+import { failureOf } from './failure.ts'
+import { fitted } from './fit.ts'
+import type { Store } from './store.ts'
+
+export interface DeliveryDeps {
+  readonly store: Pick<Store, 'ping'> & { readonly failLog: Pick<Store['failLog'], 'append'> }
+  readonly clock: Clock
+  /** A number in [0, 1). */
+  readonly random: () => number
+  readonly log: Logger
+}
+
+/** Why a row was not stored, by its place among the rows that were given. */
+export type Refusals = ReadonlyMap<number, string>
+
+/**
+ * Stores rows, and resolves with those that the database refuses whatever is done to them. An
+ * exception means that the database is at fault: give all the rows again later.
+ */
+export type Deliver = (rows: readonly FailRow[], signal: AbortSignal) => Promise<Refusals>
+
+const BUSY: BackoffPolicy = { baseMs: 50, factor: 2, capMs: 1000, jitter: 0.5 }
+const BUSY_TRIES = 6
+/** The connection broke so often in a row, while the server is there: it is the rows. */
+const CUTS = 3
+
+/** A row that the database refuses is cut to fit, and must not hold up the others. */
+export function createDelivery({ store, clock, random, log }: DeliveryDeps): Deliver {
+  let cuts = 0
+
+  /** Deadlocks and locks pass: the same again, a few times. */
+  async function append(rows: readonly FailRow[], signal: AbortSignal): Promise<void> {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        await store.failLog.append(rows)
+        return
+      } catch (error) {
+        if (failureOf(error) !== 'busy' || tries === BUSY_TRIES || signal.aborted) throw error
+        await clock.sleep(backoffDelay(BUSY, tries, random()), signal)
+      }
+    }
+  }
+
+  /**
+   * Gives the reason when the rows are at fault, and throws when the database is. A connection
+   * that breaks is the database's fault, unless it breaks again and again over the same rows while
+   * the server is well: so a packet that is too large may show.
+   */
+  async function refusal(error: unknown): Promise<string> {
+    const failure = failureOf(error)
+    if (failure === 'cut') {
+      cuts += 1
+      if (cuts < CUTS) throw error
+      await store.ping()
+    } else if (failure !== 'refused') throw error
+    return messageOf(error)
+  }
+
+  /** Undefined when it is stored, whole or cut. */
+  async function appendOne(row: FailRow, signal: AbortSignal): Promise<string | undefined> {
+    const refused = await append([row], signal).then(() => undefined, refusal)
+    if (refused === undefined) return undefined
+    const stillRefused = await append([fitted(row)], signal).then(() => undefined, refusal)
+    const task = { task: row.unique_task_id, attempt: row.attempt, error: refused }
+    if (stillRefused === undefined) log.warn(task, 'fail_log refused a row: it was cut to fit')
+    return stillRefused
+  }
+
+  return async (rows, signal) => {
+    const refusals = new Map<number, string>()
+    const refused = await append(rows, signal).then(() => undefined, refusal)
+    if (refused !== undefined)
+      for (const [place, row] of rows.entries()) {
+        const why = await appendOne(row, signal)
+        if (why !== undefined) refusals.set(place, why)
+      }
+    cuts = 0
+    return refusals
+  }
+}

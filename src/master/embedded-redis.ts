@@ -43,25 +43,25 @@ export function embeddedRedis(dataDir: string, binary: string, clock: Clock): Em
 
   const launch: Launch = listener => {
     let child: ReturnType<typeof spawn> | undefined
-    let over = false
+    const life = { over: false }
     const begin = async () => {
       mkdirSync(dir, { recursive: true, mode: 0o750 })
       mkdirSync(join(dataDir, 'log'), { recursive: true, mode: 0o750 })
       await endStray(pidFile, dir, clock)
-      if (over) return
+      if (life.over) return
       rmSync(socket, { force: true })
       child = spawn(binary, args, { detached: true, stdio: 'ignore' })
       child.on('error', error => {
         if (child?.pid === undefined) listener.failed(explain(error, binary))
       })
       child.once('exit', (exitCode, signal) => {
-        over = true
+        life.over = true
         listener.exited(exitCode, signal)
       })
       if (child.pid === undefined) return
       listener.spawned(child.pid)
-      while (!over && !(await answers(url))) await clock.sleep(POLL_MS)
-      if (!over) listener.ready()
+      while (!life.over && !(await answers(url))) await clock.sleep(POLL_MS)
+      if (!life.over) listener.ready()
     }
     begin().catch((error: unknown) => listener.failed(messageOf(error)))
     return {
@@ -70,7 +70,7 @@ export function embeddedRedis(dataDir: string, binary: string, clock: Clock): Em
           child.kill('SIGTERM')
           child.kill('SIGCONT')
         } else {
-          over = true
+          life.over = true
           queueMicrotask(() => listener.exited(null, null))
         }
       },

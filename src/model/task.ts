@@ -148,7 +148,7 @@ function readParam(value: unknown): string {
   if (value === undefined || value === null) return ''
   if (typeof value === 'string') return argument('param', value)
   if (typeof value === 'boolean') return value ? '1' : '0'
-  if (typeof value !== 'object') return String(value as number)
+  if (typeof value !== 'object') return JSON.stringify(value)
   const query = buildQuery(value)
   if (!query.ok) throw new Refused(query.reason)
   return argument('param', query.value)

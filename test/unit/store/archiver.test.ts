@@ -239,6 +239,18 @@ describe('the archiver', () => {
     await archiver.stop()
   })
 
+  test('a connection that breaks twice over a row while the server is well costs it nothing', async () => {
+    const { archiver, outbox, table, time, calls } = archiving()
+    table.onAppend = () => {
+      if (calls.length <= 2) throw coded('ECONNRESET')
+    }
+    outbox.put(failRow({ output: 'x'.repeat(100_000) }))
+    await archiver.start()
+    await time.advance(10_000)
+    expect(table.rows.get('task-1 1')?.output).toHaveLength(100_000)
+    await archiver.stop()
+  })
+
   test('a full or read-only database is waited for, and no row is touched', async () => {
     const { archiver, outbox, table, time } = archiving()
     const codes = [

@@ -21,7 +21,7 @@ export type Values<K extends Known> = z.output<(typeof SCHEMAS)[K]>
 export interface Checked<K extends Known> {
   readonly section: Section
   readonly values: Partial<Values<K>>
-  /** Set when every key is in order. */
+  /** Set when every known key is in order and none is missing. */
   readonly complete?: Values<K>
 }
 
@@ -40,19 +40,17 @@ export function checkSection<K extends Known>(
 ): Checked<K> {
   const schema: z.ZodObject = SCHEMAS[kind]
   const input: Record<string, string> = {}
-  let unknown = false
   for (const entry of section.entries.values()) {
     if (Object.hasOwn(schema.shape, entry.name)) {
       input[entry.name] = entry.value
     } else if (!report.full) {
-      unknown = true
       report.problem(entry, `is not a key of ${describe(kind, section)}`, remedy(kind, entry.name))
     }
   }
   const parsed = schema.safeParse(input)
   if (parsed.success) {
     const complete = parsed.data as Values<K>
-    return { section, values: complete, ...(!unknown && { complete }) }
+    return { section, values: complete, complete }
   }
   const broken = new Set(parsed.error.issues.map(issue => String(issue.path[0])))
   for (const issue of parsed.error.issues) {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { decode } from '../../../src/config/decode.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { anySchedule, folderOf, load, mistakes, problemsOf, short } from './load-files.ts'
 
@@ -45,6 +46,10 @@ describe('a file that cannot be a configuration', () => {
     const loaded = load({ 'conf/cron.ini': bytes })
     expect(problemsOf(loaded).map(one => [one.line, one.message])).toEqual([[line, message]])
   })
+})
+
+test('a byte order mark is no part of the text', () => {
+  expect(decode(Buffer.from('\uFEFF[a]'))).toEqual({ ok: true, text: '[a]' })
 })
 
 test('a problem has exactly the fields that scripts read', () => {

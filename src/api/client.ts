@@ -70,7 +70,7 @@ async function ask<T>(request: UnixRequest): Promise<T> {
   const answer = read(text)
   if (answer === undefined)
     throw new TaskdError(
-      'E_BAD_ANSWER',
+      'E_NOT_TASKD',
       `what listens on ${request.socket} is not taskd (HTTP status ${status})`,
       'look at socket in [taskd]',
     )

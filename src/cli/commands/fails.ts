@@ -1,0 +1,52 @@
+import { basename } from 'node:path'
+import type { StoredFail } from '../../api/control.ts'
+import { realClock } from '../../lib/clock.ts'
+import { type Command, text } from '../context.ts'
+import { EXIT } from '../exit.ts'
+import { wholeNumber } from '../numbers.ts'
+import type { Output } from '../output.ts'
+import { clean, cut, firstLine, table, textWidth } from '../render.ts'
+import { shortTime } from '../times.ts'
+
+export const run: Command = async ({ out, daemon }, _args, options) => {
+  const limit = wholeNumber(text(options, 'limit') ?? '20', '--limit', 1, 10_000)
+  const job = text(options, 'job')
+  const queue = text(options, 'queue')
+  const rows = await (await daemon()).fails({
+    limit,
+    ...(job !== undefined && { job }),
+    ...(queue !== undefined && { task_key: queue }),
+  })
+  if (options['json']) out.json(rows)
+  else if (rows.length === 0) out.line('no failed runs')
+  else for (const line of failLines(rows, out, realClock.now())) out.line(line)
+  return EXIT.ok
+}
+
+/** Two lines for each: what, when, why and its id; then what it said. */
+export function failLines(
+  rows: readonly StoredFail[],
+  { width, colours }: Output,
+  nowMs: number,
+): string[] {
+  const cells = rows.map(row => [
+    shortTime(row.end_runtime, nowMs),
+    clean(row.job || basename(row.script)),
+    // `answer` tells less than what was answered.
+    clean(row.kind === 'answer' && row.code !== 'fail' ? row.code : row.kind),
+    clean(row.unique_task_id),
+  ])
+  const whole = table([['WHEN', 'JOB', 'KIND', 'ID'], ...cells])
+  const fits = whole.every(line => textWidth(line) <= width)
+  const narrow = table([['WHEN', 'JOB', 'KIND'], ...cells.map(row => row.slice(0, 3))])
+  const [header = '', ...heads] = fits ? whole : narrow
+  const lines = [colours.dim(fits ? header : `${header}  (then ID and message)`)]
+  for (const [index, row] of rows.entries()) {
+    lines.push(heads[index] ?? '')
+    if (!fits) lines.push(`  ${cells[index]?.[3] ?? ''}`)
+    const attempt = row.attempt > 1 ? `attempt ${row.attempt}: ` : ''
+    const message = firstLine(row.msg) || '(no message)'
+    lines.push(colours.dim(cut(`  ${attempt}${message}`, width)))
+  }
+  return lines
+}

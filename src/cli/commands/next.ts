@@ -1,0 +1,101 @@
+import { readRunTime } from '../../config/run-time.ts'
+import { realClock } from '../../lib/clock.ts'
+import { TaskdError } from '../../lib/errors.ts'
+import { suggest } from '../../lib/suggest.ts'
+import type { Job, Trigger } from '../../model/job.ts'
+import { checkTrigger } from '../../schedule/check.ts'
+import { formatInstant } from '../../schedule/format.ts'
+import { upcoming } from '../../schedule/next-times.ts'
+import { type Command, type Context, type Options, text } from '../context.ts'
+import { EXIT, usageError } from '../exit.ts'
+import { readTime } from '../from-time.ts'
+import { readConfig, requireConfig } from '../load.ts'
+import { wholeNumber } from '../numbers.ts'
+import { table } from '../render.ts'
+
+interface Schedule {
+  readonly name: string
+  readonly trigger: Trigger
+  readonly timezone: string
+}
+
+/** Only reads: it needs no daemon. */
+export const run: Command = async (context, [name], options) => {
+  const { out } = context
+  const schedules = schedulesOf(context, name, options)
+  const one = name !== undefined || options['cron'] !== undefined
+  const count = wholeNumber(text(options, 'count') ?? (one ? '5' : '1'), '--count', 1, 10_000)
+  const from = text(options, 'from')
+  const zone = schedules[0]?.timezone ?? 'UTC'
+  const after = from === undefined ? realClock.now() : readTime(from, zone) - 1
+  const rows = schedules
+    .flatMap(({ name, trigger, timezone }) =>
+      upcoming(trigger, timezone, after, count).map(({ at, note }) => ({
+        instant: at,
+        row: { job: name, at: formatInstant(at, timezone), note },
+      })),
+    )
+    .toSorted((a, b) => a.instant - b.instant)
+    .map(({ row }) => row)
+  if (options['json']) out.json(rows)
+  else {
+    for (const line of table(rows.map(row => [row.at, row.job, row.note]))) out.line(line)
+    sayWhatNeverComes(schedules, new Set(rows.map(row => row.job)), context)
+  }
+  return EXIT.ok
+}
+
+function schedulesOf(context: Context, name: string | undefined, options: Options): Schedule[] {
+  const expression = text(options, 'cron')
+  const timezone = text(options, 'timezone')
+  if (expression !== undefined) {
+    if (name !== undefined) throw usageError('next takes a job or --cron, not both')
+    return [fromExpression(expression, timezone ?? zoneOf(context))]
+  }
+  if (timezone !== undefined) throw usageError('--timezone goes with --cron; a job has its own')
+  const { jobs } = requireConfig(context)
+  if (name === undefined) return jobs.filter(job => job.enabled)
+  const job = jobs.find(one => one.name === name)
+  if (job === undefined) throw noJob(name, jobs)
+  if (!job.enabled) context.out.note(`${name} has enabled = false: it would run at these times`)
+  return [job]
+}
+
+function fromExpression(expression: string, timezone: string): Schedule {
+  const read = readRunTime('cron', expression.trim())
+  if (!read.ok) throw usageError(`--cron ${read.reason}`, read.hint)
+  const { problem } = checkTrigger(read.value, timezone)
+  if (problem !== undefined) throw usageError(problem)
+  return { name: '', trigger: read.value, timezone }
+}
+
+/** As the daemon would have it, if there is a configuration; else the machine's. */
+function zoneOf(context: Context): string {
+  const loaded = readConfig(context)
+  return loaded.ok
+    ? loaded.config.settings.timezone
+    : Intl.DateTimeFormat().resolvedOptions().timeZone
+}
+
+function noJob(name: string, jobs: readonly Job[]): TaskdError {
+  const names = jobs.map(job => job.name)
+  const near = suggest(name, names)
+  const hint = near === undefined ? 'taskd next shows them all' : `did you mean ${near}?`
+  return new TaskdError('E_NO_JOB', `no job named ${name}`, hint)
+}
+
+function sayWhatNeverComes(
+  schedules: readonly Schedule[],
+  shown: ReadonlySet<string>,
+  { out }: Context,
+): void {
+  for (const { name, trigger } of schedules) {
+    if (shown.has(name)) continue
+    const what = name === '' ? 'it' : name
+    out.note(
+      trigger.kind === 'reboot'
+        ? `${what} runs when the daemon starts`
+        : `${what} does not run any more`,
+    )
+  }
+}

@@ -1,0 +1,45 @@
+import type { Status } from '../../api/control.ts'
+import type { Config, Environment, Loaded } from '../../config/config.ts'
+
+/** What one look at the machine found. */
+export interface Finding {
+  readonly name: string
+  /** A `fail` stands in the way; a `warn` may, some day. */
+  readonly level: 'ok' | 'warn' | 'fail'
+  readonly message: string
+  /** How to mend it; '' when there is nothing to mend. */
+  readonly remedy: string
+}
+
+export interface Patient {
+  readonly env: Environment
+  readonly configFile: string
+  readonly loaded: Loaded
+  /** As much of it as could be read; undefined when it has mistakes. */
+  readonly config: Config | undefined
+  /** What the daemon says of itself; undefined when it does not run. */
+  readonly status: Status | undefined
+}
+
+export type Look = (patient: Patient) => Promise<readonly Finding[]> | readonly Finding[]
+
+export const ok = (name: string, message: string): Finding => ({
+  name,
+  level: 'ok',
+  message,
+  remedy: '',
+})
+
+export const warn = (name: string, message: string, remedy: string): Finding => ({
+  name,
+  level: 'warn',
+  message,
+  remedy,
+})
+
+export const fail = (name: string, message: string, remedy: string): Finding => ({
+  name,
+  level: 'fail',
+  message,
+  remedy,
+})

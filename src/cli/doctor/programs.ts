@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process'
+import { accessSync, constants, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import type { Environment } from '../../config/config.ts'
+
+/** Where a program is: a path as it stands, a bare name by the PATH. */
+export function findProgram(name: string, env: Environment): string | undefined {
+  if (name.includes('/')) return runs(name) ? name : undefined
+  const folders = (env['PATH'] ?? '').split(delimiter).filter(folder => folder !== '')
+  return folders.map(folder => join(folder, name)).find(runs)
+}
+
+function runs(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
+
+const LIMIT_MS = 5000
+
+/** What a program writes, or undefined when it fails or takes too long. */
+export function outputOf(file: string, args: readonly string[]): Promise<string | undefined> {
+  return new Promise(resolve => {
+    execFile(file, args, { timeout: LIMIT_MS, encoding: 'utf8' }, (error, stdout) => {
+      resolve(error ? undefined : stdout.trim())
+    })
+  })
+}

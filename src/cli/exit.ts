@@ -1,0 +1,41 @@
+import type { Problem } from '../config/diagnostics.ts'
+import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
+
+/** What a command tells the shell. `status` has two more of its own. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, down: 3, unknown: 4 } as const
+
+/** A mistake on the command line. */
+export function usageError(message: string, hint = ''): TaskdError {
+  return new TaskdError('E_BAD_USAGE', message, hint)
+}
+
+/** A configuration that nothing can be done with; every mistake in it is shown. */
+export class BadConfig extends TaskdError {
+  readonly problems: readonly Problem[]
+
+  constructor(problems: readonly Problem[]) {
+    super('E_BAD_CONFIG', 'the configuration has mistakes', 'mend them: taskd check shows them')
+    this.problems = problems
+  }
+}
+
+/** The one line that says what, why and what to do. */
+export function errorLine(error: unknown): string {
+  if (error instanceof TaskdError)
+    return `taskd: ${error.message}${error.hint === '' ? '' : `. ${error.hint}`}`
+  const code = codeOf(error)
+  const system = code !== '' && !code.startsWith('ERR_')
+  return system ? `taskd: ${messageOf(error)}` : `taskd: unexpected error: ${stackOf(error)}`
+}
+
+/** What nobody foresaw is a bug, and a bug wants its stack. */
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : messageOf(error)
+}
+
+/** What the user has to word differently. */
+const MISUSE = ['E_BAD_USAGE', 'E_BAD_CONFIG', 'E_BAD_REQUEST', 'E_BAD_TASK']
+
+export function exitCodeOf(error: unknown): number {
+  return error instanceof TaskdError && MISUSE.includes(error.code) ? EXIT.usage : EXIT.failed
+}

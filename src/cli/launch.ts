@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { createClient } from '../api/client.ts'
+import type { Control, Status } from '../api/control.ts'
+import { realClock } from '../lib/clock.ts'
+import { messageOf, TaskdError } from '../lib/errors.ts'
+import type { Context, Options } from './context.ts'
+import { EXIT } from './exit.ts'
+import { requireConfig } from './load.ts'
+import { clean } from './render.ts'
+
+const POLL_MS = 20
+const READY_MS = 60_000
+const LAST_LINES = 5
+
+/** Starts the daemon in a session of its own and returns once it is ready, or says why it is not. */
+export async function launchDaemon(context: Context, options: Options): Promise<number> {
+  const { out } = context
+  const { settings } = requireConfig(context)
+  const daemon = createClient(settings.socket)
+  await refuseSecond(daemon)
+  const logFile = settings.logFile ?? `${settings.dataDir}/log/taskd.log`
+  const log = openLog(logFile)
+  const before = fstatSync(log).size
+  const child = spawnDaemon(context, log)
+  closeSync(log)
+  const ended = await untilReady(child, daemon)
+  if (ended === undefined) {
+    if (options['json']) out.json({ pid: child.pid, log: logFile })
+    else out.line(`taskd is ready: pid ${child.pid}, log ${logFile}`)
+    return EXIT.ok
+  }
+  const said = tailOf(logFile, before)
+  out.note(`taskd: ${ended}. its log is ${logFile}${said.length > 0 ? ':' : ''}`)
+  for (const line of said) out.note(`  ${clean(line)}`)
+  return EXIT.failed
+}
+
+async function refuseSecond(daemon: Control): Promise<void> {
+  let status: Status
+  try {
+    status = await daemon.status()
+  } catch (error) {
+    if (error instanceof TaskdError && error.code === 'E_NO_DAEMON') return
+    throw error
+  }
+  throw new TaskdError(
+    'E_RUNNING',
+    `taskd already runs: pid ${status.pid}, ${status.state}`,
+    'taskd status shows it, taskd restart starts it anew',
+  )
+}
+
+/** What the daemon writes before it has its log, and what a crash writes, goes there too. */
+function openLog(file: string): number {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o750 })
+    return openSync(file, 'a', 0o640)
+  } catch (error) {
+    const message = `cannot write the log ${file}: ${messageOf(error)}`
+    throw new TaskdError(
+      'E_LOG',
+      message,
+      'set log_file or data_dir in [taskd], or run as its owner',
+    )
+  }
+}
+
+/** The same node, with the same flags, running the same program. */
+function spawnDaemon({ configFile, cwd, env }: Context, log: number): ChildProcess {
+  const [, program = ''] = process.argv
+  const args = [...process.execArgv, program, 'start', '--detached', '--config', configFile]
+  const stdio: ['ignore', number, number] = ['ignore', log, log]
+  const child = spawn(process.execPath, args, { cwd, env, detached: true, stdio })
+  child.unref()
+  return child
+}
+
+/** @returns why it is not ready, or undefined when it is */
+async function untilReady(child: ChildProcess, daemon: Control): Promise<string | undefined> {
+  let failure = ''
+  child.once('error', error => {
+    failure = `cannot be started: ${error.message}`
+  })
+  child.once('exit', (code, signal) => {
+    failure = `did not start (${signal === null ? `exit code ${code}` : `ended by ${signal}`})`
+  })
+  const deadline = realClock.monotonic() + READY_MS
+  let missing = ''
+  while (realClock.monotonic() < deadline) {
+    if (failure !== '') return failure
+    const status = await daemon.status().catch(() => undefined)
+    if (status?.pid === child.pid && status?.state === 'running') return undefined
+    missing = status?.redis.ok === false ? `: Redis is away (${status.redis.error})` : ''
+    await realClock.sleep(POLL_MS)
+  }
+  return `still starts after ${READY_MS / 1000} s${missing}; pid ${child.pid} goes on trying`
+}
+
+function tailOf(file: string, from: number): string[] {
+  try {
+    const written = readFileSync(file).subarray(from).toString('utf8').trim()
+    return written === '' ? [] : written.split('\n').slice(-LAST_LINES)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,19 @@
+import type { Config, Loaded } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { checkTrigger } from '../schedule/check.ts'
+import type { Context } from './context.ts'
+import { BadConfig } from './exit.ts'
+
+/** The configuration as the daemon would read it. */
+export function readConfig({ configFile, env }: Context): Loaded {
+  return loadConfig(configFile, env, {
+    checkSchedule: (trigger, timezone) => checkTrigger(trigger, timezone),
+  })
+}
+
+/** @throws BadConfig */
+export function requireConfig(context: Context): Config {
+  const loaded = readConfig(context)
+  if (!loaded.ok) throw new BadConfig(loaded.problems)
+  return loaded.config
+}

@@ -1,0 +1,15 @@
+import { createOutput } from './output.ts'
+import { runCli } from './program.ts'
+
+// `taskd fails | head`: the reader has seen enough, and that is nobody's mistake.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit()
+    throw error
+  })
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  cwd: process.cwd(),
+  out: createOutput(process.stdout, process.stderr, process.env),
+})

@@ -1,0 +1,103 @@
+import { Command, CommanderError, Option } from 'commander'
+import { createContext, type Options, type World } from './context.ts'
+import { BadConfig, EXIT, errorLine, exitCodeOf } from './exit.ts'
+import { GROUPS, type Verb } from './verbs.ts'
+import { version } from './version.ts'
+
+const ABOUT = `One daemon for cron, queues and processes.
+
+Every command finds the daemon through its configuration: -c FILE, $TASKD_CONFIG,
+./conf/cron.ini or /etc/taskd/cron.ini, whichever comes first.`
+
+const EXAMPLES = [
+  'taskd start',
+  'taskd status',
+  'taskd next --count 3',
+  'taskd run accumulate_pay --wait',
+  'taskd fails --limit 5',
+]
+
+/** One command line from its words to the exit code. Nothing is thrown. */
+export async function runCli(argv: readonly string[], world: World): Promise<number> {
+  let code: number = EXIT.ok
+  const program = root(world)
+  for (const group of GROUPS) {
+    program.commandsGroup(group.title)
+    for (const [name, verb] of Object.entries(group.verbs)) {
+      addVerb(program, name, verb).action(async (...received: unknown[]) => {
+        const args = received.slice(0, -2).flat().filter(isText)
+        const context = createContext(world, program.opts<{ config?: string }>().config)
+        const { run } = await verb.load()
+        code = await run(context, args, received.at(-2) as Options)
+      })
+    }
+  }
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+    return code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    if (error instanceof BadConfig) await showProblems(error, world)
+    else world.out.note(errorLine(error))
+    return exitCodeOf(error)
+  }
+}
+
+function root(world: World): Command {
+  return new Command('taskd')
+    .description(ABOUT)
+    .version(version(), '-V, --version', 'the version of taskd')
+    .option('-c, --config <file>', 'the configuration to work with')
+    .helpOption('-h, --help', 'help for taskd, or for one command')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({
+      writeOut: text => world.out.line(text.trimEnd()),
+      writeErr: text => world.out.note(text.trimEnd()),
+      getOutHelpWidth: () => Math.min(world.out.width, 100),
+      getErrHelpWidth: () => Math.min(world.out.width, 100),
+      outputError: (text, write) => write(usageLine(text)),
+    })
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', examplesText(EXAMPLES))
+}
+
+function addVerb(program: Command, name: string, verb: Verb): Command {
+  const command = program.command(`${name}${verb.args ? ` ${verb.args}` : ''}`)
+  command.summary(verb.summary).description(verb.about ?? verb.summary)
+  for (const [flags, description] of verb.options ?? []) {
+    const option = new Option(flags, description)
+    if (verb.required?.includes(flags)) option.makeOptionMandatory()
+    command.addOption(option.hideHelp(verb.hidden?.includes(flags) ?? false))
+  }
+  command.option('--json', 'the answer as JSON')
+  const exits = verb.exits === undefined ? '' : `\n\nExit codes:\n${indent(verb.exits)}`
+  return command.addHelpText('after', `${examplesText(verb.examples)}${exits}`)
+}
+
+function examplesText(examples: readonly string[]): string {
+  return `\nExamples:\n${indent(examples.map(one => (one.startsWith(' ') ? one : `$ ${one}`)))}`
+}
+
+function indent(lines: readonly string[]): string {
+  return lines.map(line => `  ${line}`).join('\n')
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string'
+}
+
+/** Commander's `error: …\n(Did you mean …?)` as one line that says what to do. */
+function usageLine(text: string): string {
+  const [what = '', guess] = text
+    .replace(/^error: /, '')
+    .trim()
+    .split('\n')
+  const hint = guess?.replace(/^\(D(.*)\)$/, 'd$1') ?? 'taskd --help shows what there is'
+  return `taskd: ${what}. ${hint}`
+}
+
+async function showProblems({ problems }: BadConfig, { out, cwd }: World): Promise<void> {
+  const { problemLine } = await import('./problem-line.ts')
+  for (const problem of problems) out.note(problemLine(problem, cwd))
+}

@@ -1,0 +1,113 @@
+import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../../api/control.ts'
+import { clean, count } from '../render.ts'
+import { formatUptime, shortTime } from '../times.ts'
+
+/** One line of `taskd status`. */
+export interface Row {
+  readonly name: string
+  readonly state: string
+  readonly tone: 'good' | 'bad' | 'between' | 'idle'
+  readonly detail: string
+}
+
+/** What is wrong with the whole comes first, then a line for each part. */
+export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
+  return [
+    ...(named ? [] : [...daemonRow(status), ...healthRows(status, nowMs)]),
+    ...status.workers.map(worker => childRow(worker)),
+    ...status.programs.map(program => childRow(program)),
+    ...status.queues.map(queueRow),
+    ...status.jobs.map(job => jobRow(job, nowMs)),
+  ]
+}
+
+const MEANING: Readonly<Record<Status['state'], string>> = {
+  starting: 'it waits for Redis or its workers',
+  running: '',
+  draining: 'it takes no new task; taskd resume ends that',
+  drained: 'it takes no task; taskd resume ends that',
+  stopping: 'it leaves once the running tasks have ended',
+}
+
+function daemonRow({ state, pid, uptime_s }: Status): Row[] {
+  if (state === 'running') return []
+  const detail = `${pidAndUptime(pid, uptime_s)}, ${MEANING[state]}`
+  return [{ name: 'taskd', state: state.toUpperCase(), tone: 'between', detail }]
+}
+
+function healthRows({ redis, database, programs }: Status, nowMs: number): Row[] {
+  const away = (name: string, { error, since }: { error: string; since: string }, more: string) => {
+    const detail = clean(`since ${shortTime(since, nowMs)}: ${error || 'no answer'}${more}`)
+    return { name, state: 'AWAY', tone: 'bad', detail } as const
+  }
+  // The Redis that taskd runs itself is a program of the same name.
+  const name = programs.some(one => one.name === 'redis') ? 'redis server' : 'redis'
+  const waiting = database.backlog
+  const backlog = waiting === 0 ? '' : `; ${count(waiting, 'failed run')} wait in Redis for it`
+  return [
+    ...(redis.ok ? [] : [away(name, redis, '')]),
+    ...(database.ok ? [] : [away('database', database, backlog)]),
+  ]
+}
+
+type Child = Status['programs'][number] & Partial<Pick<WorkerStatus, 'running_task'>>
+
+function childRow(child: Child): Row {
+  const { name, state, pid, uptime_s, running_task = 0, detail } = child
+  const parts = [
+    pid > 0 ? pidAndUptime(pid, uptime_s) : '',
+    running_task > 0 ? `${running_task} running` : '',
+    detail,
+  ].filter(part => part !== '')
+  return { name: clean(name), state, tone: toneOf(state), detail: clean(parts.join(', ')) }
+}
+
+function toneOf(state: Child['state']): Row['tone'] {
+  switch (state) {
+    case 'RUNNING':
+      return 'good'
+    case 'BACKOFF':
+    case 'FATAL':
+      return 'bad'
+    case 'STARTING':
+    case 'STOPPING':
+      return 'between'
+    case 'STOPPED':
+    case 'EXITED':
+      return 'idle'
+  }
+}
+
+function queueRow(queue: QueueStatus): Row {
+  const { task_key, waiting, delayed, active, bad, paused, mode } = queue
+  const counts = Object.entries({ delayed, active, bad })
+    .filter(([, number]) => number > 0)
+    .map(([what, number]) => `${number} ${what}`)
+  const detail = [`${mode} queue`, `${waiting} waiting`, ...counts].join(', ')
+  return paused
+    ? { name: clean(task_key), state: 'PAUSED', tone: 'between', detail }
+    : { name: clean(task_key), state: 'OPEN', tone: bad > 0 ? 'between' : 'good', detail }
+}
+
+function jobRow(job: JobStatus, nowMs: number): Row {
+  const { enabled, held, next, last, last_code, failures } = job
+  const parts = [
+    held === '' || !enabled ? '' : held,
+    next === null ? '' : `next ${shortTime(next, nowMs)}`,
+    last === null ? '' : `last ${shortTime(last, nowMs)} ${last_code}`.trimEnd(),
+    failures > 0 ? `${count(failures, 'failure')} in a row` : '',
+  ].filter(part => part !== '')
+  const [state, tone] = jobState(job)
+  return { name: clean(job.name), state, tone, detail: clean(parts.join(', ')) }
+}
+
+function jobState({ enabled, held, next, failures }: JobStatus): [string, Row['tone']] {
+  if (!enabled) return ['DISABLED', 'idle']
+  if (held !== '') return ['PAUSED', 'between']
+  if (next === null) return ['DONE', 'idle']
+  return ['SCHEDULED', failures > 0 ? 'between' : 'good']
+}
+
+function pidAndUptime(pid: number, uptime: number): string {
+  return `pid ${pid}, uptime ${formatUptime(uptime)}`
+}

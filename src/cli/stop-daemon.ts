@@ -1,0 +1,63 @@
+import type { Control, Status } from '../api/control.ts'
+import { realClock } from '../lib/clock.ts'
+import { TaskdError } from '../lib/errors.ts'
+import { isAlive, startTimeOf } from '../lib/proc.ts'
+import type { Context } from './context.ts'
+import { errorLine } from './exit.ts'
+import { count } from './render.ts'
+
+const POLL_MS = 50
+/** Shorter stops need no word. */
+const QUIET_MS = 500
+
+/**
+ * Stops the daemon and waits until its process is gone, saying what it waits for.
+ * @param object throws when this daemon must not be stopped
+ * @returns its pid, or undefined when there was none
+ */
+export async function stopDaemon(
+  context: Context,
+  hurry: boolean,
+  object: (pid: number) => void = () => undefined,
+): Promise<number | undefined> {
+  const { out } = context
+  const daemon = await context.daemon()
+  let pid: number
+  try {
+    pid = (await daemon.status()).pid
+  } catch (error) {
+    if (!(error instanceof TaskdError && error.code === 'E_NO_DAEMON')) throw error
+    out.note(errorLine(new TaskdError(error.code, error.message)))
+    return undefined
+  }
+  object(pid)
+  const startTime = startTimeOf(pid) ?? 0
+  await daemon.shutdown({ hurry })
+  const began = realClock.monotonic()
+  let said = ''
+  while (isAlive({ pid, startTime })) {
+    const waits = await whatFor(daemon, pid)
+    if (waits !== said && realClock.monotonic() - began > QUIET_MS) {
+      out.note(`waiting for ${waits || 'the daemon to leave'}`)
+      said = waits
+    }
+    await realClock.sleep(POLL_MS)
+  }
+  return pid
+}
+
+/** '' when there is nothing to name, or nobody to ask any more. */
+async function whatFor(daemon: Control, pid: number): Promise<string> {
+  const status = await daemon.status().catch(() => undefined)
+  if (status === undefined || status.pid !== pid) return ''
+  return describe(status.workers)
+}
+
+function describe(workers: Status['workers']): string {
+  const busy = workers.filter(one => one.running_task > 0)
+  const tasks = busy.reduce((sum, one) => sum + one.running_task, 0)
+  if (tasks > 0)
+    return `${count(tasks, 'running task')} (${busy.map(one => one.name).join(', ')}); taskd stop --now ends them`
+  const left = workers.filter(one => one.pid > 0)
+  return left.length === 0 ? '' : `${count(left.length, 'worker')} to leave`
+}

@@ -20,16 +20,28 @@ export interface Clock {
   setTimer(ms: number, fn: () => void): Timer
 }
 
+/** Node's longest timer, 24.8 days; a longer one would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 export const realClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   async sleep(ms, signal) {
-    if (signal?.aborted) return
-    await delay(Math.max(0, ms), undefined, signal ? { signal } : {}).catch(() => undefined)
+    for (let left = Math.max(0, ms); !signal?.aborted; left -= LONGEST_TIMER_MS) {
+      const part = Math.min(left, LONGEST_TIMER_MS)
+      await delay(part, undefined, signal ? { signal } : {}).catch(() => undefined)
+      if (left <= LONGEST_TIMER_MS) return
+    }
   },
   setTimer(ms, fn) {
-    const handle = setTimeout(fn, Math.max(0, ms))
-    handle.unref()
+    let handle: NodeJS.Timeout
+    const wait = (left: number) => {
+      const rest = left - LONGEST_TIMER_MS
+      const part = Math.min(Math.max(0, left), LONGEST_TIMER_MS)
+      handle = setTimeout(() => (rest > 0 ? wait(rest) : fn()), part)
+      handle.unref()
+    }
+    wait(ms)
     return { cancel: () => clearTimeout(handle) }
   },
 }

@@ -80,11 +80,17 @@ export function judge(ending: Ending): RunResult {
 /** A task that took this many workers or machines down with it is not tried again. */
 export const MAX_DEATHS = 3
 
+const NOTHING: Ending = { exitCode: null, signal: null, stdout: '', output: '' }
+
+/** The verdict on a task that was cancelled before it began. */
+export function cancelledResult(reason: string): RunResult {
+  return judge({ ...NOTHING, cause: 'cancelled', reason })
+}
+
 /** The verdict on a task whose workers died with it too often. */
 export function lostResult(deaths: number): RunResult {
   const reason = `its worker or machine died ${deaths} times while it ran`
-  const ending = { exitCode: null, signal: null, stdout: '', output: '' }
-  return { ...judge({ ...ending, cause: 'lost', reason }), retryable: false }
+  return { ...judge({ ...NOTHING, cause: 'lost', reason }), retryable: false }
 }
 
 function tail(output: string): string {

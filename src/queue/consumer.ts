@@ -105,8 +105,9 @@ export class Consumer {
           ? new Error(JSON.stringify(settlement.answer))
           : new UnrecoverableError(JSON.stringify(settlement.answer))
       case 'returned':
-        await job.moveToWait(token)
+        // Before the move: after it, somebody else may have taken the task already.
         await this.#uncount(job)
+        await job.moveToWait(token)
         throw new WaitingError()
     }
   }

@@ -1,8 +1,14 @@
 import type { Redis } from 'ioredis'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
-import type { FromWorker, WorkerInit, WorkerLimits } from '../model/ipc.ts'
-import { RUN_VARIABLE } from '../model/ipc.ts'
-import { type Answer, judge, lostResult, MAX_DEATHS, type RunResult } from '../model/run-result.ts'
+import { type FromWorker, RUN_VARIABLE, type WorkerInit, type WorkerLimits } from '../model/ipc.ts'
+import {
+  type Answer,
+  cancelledResult,
+  judge,
+  lostResult,
+  MAX_DEATHS,
+  type RunResult,
+} from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { WorkerHashes } from '../monitor/hashes.ts'
 import { type Claim, Consumer, type Settlement } from '../queue/consumer.ts'
@@ -29,6 +35,9 @@ export class TaskWorker {
   readonly #recorder: Recorder
   readonly #consumer: Consumer
   readonly #runs = new Map<string, Run>()
+  /** Tasks taken but not begun (see `period`), with the reason when one is cancelled. */
+  readonly #pausing = new Map<string, string>()
+  readonly #leaving = new AbortController()
   #limits: WorkerLimits
   #heartbeat: NodeJS.Timeout | undefined
   #draining: Promise<void> | undefined
@@ -79,6 +88,7 @@ export class TaskWorker {
 
   cancel(id: string, reason: string): void {
     this.#runs.get(id)?.stop('cancelled', reason)
+    if (this.#pausing.has(id)) this.#pausing.set(id, reason)
   }
 
   /**
@@ -86,6 +96,7 @@ export class TaskWorker {
    * `waitMs`, and resolves when nothing is left. Called again it only moves the deadline.
    */
   drain(waitMs: number): Promise<void> {
+    this.#leaving.abort()
     this.#deadline?.cancel()
     if (Number.isFinite(waitMs))
       this.#deadline = this.#deps.clock.setTimer(waitMs, () => this.#returnAll())
@@ -106,8 +117,11 @@ export class TaskWorker {
 
   async #handle(claim: Claim): Promise<Settlement> {
     const { task } = claim
-    await this.#pauseBetween()
+    const cancelled = await this.#pauseBetween(task.id)
     const startedAt = this.#deps.clock.now()
+    if (cancelled !== '') return this.#settle(claim, cancelledResult(cancelled), startedAt)
+    // Not begun when the time to leave had come: somebody else may have it.
+    if (this.#leaving.signal.aborted) return { type: 'returned' }
     if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostResult(claim.deaths), startedAt)
     this.#hashes.runStarted({ task, attempt: claim.attempt, startedAt })
     const run = startRun(
@@ -130,12 +144,19 @@ export class TaskWorker {
     return this.#settle(claim, judge(ended), startedAt)
   }
 
-  /** `period`: the pause between the end of one task and the start of the next. */
-  async #pauseBetween(): Promise<void> {
+  /**
+   * `period`: the pause between the end of one task and the start of the next.
+   * @returns why the task was cancelled meanwhile, or ''
+   */
+  async #pauseBetween(id: string): Promise<string> {
     const { periodMs } = this.#deps.init.queue
-    if (periodMs <= 0) return
     const waitMs = this.#lastEnd + periodMs - this.#deps.clock.monotonic()
-    if (waitMs > 0) await this.#deps.clock.sleep(waitMs)
+    if (periodMs <= 0 || waitMs <= 0) return ''
+    this.#pausing.set(id, '')
+    await this.#deps.clock.sleep(waitMs, this.#leaving.signal)
+    const reason = this.#pausing.get(id) ?? ''
+    this.#pausing.delete(id)
+    return reason
   }
 
   #started({ task, attempt }: Claim, pid: number): void {

@@ -125,11 +125,20 @@ function readIntervals(fields: Fields): readonly number[] {
   if (value === undefined || value === null || value === '') return []
   const text = typeof value === 'number' ? String(value) : value
   const parts = typeof text === 'string' ? text.trim().split(/\s+/) : text
-  const seconds = Array.isArray(parts) ? parts.map(Number) : [Number.NaN]
+  const seconds = Array.isArray(parts) ? parts.map(toNumber) : [Number.NaN]
   if (seconds.length > 1000 || seconds.some(one => !Number.isFinite(one) || one < 0 || one > 1e9))
     throw new Refused('"time_interval" is not a list of seconds such as "10 60 300"')
   return Object.freeze(seconds.map(one => one * 1000))
 }
+
+/** Number() itself calls into an object, which may bring a `toString` that cannot be called. */
+function toNumber(value: unknown): number {
+  const countable = typeof value === 'number' || (typeof value === 'string' && value.trim() !== '')
+  return countable ? Number(value) : Number.NaN
+}
+
+/** Date.parse makes some date of nearly anything; this is what may be handed to it. */
+const ISO_8601 = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?$/
 
 /** Unix seconds (number or digits), or ISO 8601. */
 function readStart(fields: Fields): number | undefined {
@@ -137,8 +146,8 @@ function readStart(fields: Fields): number | undefined {
   if (value === undefined || value === null || value === '' || value === 0) return undefined
   const text = typeof value === 'number' ? String(value) : value
   let ms = Number.NaN
-  if (typeof text === 'string')
-    ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text)
+  if (typeof text === 'string' && /^\d+(\.\d+)?$/.test(text)) ms = Number(text) * 1000
+  else if (typeof text === 'string' && ISO_8601.test(text)) ms = Date.parse(text)
   if (!Number.isFinite(ms) || ms < 0 || ms > 8.64e15)
     throw new Refused('"start_time" is neither Unix seconds nor ISO 8601')
   return Math.round(ms)

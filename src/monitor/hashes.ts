@@ -41,6 +41,7 @@ export class WorkerHashes {
   readonly #row: string
   readonly #running = new Map<string, RunningTask>()
   #lastAnswer = ''
+  #stopped = false
   #usage = { cpu: 0, memory: 0 }
 
   constructor(redis: Redis, who: WorkerIdentity) {
@@ -55,6 +56,7 @@ export class WorkerHashes {
 
   /** Writes everything anew and renews every lease; also mends what a FLUSHALL took. */
   heartbeat(now: number, usage = this.#usage): void {
+    if (this.#stopped) return
     this.#usage = usage
     const pipe = this.#redis.pipeline()
     pipe.hset(this.#row, this.#fields(now)).pexpire(this.#row, LEASE_MS)
@@ -93,6 +95,7 @@ export class WorkerHashes {
 
   /** The last word of a worker that stops in order. */
   async stopped(now: number): Promise<void> {
+    this.#stopped = true
     const fields = {
       ...this.#fields(now),
       status: 'stop',
@@ -160,8 +163,7 @@ export async function recordFailure(redis: Redis, row: FailRow): Promise<void> {
     .persist(key)
     .xadd(OUTBOX, '*', 'row', JSON.stringify(row), 'key', key)
     .exec()
-  const failed = replies?.find(([error]) => error !== null)
-  if (failed) throw failed[0]
+  throwFirst(replies)
 }
 
 function textFields(row: FailRow): Record<string, string> {
@@ -180,7 +182,13 @@ export async function recordVerdict(
   const pipe = redis.pipeline().hset(key, { last_code: verdict.code, last_end: String(verdict.at) })
   if (verdict.succeeded) pipe.hset(key, 'failures', '0')
   else pipe.hincrby(key, 'failures', 1)
-  await pipe.exec()
+  throwFirst(await pipe.exec())
+}
+
+/** A pipeline does not reject over what one command met, such as a full Redis. */
+function throwFirst(replies: [Error | null, unknown][] | null): void {
+  const failed = replies?.find(([error]) => error !== null)
+  if (failed) throw failed[0]
 }
 
 /** Says that a worker is gone, when it could not say so itself. */

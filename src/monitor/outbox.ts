@@ -1,7 +1,8 @@
 import type { Redis } from 'ioredis'
-import type { Clock } from '../lib/clock.ts'
+import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import type { FailRow } from '../model/fail-row.ts'
-import { OUTBOX } from '../queue/keys.ts'
+import { badList, OUTBOX } from '../queue/keys.ts'
+import type { Scripts } from '../queue/scripts.ts'
 import type { FailOutbox, OutboxEntry } from './archiver.ts'
 
 /** Other nodes' failures are noticed this late, ours at once. */
@@ -12,13 +13,13 @@ const POLL_MS = 1000
  * second copy, and only an archived row lets its `Task:Fail` hash expire.
  */
 export class RedisOutbox implements FailOutbox {
-  readonly #redis: Redis
+  readonly #redis: Redis & Scripts
   readonly #clock: Clock
   readonly #keepMs: () => number
   #wake = new AbortController()
 
   /** @param keepMs how long an archived `Task:Fail` hash stays, ms */
-  constructor(redis: Redis, clock: Clock, keepMs: () => number) {
+  constructor(redis: Redis & Scripts, clock: Clock, keepMs: () => number) {
     this.#redis = redis
     this.#clock = clock
     this.#keepMs = keepMs
@@ -30,11 +31,26 @@ export class RedisOutbox implements FailOutbox {
   }
 
   async read(count: number): Promise<OutboxEntry[]> {
-    const entries = await this.#redis.xrange(OUTBOX, '-', '+', 'COUNT', count)
-    return entries.flatMap(([id, fields]) => {
+    const found: OutboxEntry[] = []
+    const unreadable: [string, string[]][] = []
+    for (const [id, fields] of await this.#redis.xrange(OUTBOX, '-', '+', 'COUNT', count)) {
       const row = readRow(fields)
-      return row ? [{ id, row }] : []
-    })
+      if (row) found.push({ id, row })
+      else unreadable.push([id, fields])
+    }
+    if (unreadable.length > 0) await this.#setAside(unreadable)
+    return found
+  }
+
+  /** What somebody else put there would stand in the way for ever. */
+  async #setAside(entries: readonly [string, string[]][]): Promise<void> {
+    const move = this.#redis.multi()
+    for (const [id, fields] of entries) {
+      const at = isoWithOffset(this.#clock.now())
+      const reason = 'an entry of the outbox that is no row of fail_log'
+      move.lpush(badList(OUTBOX), JSON.stringify({ reason, message: fields, at })).xdel(OUTBOX, id)
+    }
+    await move.exec()
   }
 
   async remove(ids: string[]): Promise<void> {
@@ -42,13 +58,14 @@ export class RedisOutbox implements FailOutbox {
     const reads = this.#redis.pipeline()
     for (const id of ids) reads.xrange(OUTBOX, id, id)
     const replies = (await reads.exec()) ?? []
-    const writes = this.#redis.pipeline()
-    for (const [, found] of replies) {
-      const fields = (found as [string, string[]][] | null)?.[0]?.[1]
-      const key = fields && valueOf(fields, 'key')
-      if (key) writes.pexpire(key, this.#keepMs())
-    }
-    await writes.xdel(OUTBOX, ...ids).exec()
+    const expiries = replies.map(([, found]) => {
+      const fields = (found as [string, string[]][] | null)?.[0]?.[1] ?? []
+      const key = valueOf(fields, 'key')
+      const attempt = readRow(fields)?.attempt
+      return key && attempt ? this.#redis.expireFail(key, attempt, this.#keepMs()) : 0
+    })
+    await Promise.all(expiries)
+    await this.#redis.xdel(OUTBOX, ...ids)
   }
 
   backlog(): Promise<number> {

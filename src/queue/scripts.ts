@@ -14,9 +14,10 @@ export interface Scripts {
   ): Promise<Buffer[]>
   seizeLock(lock: string, deadToken: string, token: string, ms: number): Promise<number>
   advanceCursor(state: string, tick: number, taskId: string): Promise<number>
+  expireFail(row: string, attempt: number, ms: number): Promise<number>
 }
 
-const KEY_COUNTS = { take: 3, seizeLock: 1, advanceCursor: 1 }
+const KEY_COUNTS = { take: 3, seizeLock: 1, advanceCursor: 1, expireFail: 1 }
 
 export function withScripts(client: Redis): Redis & Scripts {
   for (const [name, numberOfKeys] of Object.entries(KEY_COUNTS)) {

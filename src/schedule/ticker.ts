@@ -247,7 +247,6 @@ export class Ticker implements Service {
     const { job } = entry
     const { store } = this.#deps
     let { lastId } = state
-    entry.held = undefined
     for (const tick of ticks) {
       const held = await this.#heldBack(job, state)
       if (held !== '') {
@@ -271,6 +270,8 @@ export class Ticker implements Service {
         await this.#deps.queue.cancel(job.task.taskKey, lastId, 'replaced by the next tick')
       lastId = await this.#enqueue(job, tick, replaces ? 'replaced' : 'queued')
     }
+    // Only now: an outage in between must not turn a tick that waited into one that was missed.
+    entry.held = undefined
     return true
   }
 

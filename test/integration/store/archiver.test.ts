@@ -71,8 +71,9 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
     await archived('the rows from before the first start')
     await server.stop()
     outbox.put(...failRows(300, 1000))
-    await waitFor(() => !archiver.status().ok, { what: 'it notices' })
-    expect(archiver.status().backlog).toBe(300)
+    await waitFor(() => !archiver.status().ok && archiver.status().backlog === 300, {
+      what: 'it notices, and shows how many wait',
+    })
     await server.restart()
     await archived('the rows of the second outage')
     expect(await store.failLog.count()).toBe(600)

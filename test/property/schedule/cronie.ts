@@ -108,8 +108,11 @@ export function clockChanges(timeZone: string, from: number, to: number): number
   const offset = (at: number) => clock(at) - at
   const found: number[] = []
   const stride = 6 * 86_400_000
+  let before = offset(from)
   for (let at = from; at < to; at += stride) {
-    if (offset(at) === offset(at + stride)) continue
+    const after = offset(at + stride)
+    if (after === before) continue
+    before = after
     let low = at
     let high = at + stride
     while (high - low > 60_000) {

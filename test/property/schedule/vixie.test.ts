@@ -54,15 +54,16 @@ function compare(
 
 describe('the schedule agrees with cronie, walked minute by minute', () => {
   test.each([
-    [2005, 2009],
-    [2011, 2018],
-    [2024, 2030],
-  ])('in every zone, around clock changes from %i to %i', (first, last) => {
+    [2005, 2013],
+    [2014, 2022],
+    [2023, 2037],
+  ])('in every zone, around a clock change of a year from %i to %i', (first, last) => {
     const pool = valid(minuteJob, 2000, false)
     let changes = 0
     let runs = 0
     for (const zone of ZONES) {
-      const all = clockChanges(zone, Date.UTC(first, 0, 1), Date.UTC(last, 0, 1))
+      const [year = first] = fc.sample(fc.integer({ min: first, max: last }), 1)
+      const all = clockChanges(zone, Date.UTC(year, 0, 1), Date.UTC(year + 1, 0, 1))
       for (const change of some(all, 1)) {
         const jobs = some(pool, 12)
         runs += compare(zone, jobs, change - 4 * HOUR, change + 4 * HOUR, 60_000)
@@ -128,7 +129,7 @@ describe('the next time', () => {
           expect(nextAfter(trigger, zone, at)).toBeGreaterThan(at)
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: 1000 },
     )
   })
 

@@ -15,6 +15,8 @@ const standing = new Set<string>()
 process.once('exit', () => {
   for (const path of standing) rmSync(path, { recursive: true, force: true })
 })
+// A runner that ends a worker which hangs sends TERM, on which there would be no `exit`.
+process.once('SIGTERM', () => process.exit(143))
 
 /** A new folder with a short name, because a unix socket's path may have 107 bytes at most. */
 export function tempDir(prefix = 'taskd-'): TempDir {

@@ -1,9 +1,9 @@
 import type { Control, ReloadReport, Status } from '../api/control.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
-import { messageOf, TaskdError } from '../lib/errors.ts'
+import { TaskdError } from '../lib/errors.ts'
 import type { RootLog } from '../lib/log.ts'
-import type { Service } from '../lib/service.ts'
+import { type Service, stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { SystemdNotifier } from '../monitor/systemd.ts'
 import type { Engine } from './engine.ts'
@@ -33,6 +33,9 @@ export interface DaemonDeps {
   readonly readStatus: () => Promise<Status>
   readonly releaseAll: () => Promise<void>
 }
+
+/** What a part may take to stop; the engine, whose runs may take long, has limits of its own. */
+const STOP_LIMIT_MS = 5000
 
 /** The whole, in order of its life: start, run, drain, stop. */
 export class Daemon implements Control {
@@ -97,29 +100,19 @@ export class Daemon implements Control {
     this.#stopping.abort()
     log.info({ why, running: this.#engine?.running ?? 0 }, 'stopping: no new work is taken')
     await systemd.tell('STOPPING=1')
-    await this.#step('engine', () => this.#engine?.stop())
+    await this.#engine?.stop()
     log.info('stopping: all workers have left')
-    await this.#step('sampler', () => sampler.stop())
-    await this.#step('archiver', () => archiver.stop())
-    await this.#step('redis health', () => health.stop())
-    await this.#step('connections', () => this.#deps.releaseAll())
+    const connections = { name: 'connections', stop: this.#deps.releaseAll }
+    for (const part of [sampler, archiver, health, connections])
+      await stopWithin(STOP_LIMIT_MS, part, log)
     if (embedded) {
       embedded.send({ type: 'stop', why: 'taskd stops' })
       await embedded.until('STOPPED', 'EXITED', 'FATAL')
     }
-    await this.#step('systemd', () => systemd.stop())
-    await this.#step('control socket', () => api.stop())
+    await stopWithin(STOP_LIMIT_MS, systemd, log)
+    await stopWithin(STOP_LIMIT_MS, api, log)
     log.info('stopped')
     this.#stopped.resolve()
-  }
-
-  /** A part that fails to stop must not keep the others from it. */
-  async #step(name: string, act: () => Promise<void> | undefined): Promise<void> {
-    try {
-      await act()
-    } catch (error) {
-      this.#deps.root.log.warn({ part: name, error: messageOf(error) }, 'failed to stop')
-    }
   }
 
   hurry(): void {

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { bootId, startTimeOf } from '../lib/proc.ts'
+import { stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { WorkerLimits } from '../model/ipc.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
@@ -29,6 +30,9 @@ export interface EngineDeps {
   readonly log: Logger
   readonly cancel: (taskKey: string, id: string, reason: string) => Promise<unknown>
 }
+
+/** What a part may take to stop that has nothing to wait for but Redis. */
+const STOP_LIMIT_MS = 2000
 
 /** What moves tasks on this node: ticker and intake bring them in, the pools run them. */
 export class Engine {
@@ -103,6 +107,7 @@ export class Engine {
     const { redis, instance } = this.#deps
     this.#lease = setInterval(() => {
       renewNode(redis, this.node, instance).catch(() => undefined)
+      for (const pool of this.#pools.values()) pool.endSilent()
     }, HEARTBEAT_MS)
     this.#orders.on('message', (_channel, text) => this.#obey(text))
     await this.#orders.subscribe(ORDERS_CHANNEL)
@@ -122,9 +127,10 @@ export class Engine {
   /** Brings in nothing more, and lets the workers finish; resolves when they have. */
   async drain(why: string): Promise<void> {
     this.#taking = false
-    await this.ticker.stop()
-    await Promise.all([...this.#intakes.values()].map(intake => intake.stop()))
+    // While Redis is away these may hang on it; the workers must still be told to leave.
+    const bringers = [this.ticker, ...this.#intakes.values()]
     this.#intakes.clear()
+    await Promise.all(bringers.map(part => stopWithin(STOP_LIMIT_MS, part, this.#deps.log)))
     await Promise.all([...this.#pools.values()].map(pool => pool.stop(why)))
   }
 
@@ -137,10 +143,14 @@ export class Engine {
   async stop(): Promise<void> {
     await this.drain('taskd stops')
     clearInterval(this.#lease)
-    await this.#recovery.stop()
     this.#orders.disconnect()
-    await releaseNode(this.#deps.redis, this.node).catch(() => undefined)
-    await this.queues.close()
+    const { redis, log } = this.#deps
+    const rest = [
+      this.#recovery,
+      { name: 'node name', stop: () => releaseNode(redis, this.node) },
+      { name: 'queues', stop: () => this.queues.close() },
+    ]
+    await Promise.all(rest.map(part => stopWithin(STOP_LIMIT_MS, part, log)))
   }
 
   /** Makes the node as the new configuration says; only what changed is touched. */

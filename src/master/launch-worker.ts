@@ -27,6 +27,7 @@ export interface WorkerLaunch {
 export interface WorkerProcess {
   readonly pid: number
   post(message: ToWorker): void
+  kill(): void
 }
 
 /** Starts a worker process; it is ended by being told to drain. */
@@ -58,7 +59,11 @@ export function workerLauncher(options: WorkerLaunch): Launch {
         listener.exited(exitCode, signal)
         options.onExit(pid)
       })
-      options.onProcess({ pid, post: message => post(child, message) })
+      options.onProcess({
+        pid,
+        post: message => post(child, message),
+        kill: () => child.kill('SIGKILL'),
+      })
       post(child, options.init(spawns - 1))
       return listener.spawned(pid)
     }

@@ -29,9 +29,19 @@ export interface PoolMember {
   usage: { cpu: number; memory: number }
 }
 
+interface Member extends PoolMember {
+  spec: QueueSpec
+  process: WorkerProcess | undefined
+  readonly runs: Map<string, RunStarted>
+  /** Heartbeats that passed without a word from it. */
+  silence: number
+}
+
 /** A worker's own drain may take stop_wait and kill_wait; this is what it gets on top. */
 const LEAVE_GRACE_MS = 5000
 const PREDECESSOR_POLL_MS = 50
+/** Looks in a row that find a worker silent before it is taken for stuck; one each heartbeat. */
+const SILENT_LOOKS = 6
 
 /** Never FATAL: a queue without its worker is worse than a worker that keeps trying. */
 function policyOf(deps: PoolDeps): RestartPolicy {
@@ -50,10 +60,7 @@ function policyOf(deps: PoolDeps): RestartPolicy {
 /** The worker processes of one queue on this node. */
 export class WorkerPool {
   readonly #deps: PoolDeps
-  readonly #members = new Map<
-    string,
-    PoolMember & { process: WorkerProcess | undefined; runs: Map<string, RunStarted> }
-  >()
+  readonly #members = new Map<string, Member>()
   #spec: QueueSpec
 
   constructor(spec: QueueSpec, deps: PoolDeps) {
@@ -90,7 +97,7 @@ export class WorkerPool {
   reconfigure(spec: QueueSpec): 'tuned' | 'restarted' {
     const old = this.#spec
     this.#spec = spec
-    for (const member of this.#members.values()) Object.assign(member, { spec })
+    for (const member of this.#members.values()) member.spec = spec
     const told = {
       ...old,
       workers: spec.workers,
@@ -111,6 +118,25 @@ export class WorkerPool {
     const { concurrency } = this.#spec
     const message = { type: 'tune', concurrency, limits: this.#deps.limits() } as const
     for (const member of this.#members.values()) member.process?.post(message)
+  }
+
+  /**
+   * Ends workers that are stuck (stopped by a signal, looping, swapped out): their runs and tasks
+   * are then taken care of like those of any dead worker. Called once each heartbeat. Looks are
+   * counted rather than time: a master that was stuck itself has to find its mail first.
+   */
+  endSilent(): void {
+    for (const member of this.#members.values()) {
+      if (member.process === undefined) continue
+      member.silence += 1
+      if (member.silence <= SILENT_LOOKS) continue
+      member.silence = 0
+      this.#deps.log.error(
+        { worker: member.program.name },
+        'a worker has gone silent and is killed',
+      )
+      member.process.kill()
+    }
   }
 
   cancel(id: string, reason: string): void {
@@ -141,7 +167,7 @@ export class WorkerPool {
     return `${this.#deps.node}-${this.#spec.taskKey}-${n}`
   }
 
-  #add(name: string) {
+  #add(name: string): Member {
     const deps = this.#deps
     const runs = new Map<string, RunStarted>()
     const launch = workerLauncher({
@@ -160,12 +186,13 @@ export class WorkerPool {
         deps.onExit()
       },
     })
-    const member = {
+    const member: Member = {
       program: new ManagedProgram(name, launch, () => policyOf(deps), deps),
       spec: this.#spec,
-      process: undefined as WorkerProcess | undefined,
+      process: undefined,
       runs,
       usage: { cpu: 0, memory: 0 },
+      silence: 0,
     }
     this.#members.set(name, member)
     return member
@@ -189,9 +216,12 @@ export class WorkerPool {
 
   #hear(name: string, message: FromWorker): void {
     const { events, log } = this.#deps
-    const runs = this.#members.get(name)?.runs
+    const member = this.#members.get(name)
+    if (member) member.silence = 0
+    const runs = member?.runs
     switch (message.type) {
       case 'ready':
+      case 'pulse':
         return undefined
       case 'started':
         runs?.set(message.id, message)

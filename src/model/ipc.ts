@@ -60,6 +60,8 @@ export interface RunEnded {
 
 export type FromWorker =
   | { readonly type: 'ready' }
+  /** Comes with every heartbeat: the worker is not stuck. */
+  | { readonly type: 'pulse' }
   | RunStarted
   | RunEnded
   | {

@@ -79,6 +79,7 @@ export class TaskWorker {
   /** Renews the rows; the master's measure comes with it when there is one. */
   beat(usage?: { readonly cpu: number; readonly memory: number }): void {
     this.#hashes.heartbeat(this.#deps.clock.now(), usage)
+    this.#deps.send({ type: 'pulse' })
   }
 
   tune(concurrency: number, limits: WorkerLimits): void {

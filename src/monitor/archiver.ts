@@ -17,7 +17,10 @@ export interface FailOutbox {
   read(count: number): Promise<OutboxEntry[]>
   remove(ids: string[]): Promise<void>
   backlog(): Promise<number>
-  /** Resolves when there is something more, after `timeoutMs`, or when `signal` aborts. */
+  /**
+   * Resolves when there is something more than at the last `read`, be it put before or after this
+   * call; after `timeoutMs`; or when `signal` aborts.
+   */
   waitForMore(timeoutMs: number, signal: AbortSignal): Promise<void>
 }
 

@@ -13,6 +13,7 @@ export interface MemoryOutbox extends FailOutbox {
 export function memoryOutbox(clock: Clock = realClock): MemoryOutbox {
   let entries: OutboxEntry[] = []
   let last = 0
+  let unread = false
   const waiting = new Set<() => void>()
   const check = () => {
     if (outbox.broken) throw outbox.broken
@@ -27,11 +28,13 @@ export function memoryOutbox(clock: Clock = realClock): MemoryOutbox {
         last += 1
         entries.push({ id: String(last), row })
       }
+      unread = true
       for (const wake of waiting) wake()
       waiting.clear()
     },
     async read(count) {
       check()
+      unread = false
       return entries.slice(0, count)
     },
     async remove(ids) {
@@ -45,6 +48,7 @@ export function memoryOutbox(clock: Clock = realClock): MemoryOutbox {
     },
     async waitForMore(timeoutMs, signal) {
       check()
+      if (unread) return
       const more = new Promise<void>(resolve => waiting.add(resolve))
       await Promise.race([more, clock.sleep(timeoutMs, signal)])
     },

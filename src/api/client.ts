@@ -96,7 +96,7 @@ function explain(error: unknown, { socket, timeoutMs = 0, signal }: UnixRequest)
     case 'ECONNREFUSED':
       return new TaskdError(
         'E_NO_DAEMON',
-        `taskd is not running: nobody listens on ${socket}`,
+        `no daemon here: nobody listens on ${socket}`,
         'start it with taskd start, or name its configuration with -c',
       )
     case 'EACCES':

@@ -17,6 +17,6 @@ export function showAnswer(result: Pushed | Answer, { out }: Context, options: O
 }
 
 function holdsData(data: unknown): boolean {
-  if (typeof data !== 'object' || data === null) return data !== undefined && data !== ''
-  return Object.keys(data).length > 0
+  if (data === undefined || data === null || data === '') return false
+  return typeof data !== 'object' || Object.keys(data).length > 0
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander'
+import { type Argument, Command, CommanderError, Option } from 'commander'
 import { createContext, type Options, type World } from './context.ts'
 import { BadConfig, EXIT, errorLine, exitCodeOf } from './exit.ts'
 import { GROUPS, type Verb } from './verbs.ts'
@@ -6,8 +6,8 @@ import { version } from './version.ts'
 
 const ABOUT = `One daemon for cron, queues and processes.
 
-Every command finds the daemon through its configuration: -c FILE, $TASKD_CONFIG,
-./conf/cron.ini or /etc/taskd/cron.ini, whichever comes first.`
+Every command finds the daemon through its configuration: -c FILE, else
+$TASKD_CONFIG, else ./conf/cron.ini, else /etc/taskd/cron.ini.`
 
 const EXAMPLES = [
   'taskd start',
@@ -58,7 +58,12 @@ function root(world: World): Command {
       getErrHelpWidth: () => Math.min(world.out.width, 100),
       outputError: (text, write) => write(usageLine(text)),
     })
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({
+      showGlobalOptions: true,
+      // Every command has options; saying so each time only takes room.
+      subcommandTerm: command =>
+        [command.name(), ...command.registeredArguments.map(humanReadable)].join(' '),
+    })
     .addHelpText('after', examplesText(EXAMPLES))
 }
 
@@ -73,6 +78,11 @@ function addVerb(program: Command, name: string, verb: Verb): Command {
   command.option('--json', 'the answer as JSON')
   const exits = verb.exits === undefined ? '' : `\n\nExit codes:\n${indent(verb.exits)}`
   return command.addHelpText('after', `${examplesText(verb.examples)}${exits}`)
+}
+
+function humanReadable(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`
+  return argument.required ? `<${name}>` : `[${name}]`
 }
 
 function examplesText(examples: readonly string[]): string {

@@ -37,8 +37,8 @@ export async function stopDaemon(
   let said = ''
   while (isAlive({ pid, startTime })) {
     const waits = await whatFor(daemon, pid)
-    if (waits !== said && realClock.monotonic() - began > QUIET_MS) {
-      out.note(`waiting for ${waits || 'the daemon to leave'}`)
+    if (waits !== said && waits !== '' && realClock.monotonic() - began > QUIET_MS) {
+      out.note(`waiting for ${waits}`)
       said = waits
     }
     await realClock.sleep(POLL_MS)

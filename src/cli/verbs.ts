@@ -181,7 +181,8 @@ const QUEUES: Readonly<Record<string, Verb>> = {
   },
   resume: {
     args: '[name...]',
-    summary: 'let queues or jobs go on; without names: end a drain',
+    summary: 'let queues or jobs go on, or end a drain',
+    about: 'With names: ends a pause, on all nodes. Without: ends a drain of this node.',
     examples: ['taskd resume async_tasks', 'taskd resume'],
     load: () => import('./commands/resume.ts'),
   },

@@ -39,7 +39,10 @@ export const run: Command = async (context, [name], options) => {
     .map(({ row }) => row)
   if (options['json']) out.json(rows)
   else {
-    for (const line of table(rows.map(row => [row.at, row.job, row.note]))) out.line(line)
+    for (const line of table(
+      rows.map(row => [row.at, ...(row.job === '' ? [] : [row.job]), row.note]),
+    ))
+      out.line(line)
     sayWhatNeverComes(schedules, new Set(rows.map(row => row.job)), context)
   }
   return EXIT.ok

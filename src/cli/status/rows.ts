@@ -93,7 +93,7 @@ function jobRow(job: JobStatus, nowMs: number): Row {
   const { enabled, held, next, last, last_code, failures } = job
   const parts = [
     held === '' || !enabled ? '' : held,
-    next === null ? '' : `next ${shortTime(next, nowMs)}`,
+    next === null ? (held === '' ? 'no next run' : '') : `next ${shortTime(next, nowMs)}`,
     last === null ? '' : `last ${shortTime(last, nowMs)} ${last_code}`.trimEnd(),
     failures > 0 ? `${count(failures, 'failure')} in a row` : '',
   ].filter(part => part !== '')
@@ -104,7 +104,8 @@ function jobRow(job: JobStatus, nowMs: number): Row {
 function jobState({ enabled, held, next, failures }: JobStatus): [string, Row['tone']] {
   if (!enabled) return ['DISABLED', 'idle']
   if (held !== '') return ['PAUSED', 'between']
-  if (next === null) return ['DONE', 'idle']
+  // Its date is over, or only a start of the daemon makes it run.
+  if (next === null) return ['IDLE', 'idle']
   return ['SCHEDULED', failures > 0 ? 'between' : 'good']
 }
 

@@ -147,7 +147,7 @@ test('something else on the socket is told as such', async () => {
   }).listen(path)
   await once(other, 'listening')
   await expect(createClient(path).status()).rejects.toThrow(
-    expect.objectContaining({ code: 'E_BAD_ANSWER' }),
+    expect.objectContaining({ code: 'E_NOT_TASKD' }),
   )
   other.close()
 })

@@ -60,9 +60,9 @@ test('away from clock changes the schedule agrees with cron-parser', () => {
         expect({ expression, zone, ours }).toEqual({ expression, zone, ours: expected })
       },
     ),
-    { numRuns: 2000 },
+    { numRuns: 1200 },
   )
-  expect(compared).toBeGreaterThan(400)
+  expect(compared).toBeGreaterThan(250)
 })
 
 test('no text makes the parser throw, and every problem is one line', () => {
@@ -98,6 +98,6 @@ test('no text makes the parser throw, and every problem is one line', () => {
           : (nextAfter({ kind: 'cron', expression }, 'UTC', 0) ?? 0) > 0
       expect({ expression, parsed, told }).toMatchObject({ told: true })
     }),
-    { numRuns: 3000 },
+    { numRuns: 2000 },
   )
 })

@@ -48,6 +48,13 @@ function compare(
     runs += expected.length
     const where = `${expression} in ${zone} from ${new Date(from).toISOString()}`
     expect({ where, runs: firesIn(expression, zone, from, to) }).toEqual({ where, runs: expected })
+    // Asked from anywhere in between, as after a restart, the answer is the same.
+    for (const share of [0.35, 0.5, 0.53, 0.56, 0.62]) {
+      const after = from + Math.floor((to - from) * share)
+      const at = nextAfter({ kind: 'cron', expression }, zone, after) ?? Number.NaN
+      const wanted = expected.find(run => run > after) ?? to + 1
+      expect({ where, after, at: Math.min(at, to + 1) }).toEqual({ where, after, at: wanted })
+    }
   }
   return runs
 }

@@ -70,13 +70,18 @@ describe('when the clock goes back', () => {
       '2026-10-25T02:30+02:00 runs once: the clock change brings 02:30 twice',
       '2026-10-26T02:30+01:00',
     ])
+    expect(listed('30 2,3 * * *', 'Europe/Berlin', '2026-10-25T01:05Z', 2)).toEqual([
+      '2026-10-25T03:30+01:00',
+      '2026-10-26T02:30+01:00',
+    ])
   })
 
   test('a job that follows the clock runs in both passes', () => {
-    expect(listed('10 * * * *', 'Europe/Berlin', '2026-10-24T23:30Z', 3)).toEqual([
-      '2026-10-25T02:10+02:00',
-      '2026-10-25T02:10+01:00 repeated: the clock change brings 02:10 twice',
-      '2026-10-25T03:10+01:00',
+    expect(listed('0 * * * *', 'Europe/Berlin', '2026-10-24T22:30Z', 4)).toEqual([
+      '2026-10-25T01:00+02:00',
+      '2026-10-25T02:00+02:00',
+      '2026-10-25T02:00+01:00 repeated: the clock change brings 02:00 twice',
+      '2026-10-25T03:00+01:00',
     ])
   })
 
@@ -140,16 +145,16 @@ describe('the search is bounded', () => {
     }
   })
 
-  test('ten thousand jobs over all zones have their next time within a second', () => {
+  test('ten thousand jobs over all zones have their next time within a second of work', () => {
     const zones = Intl.supportedValuesOf('timeZone')
     const jobs = Array.from({ length: 10_000 }, (_, n) => ({
       trigger: { kind: 'cron', expression: `${n % 60} ${n % 24} ${1 + (n % 28)} * *` } as const,
       zone: zones[n % zones.length] ?? 'UTC',
     }))
     const from = Date.parse('2026-12-01T00:00Z')
-    const start = performance.now()
+    const start = process.cpuUsage()
     const found = jobs.filter(job => nextAfter(job.trigger, job.zone, from) !== undefined)
     expect(found).toHaveLength(10_000)
-    expect(performance.now() - start).toBeLessThan(1000)
+    expect(process.cpuUsage(start).user).toBeLessThan(1_000_000)
   })
 })

@@ -4,9 +4,12 @@ import type { Trigger } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { isLoopback } from './addresses.ts'
 import type { Settings } from './config.ts'
-import type { Report } from './diagnostics.ts'
+import type { Place, Report } from './diagnostics.ts'
 import { BUILT_IN_QUEUES, fixedMode, modeOf } from './queues.ts'
 import { type Checked, placeOf } from './schema.ts'
+
+/** Settings of parts that this version does not have yet: checked, and said to do nothing. */
+const NOT_YET = ['http', 'bin_path', 'tasks'] as const
 
 /** Rules that need more than one key. Each looks only at keys that are in order by themselves. */
 
@@ -19,6 +22,9 @@ export function checkSettingsTogether(
   report: Report,
 ): void {
   const { section, values } = checked
+  for (const name of NOT_YET)
+    if (section.entries.has(name) && (name !== 'http' || settings.http !== undefined))
+      noteNotYet(report, placeOf(section, name))
   if (settings.http !== undefined && !isLoopback(settings.http.host) && !settings.secret) {
     // A broken secret is reported already.
     if (!section.entries.has('secret')) {
@@ -39,6 +45,10 @@ export function checkSettingsTogether(
   }
 }
 
+function noteNotYet(report: Report, place: Place): void {
+  report.note(place, 'has no effect yet', 'this version has no part that uses it')
+}
+
 export function checkQueueTogether(checked: Checked<'queue'>, report: Report): void {
   const { section, values } = checked
   const at = (name: string) => placeOf(section, name)
@@ -50,6 +60,7 @@ export function checkQueueTogether(checked: Checked<'queue'>, report: Report): v
     return
   }
   const mode = modeOf(section.name, values)
+  if (mode === 'pull') noteNotYet(report, at('mode'))
   const foreign =
     mode === 'pull'
       ? (['workers', 'concurrency', 'rate', 'period'] as const)

@@ -44,6 +44,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
       { config: config.file, data_dir: settings.dataDir, pid: process.pid },
       'taskd starts',
     )
+    for (const note of loaded.notes) root.log.warn(formatProblem(note))
     const daemon = buildDaemon({ config, instance, root, load, environment: process.env })
     obeySignals(daemon, root)
     daemon.start().catch((error: unknown) => {

@@ -102,11 +102,7 @@ function checkInterval(everyMs: number): TriggerCheck {
   if (!Number.isSafeInteger(everyMs) || everyMs < 1) {
     return { problem: `an interval of ${everyMs} ms cannot be kept. write 1s or more`, notes: [] }
   }
-  return {
-    notes: [
-      'an interval counts real time from a fixed start, whatever the clock shows: neither a slow run, a restart nor a clock change shifts it',
-    ],
-  }
+  return { notes: [] }
 }
 
 function checkDate(wallTime: string, timezone: string): TriggerCheck {

@@ -146,3 +146,13 @@ describe('socket paths that the kernel does not take', () => {
     expect(settingsOf(...lines).socket).toBe('/tmp/x.sock')
   })
 })
+
+test('a setting of a part that is not there yet is noted, also in a queue', () => {
+  const text = '[taskd]\nhttp = on\nbin_path = /srv/bin\n[queue:p]\nmode = pull'
+  const loaded = load({ 'conf/cron.ini': text })
+  expect(loaded.ok && loaded.notes.map(note => `${note.key}: ${note.message}`)).toEqual([
+    'http: has no effect yet',
+    'bin_path: has no effect yet',
+    'mode: has no effect yet',
+  ])
+})

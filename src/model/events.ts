@@ -41,7 +41,8 @@ export type DaemonEvent =
 
 /** A bus of daemon events. A listener that throws is a bug and ends the process, as it should. */
 export class Events {
-  readonly #emitter = new EventEmitter()
+  // As many may watch as like to: each caller who waits for a job is one.
+  readonly #emitter = new EventEmitter().setMaxListeners(0)
 
   emit(event: DaemonEvent): void {
     this.#emitter.emit('event', event)

@@ -3,7 +3,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { messageOf, TaskdError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Control } from './control.ts'
-import { failure, failureOf } from './errors.ts'
+import { type Failure, failure, failureOf } from './errors.ts'
 import { configRoutes } from './routes/config.ts'
 import { daemonRoutes } from './routes/daemon.ts'
 import { failRoutes } from './routes/fails.ts'
@@ -27,8 +27,8 @@ export function createApp(control: Control, log: Pick<Logger, 'error'>) {
       },
     }),
   )
-  app.onError((error, c) => {
-    const { status, body, unexpected } = failureOf(error)
+  app.onError(async (error, c) => {
+    const { status, body, unexpected } = await withCause(failureOf(error), control)
     if (unexpected)
       log.error(
         { method: c.req.method, path: c.req.path, error: messageOf(error), stack: error.stack },
@@ -41,6 +41,15 @@ export function createApp(control: Control, log: Pick<Logger, 'error'>) {
     return c.json(body, status)
   })
   return app.route('/api', allRoutes(control))
+}
+
+/** What fails unexpectedly while Redis is away fails because Redis is away. */
+async function withCause(found: Failure, control: Control): Promise<Failure> {
+  if (!found.unexpected) return found
+  const status = await control.status().catch(() => undefined)
+  if (status === undefined || status.redis.ok) return found
+  const message = `Redis is away: ${status.redis.error}. taskd status shows when it is back`
+  return failure(503, 'E_REDIS_AWAY', message)
 }
 
 function allRoutes(control: Control) {

@@ -16,7 +16,7 @@ export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
     ...(named ? [] : [...daemonRow(status), ...healthRows(status, nowMs)]),
     ...status.workers.map(worker => childRow(worker)),
     ...status.programs.map(program => childRow(program)),
-    ...status.queues.map(queueRow),
+    ...status.queues.map(queue => queueRow(queue, status.redis.ok)),
     ...status.jobs.map(job => jobRow(job, nowMs)),
   ]
 }
@@ -78,8 +78,13 @@ function toneOf(state: Child['state']): Row['tone'] {
   }
 }
 
-function queueRow(queue: QueueStatus): Row {
+function queueRow(queue: QueueStatus, told: boolean): Row {
   const { task_key, waiting, delayed, active, bad, paused, mode } = queue
+  // Without Redis nobody knows, and zeros would be a lie.
+  if (!told) {
+    const detail = `${mode} queue, not known while Redis is away`
+    return { name: clean(task_key), state: 'UNKNOWN', tone: 'between', detail }
+  }
   const counts = Object.entries({ delayed, active, bad })
     .filter(([, number]) => number > 0)
     .map(([what, number]) => `${number} ${what}`)

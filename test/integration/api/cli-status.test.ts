@@ -101,6 +101,12 @@ test('what is wrong with the whole comes first, in words', async () => {
   expect(third).toMatch(/^database +AWAY +since .*no route; 1\s+failed run/s)
 })
 
+test('while Redis is away no count is made up', async () => {
+  const { stdout } = await statusOf({ redis: { ...status().redis, ok: false } })
+  expect(stdout).toMatch(/^sync_tasks +UNKNOWN /m)
+  expect(stdout).not.toMatch(/\d waiting/)
+})
+
 test('no line is wider than 80 columns, whatever names there are', async () => {
   const name = 'a-host-with-a-rather-long-name-async_tasks-1'
   const long = 'exit code 1, and many more words about what it was that went wrong in there'

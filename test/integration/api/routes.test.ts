@@ -126,6 +126,21 @@ test('an unexpected error is logged whole and told without its words', async () 
   ])
 })
 
+test('what fails unexpectedly while Redis is away is told as that, and is no bug to log', async () => {
+  const redis = { ...status().redis, ok: false, error: 'does not answer' }
+  await using daemon = await serveFake({
+    status: async () => status({ redis }),
+    drain: () => Promise.reject(new Error('Command timed out')),
+  })
+  await expect(daemon.client.drain()).rejects.toThrow(
+    expect.objectContaining({
+      code: 'E_REDIS_AWAY',
+      message: expect.stringContaining('does not answer'),
+    }),
+  )
+  expect(daemon.logged).toEqual([])
+})
+
 const BAD: [string, 'GET' | 'POST', string, unknown, number, string][] = [
   ['an unknown route', 'GET', '/api/nothing', undefined, 404, 'E_NO_ROUTE'],
   ['names that are no list', 'POST', '/api/processes/stop', { names: 'a' }, 400, 'E_BAD_REQUEST'],

@@ -17,7 +17,7 @@ export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
     ...status.workers.map(worker => childRow(worker)),
     ...status.programs.map(program => childRow(program)),
     ...status.queues.map(queue => queueRow(queue, status.redis.ok)),
-    ...status.jobs.map(job => jobRow(job, nowMs)),
+    ...status.jobs.map(job => jobRow(job, status.state === 'starting', nowMs)),
   ]
 }
 
@@ -94,8 +94,12 @@ function queueRow(queue: QueueStatus, told: boolean): Row {
     : { name: clean(task_key), state: 'OPEN', tone: bad > 0 ? 'between' : 'good', detail }
 }
 
-function jobRow(job: JobStatus, nowMs: number): Row {
+function jobRow(job: JobStatus, starting: boolean, nowMs: number): Row {
   const { enabled, held, next, last, last_code, failures } = job
+  if (starting && held === '' && next === null) {
+    const detail = 'not known until the daemon is ready'
+    return { name: clean(job.name), state: 'UNKNOWN', tone: 'between', detail }
+  }
   const parts = [
     held === '' || !enabled ? '' : held,
     next === null ? (held === '' ? 'no next run' : '') : `next ${shortTime(next, nowMs)}`,

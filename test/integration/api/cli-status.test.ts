@@ -107,6 +107,11 @@ test('while Redis is away no count is made up', async () => {
   expect(stdout).not.toMatch(/\d waiting/)
 })
 
+test('a daemon that still starts does not say that a job never runs', async () => {
+  const { stdout } = await statusOf({ state: 'starting', jobs: [{ ...job('a'), next: null }] })
+  expect(stdout).toMatch(/^a +UNKNOWN /m)
+})
+
 test('no line is wider than 80 columns, whatever names there are', async () => {
   const name = 'a-host-with-a-rather-long-name-async_tasks-1'
   const long = 'exit code 1, and many more words about what it was that went wrong in there'

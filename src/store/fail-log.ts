@@ -22,7 +22,7 @@ export interface NewestQuery {
 /** The failed runs, for good. */
 export interface FailLog {
   /**
-   * Stores rows; one that is already there (same task, same attempt) is left as it is. Rows go in
+   * Stores rows; a run that is already there is left as it is. Rows go in
    * groups, each of them whole or not at all, so after an error the same rows are sent again.
    * A row that does not fit is an error, never cut.
    */
@@ -46,10 +46,12 @@ export function failLogOn(db: Db, kind: SqlKind, clock: Clock): FailLog {
     async append(rows) {
       for (const group of groups(rows.map(columns))) {
         const created_at = instant(kind, clock.now())
+        const fresh = await withFreeAttempts(db, group)
+        if (fresh.length === 0) continue
         await insert(
           db,
           kind,
-          group.map(row => ({ ...row, created_at })),
+          fresh.map(row => ({ ...row, created_at })),
         )
       }
     },
@@ -91,6 +93,42 @@ export function failLogOn(db: Db, kind: SqlKind, clock: Clock): FailLog {
       }
     },
   }
+}
+
+/**
+ * The rows that are not stored yet. A task id that was used again after its first life was
+ * forgotten begins at attempt 1 once more: such a row is another run, not a second copy, and gets
+ * the next attempt that is free.
+ */
+async function withFreeAttempts(db: Db, rows: readonly FailRow[]): Promise<FailRow[]> {
+  const stored = await db
+    .selectFrom('fail_log')
+    .select(['unique_task_id', 'attempt', 'start_runtime', 'worker_id'])
+    .where('unique_task_id', 'in', [...new Set(rows.map(row => row.unique_task_id))])
+    .execute()
+  const runs = new Set(stored.map(runOf))
+  const attempts = new Map<string, Set<number>>()
+  for (const { unique_task_id: id, attempt } of stored) taken(attempts, id).add(attempt)
+  const fresh: FailRow[] = []
+  for (const row of rows) {
+    if (runs.has(runOf(row))) continue
+    runs.add(runOf(row))
+    const used = taken(attempts, row.unique_task_id)
+    const attempt = used.has(row.attempt) ? Math.max(...used) + 1 : row.attempt
+    used.add(attempt)
+    fresh.push({ ...row, attempt })
+  }
+  return fresh
+}
+
+function runOf(row: Pick<FailRow, 'unique_task_id' | 'start_runtime' | 'worker_id'>): string {
+  return JSON.stringify([row.unique_task_id, row.start_runtime, row.worker_id])
+}
+
+function taken(attempts: Map<string, Set<number>>, id: string): Set<number> {
+  const known = attempts.get(id) ?? new Set()
+  attempts.set(id, known)
+  return known
 }
 
 async function insert(db: Db, kind: SqlKind, values: Insertable<FailLogTable>[]): Promise<void> {

@@ -46,11 +46,24 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
 
   test('the same run twice is one row, in one call and in two, and the first one stays', async () => {
     await store.failLog.append([failRow(), failRow({ msg: 'other' })])
-    await store.failLog.append([failRow({ msg: 'third' }), failRow({ attempt: 2 })])
+    const second = failRow({ attempt: 2, start_runtime: '2026-11-21T10:01:00.123+01:00' })
+    await store.failLog.append([failRow({ msg: 'third' }), second])
     const rows = await store.failLog.byTaskId('task-1')
     expect(rows.map(row => [row.attempt, row.msg])).toEqual([
       [1, 'exit code 1'],
       [2, 'exit code 1'],
+    ])
+  })
+
+  test('a task id used again after its first life was forgotten keeps both failures', async () => {
+    const again = failRow({ start_runtime: '2026-12-01T10:00:00.123+01:00', msg: 'a month later' })
+    await store.failLog.append([failRow()])
+    await store.failLog.append([again, failRow()])
+    await store.failLog.append([again])
+    const rows = await store.failLog.byTaskId('task-1')
+    expect(rows.map(row => [row.attempt, row.msg])).toEqual([
+      [1, 'exit code 1'],
+      [2, 'a month later'],
     ])
   })
 

@@ -21,12 +21,18 @@ export function parseMessage(text: string): Parsed<unknown> {
   try {
     return {
       ok: true,
-      value: /\d{16}/.test(text) ? parse(text, null, exactNumber) : JSON.parse(text),
+      value: /\d{16}/.test(text) ? parse(text, null, EXACT) : JSON.parse(text),
     }
   } catch (error) {
     if (error instanceof RangeError) return { ok: false, reason: 'JSON nested too deep' }
     return { ok: false, reason: `not JSON: ${messageOf(error).slice(0, 200)}` }
   }
+}
+
+/** In all but large numbers as JSON.parse: of a key that comes twice, the last one counts. */
+const EXACT = {
+  parseNumber: exactNumber,
+  onDuplicateKey: ({ newValue }: { readonly newValue: unknown }) => newValue,
 }
 
 function exactNumber(digits: string): number | string {

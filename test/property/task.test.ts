@@ -1,0 +1,114 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { buildQuery } from '../../src/model/http-build-query.ts'
+import { parseTask, type Task } from '../../src/model/task.ts'
+import { parseMessage } from '../../src/queue/message.ts'
+import { fromStored, toStored } from '../../src/queue/stored-task.ts'
+
+const FIELDS = [
+  'script',
+  'controller',
+  'function',
+  'param',
+  'unique_task_id',
+  'start_time',
+  'max_run_time',
+  'time_interval',
+  'priority',
+  'reply_to',
+  '__proto__',
+  'toString',
+]
+
+/** Any JSON at all under the names that mean something, so that the checks behind them are met. */
+const hostile = fc
+  .array(fc.tuple(fc.constantFrom(...FIELDS), fc.jsonValue({ maxDepth: 4 })))
+  .map(
+    entries =>
+      `{"script":"/bin/true"${entries
+        .map(([key, value]) => `,${JSON.stringify(key)}:${JSON.stringify(value)}`)
+        .join('')}}`,
+  )
+
+const isSound = (task: Task) => {
+  expect(typeof task.id).toBe('string')
+  for (const argument of [task.script, task.controller, task.function, task.param]) {
+    expect(typeof argument).toBe('string')
+    expect(argument).not.toContain('\0')
+  }
+  expect(task.priority).toBeGreaterThanOrEqual(1)
+  expect(task.priority).toBeLessThanOrEqual(9)
+  expect(task.retries).toBe(task.retryIntervalsMs.length)
+  for (const ms of [...task.retryIntervalsMs, task.startAt ?? 0, task.maxRunTimeMs ?? 1])
+    expect(Number.isFinite(ms) && ms >= 0).toBe(true)
+}
+
+test('any JSON is a sound task or is refused with a reason', () => {
+  fc.assert(
+    fc.property(fc.oneof(hostile, fc.json()), message => {
+      const parsed = parseMessage(message)
+      if (!parsed.ok) throw new Error(`refused: ${parsed.reason}`)
+      const task = parseTask(parsed.value, 'q', 'id')
+      if (task.ok) isSound(task.value)
+      else expect(task.reason).toMatch(/^[^\n]{5,200}$/)
+    }),
+    { numRuns: 1500 },
+  )
+})
+
+test('any text at all is a task, or is refused with a reason', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), text => {
+      const parsed = parseMessage(text)
+      const task = parsed.ok ? parseTask(parsed.value, 'q', 'id') : parsed
+      if (task.ok) isSound(task.value)
+      else expect(task.reason.length).toBeGreaterThan(5)
+    }),
+    { numRuns: 1500 },
+  )
+})
+
+const seconds = fc.integer({ min: 0, max: 1_000_000 })
+const message = fc.record(
+  {
+    script: fc.string({ minLength: 1 }).filter(text => !text.includes('\0')),
+    controller: fc.string().filter(text => !text.includes('\0')),
+    param: fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer())),
+    unique_task_id: fc.stringMatching(/^[\w:~%.-]{1,40}$/),
+    start_time: seconds,
+    max_run_time: fc.integer({ min: 1, max: 1_000_000 }),
+    time_interval: fc.array(seconds, { maxLength: 5 }),
+    priority: fc.integer({ min: 1, max: 9 }),
+    reply_to: fc.stringMatching(/^\w{0,10}$/),
+  },
+  { requiredKeys: ['script'] },
+)
+
+test('a task comes out of the engine as it went in', () => {
+  fc.assert(
+    fc.property(message, fields => {
+      const parsed = parseTask(fields, 'q', 'made-up')
+      if (!parsed.ok) throw new Error(parsed.reason)
+      const { data, opts } = toStored(parsed.value, 0)
+      const kept: unknown = JSON.parse(JSON.stringify(data))
+      const job = { id: opts.jobId, data: kept as typeof data, priority: opts.priority ?? 0 }
+      const { startAt: _now, ...rest } = parsed.value
+      expect(fromStored('q', job)).toEqual(rest)
+      expect(opts.attempts ?? 1).toBe(parsed.value.retries + 1)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('a query string gives every value back that it was made of', () => {
+  const key = fc.string({ unit: 'grapheme', minLength: 1 }).filter(one => !/[[\]]/.test(one))
+  fc.assert(
+    fc.property(fc.dictionary(key, fc.string({ unit: 'grapheme' })), value => {
+      const query = buildQuery(value)
+      if (!query.ok) throw new Error(query.reason)
+      expect(query.value).toMatch(/^[\w.%+=&-]*$/)
+      expect(Object.fromEntries(new URLSearchParams(query.value))).toEqual({ ...value })
+    }),
+    { numRuns: 1000 },
+  )
+})

@@ -1,0 +1,155 @@
+import { describe, expect, test } from 'vitest'
+import {
+  cancelledResult,
+  type Ending,
+  findAnswer,
+  judge,
+  lostResult,
+} from '../../../src/model/run-result.ts'
+
+/** A run that ended by itself with exit code 0 and said nothing, but for what the test changes. */
+const ended = (changes: Partial<Ending> = {}) =>
+  judge({ exitCode: 0, signal: null, stdout: '', output: changes.stdout ?? '', ...changes })
+
+const said = (code: string) => `{"code":"${code}","msg":"m","data":[1]}`
+
+/** docs: the table of outcomes, a row each. */
+describe('the verdict', () => {
+  test('`code` = `succ`, exit 0: succ, not retried, not a failure', () => {
+    expect(ended({ stdout: said('succ') })).toMatchObject({
+      outcome: 'succ',
+      kind: '',
+      retryable: false,
+      answer: { code: 'succ', msg: 'm', data: [1] },
+    })
+  })
+
+  test('no JSON object with a `code`, exit 0: succ, with the tail of the output as its message', () => {
+    expect(ended({ stdout: 'all\nis well\n' })).toMatchObject({
+      outcome: 'succ',
+      kind: '',
+      retryable: false,
+      answer: { code: 'succ', msg: 'all\nis well', data: [] },
+    })
+    const long = ended({ stdout: `${'x'.repeat(5000)}the end\n` })
+    expect(long.answer.msg).toHaveLength(1000)
+    expect(long.answer.msg.endsWith('the end')).toBe(true)
+  })
+
+  test('`code` = `fail`, exit 0: fail, retried', () => {
+    expect(ended({ stdout: said('fail') })).toMatchObject({
+      outcome: 'fail',
+      kind: 'answer',
+      retryable: true,
+      answer: { code: 'fail', msg: 'm', data: [1] },
+    })
+  })
+
+  test.each(['later', '404', 'SUCC', ''])(
+    'any other `code` (%j), exit 0: kept, not retried',
+    code => {
+      expect(ended({ stdout: said(code) })).toMatchObject({
+        outcome: 'other',
+        kind: 'answer',
+        retryable: false,
+        answer: { code, msg: 'm', data: [1] },
+      })
+    },
+  )
+
+  test.each(['succ', 'fail', 'later'])('exit not 0 is fail, though the answer says %s', code => {
+    expect(ended({ exitCode: 3, stdout: said(code) })).toMatchObject({
+      outcome: 'fail',
+      kind: 'exit',
+      retryable: true,
+      exitCode: 3,
+      answer: { code: 'fail', msg: 'm', data: [1] },
+    })
+  })
+
+  test('exit not 0 without an answer tells the tail of the output, or the exit code', () => {
+    expect(ended({ exitCode: 1, output: 'no money\n' }).answer.msg).toBe('no money')
+    expect(ended({ exitCode: 1 }).answer.msg).toBe('exit code 1')
+  })
+
+  test('ended by a signal: fail, retried, whatever it said', () => {
+    const verdict = { outcome: 'fail', kind: 'signal', retryable: true, signal: 'SIGSEGV' }
+    const dead = { exitCode: null, signal: 'SIGSEGV' }
+    expect(ended(dead)).toMatchObject({ ...verdict, answer: { msg: 'ended by SIGSEGV' } })
+    expect(ended({ ...dead, stdout: said('succ') })).toMatchObject(verdict)
+  })
+
+  test.each([
+    ['timeout', true],
+    ['spawn', false],
+    ['cancelled', false],
+    ['lost', true],
+  ] as const)(
+    '%s: fail, retried = %s, and stronger than exit code, signal and answer',
+    (cause, retryable) => {
+      for (const rest of [{}, { exitCode: 1 }, { exitCode: null, signal: 'SIGKILL' }])
+        expect(ended({ cause, reason: 'why', stdout: said('succ'), ...rest })).toMatchObject({
+          outcome: 'fail',
+          kind: cause,
+          retryable,
+          answer: { code: 'fail', msg: 'why' },
+        })
+    },
+  )
+
+  test('lost after the last death is final', () => {
+    const verdict = { outcome: 'fail', kind: 'lost', retryable: false }
+    expect(lostResult(3)).toMatchObject(verdict)
+    expect(lostResult(3).answer.msg).toContain('3 times')
+  })
+
+  test('cancelled before it began is as final as while it ran', () => {
+    const verdict = { outcome: 'fail', kind: 'cancelled', retryable: false }
+    expect(cancelledResult('by hand')).toMatchObject({ ...verdict, answer: { msg: 'by hand' } })
+  })
+})
+
+describe('the answer in the output', () => {
+  const answer = { code: 'succ', msg: '', data: [] }
+
+  test.each([
+    ['alone', '{"code":"succ"}', answer],
+    ['with blanks around', ' \n {"code":"succ"} \r\n\n', answer],
+    ['with a byte order mark', '\uFEFF{"code":"succ"}', answer],
+    ['over several lines, alone', '{\n  "code": "succ",\n  "msg": "m"\n}', { ...answer, msg: 'm' }],
+    ['after other lines', 'working…\n{"a":1}\n{"code":"succ"}', answer],
+    ['before other lines', '{"code":"succ"}\nbye\n\n', answer],
+    ['on Windows lines', 'a\r\n{"code":"succ"}\r\nb', answer],
+    ['the last of several', '{"code":"fail"}\n{"code":"succ"}', answer],
+    ['after one that is cut', '…","data":[]}\n{"code":"succ"}', answer],
+    ['a numeric code', '{"code":404}', { ...answer, code: '404' }],
+    ['code 0', '{"code":0}', { ...answer, code: '0' }],
+    ['a code of true', '{"code":true}', { ...answer, code: 'true' }],
+    ['a message that is no text', '{"code":"succ","msg":{"a":1}}', { ...answer, msg: '{"a":1}' }],
+    ['a message of null', '{"code":"succ","msg":null,"data":null}', answer],
+    ['data of any kind', '{"code":"succ","data":{"x":[1]}}', { ...answer, data: { x: [1] } }],
+    ['data of 0', '{"code":"succ","data":0}', { ...answer, data: 0 }],
+  ])('%s', (_what, stdout, expected) => {
+    expect(findAnswer(stdout)).toEqual(expected)
+  })
+
+  test.each([
+    ['nothing', ''],
+    ['text', 'the "code" is 17'],
+    ['a list', '[{"code":"succ"}]'],
+    ['an object without a code', '{"msg":"code"}'],
+    ['a code of null', '{"code":null}'],
+    ['a code that is an object', '{"code":{"a":1}}'],
+    ['half an object', '{"code":"succ"'],
+    ['something behind it on its line', '{"code":"succ"} done'],
+    ['a prototype', '{"__proto__":{"code":"succ"}}'],
+  ])('is not there: %s', (_what, stdout) => {
+    expect(findAnswer(stdout)).toBeUndefined()
+  })
+
+  test('is looked for in 64 KiB of lines that are nearly one in no time', () => {
+    const from = performance.now()
+    expect(findAnswer('{"code":}\n'.repeat(6500))).toBeUndefined()
+    expect(performance.now() - from).toBeLessThan(1000)
+  })
+})

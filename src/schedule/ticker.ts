@@ -70,6 +70,8 @@ export class Ticker implements Service {
   #entries = new Map<string, Entry>()
   #stopping = new AbortController()
   #wake = new AbortController()
+  /** The latest wall time that was seen. */
+  #latest = Number.NEGATIVE_INFINITY
   #running: Promise<void> | undefined
   #unsubscribe: (() => void) | undefined
 
@@ -125,6 +127,7 @@ export class Ticker implements Service {
     while (!signal.aborted) {
       this.#wake = new AbortController()
       const now = clock.now()
+      this.#noticeCorrection(now)
       const fresh: Entry[] = []
       const due: Entry[] = []
       let soonest = Number.POSITIVE_INFINITY
@@ -137,6 +140,15 @@ export class Ticker implements Service {
       if (due.length > 0) await Promise.all(due.map(entry => this.#attend(entry)))
       if (fresh.length + due.length === 0) await this.#sleepUntil(soonest)
     }
+  }
+
+  /** Set back so far, the clock was wrong before: every next time that was made by it is, too. */
+  #noticeCorrection(now: number): void {
+    if (this.#latest - now > CORRECTION_MS) {
+      this.setJobs([...this.#entries.values()].map(entry => entry.job))
+      this.#latest = now
+    }
+    this.#latest = Math.max(this.#latest, now)
   }
 
   async #sleepUntil(instant: number): Promise<void> {

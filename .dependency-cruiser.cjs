@@ -31,7 +31,7 @@ module.exports = {
     only('store', ['model', 'lib'], 'SQL knows rows, not who writes them.'),
     only(
       'monitor',
-      ['queue/keys.ts', 'store', 'model', 'lib'],
+      ['queue/keys.ts', 'queue/scripts.ts', 'store', 'model', 'lib'],
       'What people watch is fed by events.',
     ),
     only(

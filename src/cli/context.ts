@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs'
 import type { Control } from '../api/control.ts'
 import type { Environment } from '../config/config.ts'
+import { findConfigFile } from '../config/find.ts'
 import { TaskdError } from '../lib/errors.ts'
-import { findConfig, findSocket } from './find-daemon.ts'
+import { findSocket } from './find-daemon.ts'
 import type { Output } from './output.ts'
 
 /** What every command may use of the world. */
@@ -32,7 +33,7 @@ export interface World {
 }
 
 export function createContext(world: World, configFlag: string | undefined): Context {
-  const configFile = findConfig(configFlag, world.env, world.cwd)
+  const configFile = findConfigFile(configFlag, world.env, world.cwd)
   return {
     ...world,
     configFile,

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { readFileSync, statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import type { Environment } from '../config/config.ts'
 import { decode } from '../config/decode.ts'
 import { Report } from '../config/diagnostics.ts'
@@ -11,15 +11,6 @@ import type { Section } from '../config/section.ts'
  * Finding the daemon must be quick, and must work while the configuration has a mistake that the
  * running daemon has never seen. So this reads two keys and judges nothing.
  */
-
-/** The file a command works on; the same as config/load.ts finds, without loading the schemas. */
-export function findConfig(flag: string | undefined, env: Environment, cwd: string): string {
-  const named = flag || env['TASKD_CONFIG']
-  if (named) return resolve(cwd, named)
-  const here = join(cwd, 'conf/cron.ini')
-  const system = '/etc/taskd/cron.ini'
-  return !existsSync(here) && existsSync(system) ? system : here
-}
 
 /** The control socket of the daemon that runs on this file. */
 export async function findSocket(file: string, env: Environment): Promise<string> {

@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { Job, Trigger } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { ConfigDeps, Environment, Loaded } from './config.ts'
@@ -18,15 +17,6 @@ import {
   checkSettingsTogether,
   type JobRules,
 } from './validate.ts'
-
-/** The file a command works on: the flag, TASKD_CONFIG, ./conf/cron.ini, /etc/taskd/cron.ini. */
-export function findConfigFile(flag: string | undefined, env: Environment, cwd: string): string {
-  const named = flag || env['TASKD_CONFIG']
-  if (named) return resolve(cwd, named)
-  const here = join(cwd, 'conf/cron.ini')
-  const system = '/etc/taskd/cron.ini'
-  return !existsSync(here) && existsSync(system) ? system : here
-}
 
 /**
  * Reads a configuration: a frozen value, or every mistake in it. It never throws for what a file

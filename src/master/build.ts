@@ -51,6 +51,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   const { log } = root
   const { settings } = config
   const events = new Events()
+  const stopping = new AbortController()
   logEvents(events, log)
 
   const own = settings.redis === 'embedded'
@@ -79,6 +80,8 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     config: () => daemon.config,
     node: () => daemon.engine?.node ?? settings.node,
     queues: asking.queues,
+    cron: asking.cron,
+    stopping: stopping.signal,
     recorder: new Recorder(redis, clock, () => daemon.config.settings.resultKeepTimeMs),
     store,
     clock,
@@ -126,6 +129,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     clock,
     events,
     root,
+    stopping,
     systemd: new SystemdNotifier(environment, clock, log),
     api: new SocketServer({ app: lazyApp(() => createApp(daemon, log)), path: settings.socket }),
     embedded,

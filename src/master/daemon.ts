@@ -6,6 +6,7 @@ import type { RootLog } from '../lib/log.ts'
 import { type Service, stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { SystemdNotifier } from '../monitor/systemd.ts'
+import { isAway } from '../queue/connection.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import { reportOf } from './reload.ts'
@@ -17,6 +18,8 @@ export interface DaemonDeps {
   readonly clock: Clock
   readonly events: Events
   readonly root: RootLog
+  /** Aborted when it begins to stop. */
+  readonly stopping: AbortController
   readonly systemd: SystemdNotifier
   /** Answers from the first moment to the last. */
   readonly api: Service
@@ -40,7 +43,6 @@ const STOP_LIMIT_MS = 5000
 /** The whole, in order of its life: start, run, drain, stop. */
 export class Daemon implements Control {
   readonly #deps: DaemonDeps
-  readonly #stopping = new AbortController()
   readonly #stopped = deferred()
   #config: Config
   #engine: Engine | undefined
@@ -75,8 +77,8 @@ export class Daemon implements Control {
     embedded?.send({ type: 'start' })
     await health.start()
     await systemd.start()
-    await redisReady(this.#stopping.signal)
-    if (this.#stopping.signal.aborted) return
+    await redisReady(this.#deps.stopping.signal)
+    if (this.#deps.stopping.signal.aborted) return
     this.#engine = await this.#deps.buildEngine()
     await archiver.start()
     await this.#engine.start()
@@ -97,7 +99,7 @@ export class Daemon implements Control {
     const { root, systemd, sampler, archiver, health, embedded, api } = this.#deps
     const { log } = root
     this.#state = 'stopping'
-    this.#stopping.abort()
+    this.#deps.stopping.abort()
     log.info({ why, running: this.#engine?.running ?? 0 }, 'stopping: no new work is taken')
     await systemd.tell('STOPPING=1')
     await this.#engine?.stop()
@@ -191,20 +193,7 @@ export class Daemon implements Control {
   async setPaused(names: readonly string[], paused: boolean) {
     const engine = this.#ready()
     if (names.length === 0 && !paused) await this.#endDrain(engine)
-    const { queues, jobs } = this.#config
-    for (const name of names)
-      if (!queues.some(one => one.taskKey === name) && !jobs.some(one => one.name === name))
-        throw new TaskdError(
-          'E_NO_NAME',
-          `no queue or job named ${name}`,
-          '`taskd status` lists them',
-        )
-    for (const name of names) {
-      if (queues.some(one => one.taskKey === name))
-        await (paused ? engine.queues.pause(name) : engine.queues.resume(name))
-      if (jobs.some(one => one.name === name))
-        await engine.cron.setPaused(name, paused ? 'paused by hand' : '')
-    }
+    await asked(() => this.#deps.tasks.setPaused(names, paused))
     return names.map(name => ({ name, paused }))
   }
 
@@ -221,12 +210,12 @@ export class Daemon implements Control {
     return Promise.resolve({ task_key: taskKey, workers })
   }
 
-  push: Control['push'] = async (request, signal) => this.#tasks().push(request, signal)
-  runJob: Control['runJob'] = async (job, { wait }, signal) =>
-    this.#tasks().runJob(job, wait, signal)
+  push: Control['push'] = (request, signal) => asked(() => this.#tasks().push(request, signal))
+  runJob: Control['runJob'] = (job, { wait }, signal) =>
+    asked(() => this.#tasks().runJob(job, wait, signal))
   fails: Control['fails'] = async query => this.#deps.tasks.fails(query)
-  retry: Control['retry'] = async id => this.#tasks().retry(id)
-  cancel: Control['cancel'] = async id => this.#tasks().cancel(id)
+  retry: Control['retry'] = id => asked(() => this.#tasks().retry(id))
+  cancel: Control['cancel'] = id => asked(() => this.#tasks().cancel(id))
 
   #tasks(): TaskControl {
     this.#ready()
@@ -236,6 +225,20 @@ export class Daemon implements Control {
   #ready(): Engine {
     if (this.#engine) return this.#engine
     throw new TaskdError('E_REDIS_AWAY', 'taskd has just started and waits for Redis')
+  }
+}
+
+/** What needs Redis says in a second, and in plain words, that there is none. */
+async function asked<T>(act: () => Promise<T>): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    if (!isAway(error)) throw error
+    throw new TaskdError(
+      'E_REDIS_AWAY',
+      'Redis does not answer',
+      '`taskd status` says more; try again when it is back',
+    )
   }
 }
 

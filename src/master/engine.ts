@@ -8,6 +8,7 @@ import { stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { WorkerLimits } from '../model/ipc.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
+import { markStopped } from '../monitor/hashes.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
 import { Intake } from '../queue/intake.ts'
@@ -34,6 +35,8 @@ export interface EngineDeps {
 /** What a part may take to stop that has nothing to wait for but Redis. */
 const STOP_LIMIT_MS = 2000
 
+const DOWN: ReadonlySet<string> = new Set(['STOPPED', 'BACKOFF', 'FATAL'])
+
 /** What moves tasks on this node: ticker and intake bring them in, the pools run them. */
 export class Engine {
   readonly node: string
@@ -45,6 +48,7 @@ export class Engine {
   readonly #pools = new Map<string, WorkerPool>()
   readonly #intakes = new Map<string, Intake>()
   readonly #orders: Redis
+  #unsubscribe: (() => void) | undefined
   #lease: NodeJS.Timeout | undefined
   #hurrying = false
   #taking = false
@@ -109,6 +113,10 @@ export class Engine {
       renewNode(redis, this.node, instance).catch(() => undefined)
       for (const pool of this.#pools.values()) pool.endSilent()
     }, HEARTBEAT_MS)
+    // A worker that died and is not back yet cannot say so itself.
+    this.#unsubscribe = this.#deps.events.subscribe(event => {
+      if (event.type === 'program' && DOWN.has(event.state.name)) this.#markDown(event.name)
+    })
     this.#orders.on('message', (_channel, text) => this.#obey(text))
     await this.#orders.subscribe(ORDERS_CHANNEL)
     await this.#recovery.start()
@@ -143,6 +151,7 @@ export class Engine {
   async stop(): Promise<void> {
     await this.drain('taskd stops')
     clearInterval(this.#lease)
+    this.#unsubscribe?.()
     this.#orders.disconnect()
     const { redis, log } = this.#deps
     const rest = [
@@ -180,6 +189,13 @@ export class Engine {
   /** Tells every node to end a run, whichever has it. */
   async orderCancel(id: string, reason: string): Promise<void> {
     await this.#deps.redis.publish(ORDERS_CHANNEL, JSON.stringify({ order: 'cancel', id, reason }))
+  }
+
+  #markDown(name: string): void {
+    const member = this.members.find(one => one.program.name === name)
+    if (!member) return
+    const mode = member.spec.mode === 'sync' ? 'sync' : 'async'
+    markStopped(this.#deps.redis, mode, name).catch(() => undefined)
   }
 
   #obey(text: string): void {

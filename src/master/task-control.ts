@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { type Answer, judge } from '../model/run-result.ts'
 import { DEFAULT_PRIORITY, newTaskId, parseTask, type Task } from '../model/task.ts'
+import type { CronStore } from '../queue/cron-store.ts'
 import { isReserved } from '../queue/keys.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 import type { StoredFailRow } from '../store/fail-log.ts'
@@ -15,15 +16,17 @@ export interface TaskControlDeps {
   readonly node: () => string
   /** On a connection that fails rather than waits. */
   readonly queues: TaskQueues
+  readonly cron: CronStore
   readonly recorder: Recorder
   readonly store: Store
   readonly clock: Clock
+  /** Aborts when the daemon stops: nobody can be made to wait any longer. */
+  readonly stopping: AbortSignal
   /** Tells whichever node runs a task to end it. */
   readonly orderCancel: (id: string, reason: string) => Promise<void>
 }
 
 const FIRST_LOOK_MS = 5
-const SLOWEST_LOOK_MS = 500
 
 /** What people do with single tasks. */
 export class TaskControl {
@@ -69,18 +72,18 @@ export class TaskControl {
 
   /** The final answer, looked for ever less often; the task itself may take hours. */
   async #answerOf(task: Task, signal: AbortSignal): Promise<Answer> {
-    const { queues, clock } = this.#deps
-    for (
-      let waitMs = FIRST_LOOK_MS;
-      !signal.aborted;
-      waitMs = Math.min(waitMs * 1.3, SLOWEST_LOOK_MS)
-    ) {
+    const { queues, clock, stopping } = this.#deps
+    const over = AbortSignal.any([signal, stopping])
+    for (let waitMs = FIRST_LOOK_MS; !over.aborted; waitMs = Math.min(waitMs * 1.3, 500)) {
       const found = await queues.find([task.taskKey], task.id)
       if (found?.answer) return found.answer
       if (!found) throw noTask(task.id)
-      await clock.sleep(waitMs, signal)
+      await clock.sleep(waitMs, over)
     }
-    throw new TaskdError('E_GONE', 'the one who waited has left')
+    throw new TaskdError(
+      'E_STOPPING',
+      `taskd stops; task ${task.id} is kept and will have its answer later`,
+    )
   }
 
   async cancel(id: string, reason = 'cancelled by hand'): Promise<Cancelled> {
@@ -143,6 +146,24 @@ export class TaskControl {
       priority: DEFAULT_PRIORITY,
       retries: 0,
       retryIntervalsMs: [],
+    }
+  }
+
+  /** On all nodes: a queue by its flag in the engine, a job by its state. */
+  async setPaused(names: readonly string[], paused: boolean): Promise<void> {
+    const { queues, cron, config } = this.#deps
+    const jobs = new Set(config().jobs.map(job => job.name))
+    const taskKeys = new Set(this.#taskKeys())
+    const unknown = names.find(name => !jobs.has(name) && !taskKeys.has(name))
+    if (unknown !== undefined)
+      throw new TaskdError(
+        'E_NO_NAME',
+        `no queue or job named ${unknown}`,
+        '`taskd status` lists them',
+      )
+    for (const name of names) {
+      if (taskKeys.has(name)) await (paused ? queues.pause(name) : queues.resume(name))
+      if (jobs.has(name)) await cron.setPaused(name, paused ? 'paused by hand' : '')
     }
   }
 

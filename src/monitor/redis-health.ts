@@ -65,7 +65,7 @@ export class RedisHealth implements Service {
       const problem = await this.#problem()
       this.#set(problem === '', problem, version)
     } catch (error) {
-      this.#set(false, `does not answer: ${messageOf(error)}`, '')
+      this.#set(false, wordsFor(error), '')
     }
   }
 
@@ -89,4 +89,12 @@ export class RedisHealth implements Service {
     this.#status = { ok, error, since, version }
     if (before.ok !== ok) this.#events.emit({ type: 'health', part: 'redis', ok, error })
   }
+}
+
+/** In the user's words; a client library speaks of streams and queues. */
+function wordsFor(error: unknown): string {
+  const message = messageOf(error)
+  if (message.includes('timed out')) return 'does not answer within a second'
+  if (message.includes("isn't writeable") || message.includes('is closed')) return 'no connection'
+  return `does not answer: ${message}`
 }

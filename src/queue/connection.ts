@@ -55,6 +55,15 @@ export function createClient(url: string, purpose: Purpose, name: string): Redis
   )
 }
 
+/** True for an error that says nothing but that Redis could not be asked. */
+export function isAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  if (error.name === 'MaxRetriesPerRequestError') return true
+  return /Stream isn't writeable|Connection is closed|Command timed out|^(connect|read|write) E|LOADING|MISCONF|CLUSTERDOWN/.test(
+    error.message,
+  )
+}
+
 /** Connection errors are seen by the health check; an unheard `error` event would end the process. */
 function quiet(client: Redis): Redis {
   client.on('error', () => undefined)

@@ -37,9 +37,6 @@ export const cronState = (job: string) => `Task:Cron:${job}`
 /** STRING, leased: which installation uses this node name. */
 export const nodeName = (node: string) => `Task:Node:${node}`
 
-/** LIST that carries one answer back to `push --wait`. */
-export const replyList = (taskId: string) => `Task:Reply:${taskId}`
-
 /** PUB/SUB: orders to whichever node has the run, JSON `{order: "cancel", id, reason}`. */
 export const ORDERS_CHANNEL = 'Task:Orders'
 

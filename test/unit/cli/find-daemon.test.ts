@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { exactSocket } from '../../../src/cli/exact-socket.ts'
-import { findConfig, findSocket, quickSocket } from '../../../src/cli/find-daemon.ts'
+import { findSocket, quickSocket } from '../../../src/cli/find-daemon.ts'
 import type { Environment } from '../../../src/config/config.ts'
-import { findConfigFile, loadConfig } from '../../../src/config/load.ts'
+import { loadConfig } from '../../../src/config/load.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 const anySchedule = { checkSchedule: () => ({ notes: [] }) }
@@ -114,18 +114,4 @@ test('a configuration that is gone leaves the place where its daemon would be', 
   await using dir = tempDir()
   const file = join(dir.path, 'conf/cron.ini')
   expect(await findSocket(file, {})).toBe(join(dir.path, 'data/taskd.sock'))
-})
-
-test('the configuration is found just as the daemon finds it', async () => {
-  await using dir = tempDir()
-  write(dir.path, { 'conf/cron.ini': '' })
-  const folders = [dir.path, '/nowhere']
-  const flags = [undefined, '', 'x.ini', '/abs/x.ini']
-  const names = [undefined, '', 'y.ini', '/abs/y.ini']
-  for (const cwd of folders)
-    for (const flag of flags)
-      for (const TASKD_CONFIG of names)
-        expect(findConfig(flag, { TASKD_CONFIG }, cwd)).toBe(
-          findConfigFile(flag, { TASKD_CONFIG }, cwd),
-        )
 })

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { findConfigFile } from '../../../src/config/find.ts'
 import { expandGlob } from '../../../src/config/glob.ts'
-import { findConfigFile, loadConfig } from '../../../src/config/load.ts'
+import { loadConfig } from '../../../src/config/load.ts'
 import { anySchedule, folderOf, job, load, mistakes, problemsOf, short } from './load-files.ts'
 
 const named = (name: string, ...lines: string[]) => job(...lines).replace('[a]', `[${name}]`)

@@ -82,10 +82,10 @@ export class TaskQueues {
   /** Looks for a task in these queues. */
   async find(taskKeys: readonly string[], id: string): Promise<FoundTask | undefined> {
     for (const taskKey of taskKeys) {
-      const job = await this.#job(taskKey, id)
-      if (!job) continue
+      // The state first: a task that ends in between is then not yet final, instead of without answer.
       const state = await this.state(taskKey, id)
-      if (state === 'unknown') continue
+      const job = state === 'unknown' ? undefined : await this.#job(taskKey, id)
+      if (!job) continue
       const answer = answerOf(job, state)
       return { task: fromStored(taskKey, job), state, ...(answer && { answer }) }
     }

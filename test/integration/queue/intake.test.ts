@@ -1,0 +1,251 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { realClock } from '../../../src/lib/clock.ts'
+import { badList, intakeList } from '../../../src/queue/keys.ts'
+import { TaskQueues } from '../../../src/queue/task-queues.ts'
+import { aQueue, type QueueBench, queueBench } from '../../support/queue-bench.ts'
+import { waitFor } from '../../support/wait.ts'
+
+let bench: QueueBench
+beforeAll(async () => {
+  bench = await queueBench()
+})
+afterEach(() => bench.reset())
+afterAll(() => bench.remove())
+
+const message = (fields: object = {}) =>
+  JSON.stringify({ task_key: 'sync_tasks', script: '/bin/true', ...fields })
+
+const waiting = async (taskKey = 'sync_tasks') => (await bench.queues.counts(taskKey)).waiting
+
+const hasWaiting = (count: number) =>
+  waitFor(async () => (await waiting()) === count, { what: `${count} tasks wait` })
+
+const badOnes = async (count: number, taskKey = 'sync_tasks') => {
+  await waitFor(async () => (await bench.redis.llen(badList(taskKey))) === count, {
+    what: `${count} bad messages`,
+  })
+  const entries = await bench.redis.lrange(badList(taskKey), 0, -1)
+  return entries.toReversed().map(entry => JSON.parse(entry) as Record<string, string>)
+}
+
+describe('the intake', () => {
+  test('takes what was and what will be pushed, in order, and leaves no trace in Redis', async () => {
+    for (const n of [1, 2, 3])
+      await bench.redis.lpush('sync_tasks', message({ controller: `${n}` }))
+    await bench.intake().start()
+    await hasWaiting(3)
+    await bench.redis.lpush('sync_tasks', message({ controller: '4' }))
+    const { claims } = await bench.consume()
+    await waitFor(() => claims.length === 4, { what: 'all are taken' })
+    expect(claims.map(claim => claim.task.controller)).toEqual(['1', '2', '3', '4'])
+    expect(await bench.redis.exists('sync_tasks', intakeList('sync_tasks', 'node'))).toBe(0)
+  })
+
+  test('keeps the order of thousands, over its batches', async () => {
+    const all = Array.from({ length: 2300 }, (_, n) => message({ controller: `${n}` }))
+    await bench.redis.lpush('sync_tasks', ...all)
+    await bench.intake().start()
+    const { claims } = await bench.consume()
+    await waitFor(() => claims.length === all.length, { what: 'all are taken', timeoutMs: 30_000 })
+    expect(claims.map(claim => Number(claim.task.controller))).toEqual(all.map((_, n) => n))
+  })
+
+  test('the same id twice is one task; no id is an id of its own', async () => {
+    const same = message({ unique_task_id: 'order-1' })
+    await bench.redis.lpush('sync_tasks', same, same, message(), message())
+    await bench.intake().start()
+    await hasWaiting(3)
+    const { claims } = await bench.consume()
+    await waitFor(() => claims.length === 3, { what: 'all are taken' })
+    await bench.redis.lpush('sync_tasks', same, message({ unique_task_id: 'order-2' }))
+    await waitFor(() => claims.length === 4, { what: 'the new one is taken' })
+    expect(claims.map(claim => claim.task.id).filter(id => id.startsWith('order'))).toEqual([
+      'order-1',
+      'order-2',
+    ])
+  })
+
+  test.each(['a:b', '123456', 1234567, '-5', 'NaN', '~x', 'a b%41', '字段', '0'])(
+    'the id %j is taken as it is',
+    async id => {
+      const fields = message({ unique_task_id: id })
+      await bench.redis.lpush('sync_tasks', fields, fields)
+      await bench.intake().start()
+      const { claims } = await bench.consume()
+      await waitFor(() => claims.length > 0, { what: 'it is taken' })
+      expect(claims.map(claim => claim.task.id)).toEqual([String(id)])
+      expect(await bench.queues.find(['sync_tasks'], String(id))).toMatchObject({
+        task: { id: String(id) },
+      })
+    },
+  )
+
+  test('19 digits stay 19 digits', async () => {
+    const text = '{"script":"/bin/true","unique_task_id":1234567890123456789}'
+    await bench.redis.lpush('sync_tasks', text)
+    await bench.intake().start()
+    await hasWaiting(1)
+    expect(await bench.queues.state('sync_tasks', '1234567890123456789')).toBe('waiting')
+  })
+
+  test('a message that cannot be understood is set aside with the reason, and holds nobody up', async () => {
+    const bad = ['nonsense', '[]', '{"controller":"x"}', message({ priority: 99 }), '']
+    await bench.redis.lpush('sync_tasks', ...bad, message())
+    await bench.intake().start()
+    await hasWaiting(1)
+    const entries = await badOnes(bad.length)
+    expect(entries.map(entry => entry['message'])).toEqual(bad)
+    expect(entries.map(entry => entry['reason'])).toEqual([
+      expect.stringMatching(/^not JSON/),
+      'not a JSON object',
+      expect.stringContaining('"script" is missing'),
+      expect.stringContaining('"priority"'),
+      expect.stringMatching(/^not JSON/),
+    ])
+    for (const entry of entries) expect(Date.parse(entry['at'] ?? '')).toBeGreaterThan(1e12)
+    expect((await bench.queues.counts('sync_tasks')).bad).toBe(bad.length)
+    expect(bench.log.has('messages moved to Task:Bad:sync_tasks')).toBe(true)
+  })
+
+  test('bytes that are no text are kept as they are', async () => {
+    const junk = Buffer.from(Array.from({ length: 5000 }, (_, n) => (n * 7919) % 256))
+    await bench.redis.lpush('sync_tasks', junk)
+    await bench.intake().start()
+    const [entry] = await badOnes(1)
+    expect(entry?.['reason']).toBe('not UTF-8')
+    expect(Buffer.from(entry?.['message_base64'] ?? '', 'base64').equals(junk)).toBe(true)
+  })
+
+  test('a message of more than 1 MiB is set aside whole, unread; one of 1 MiB is read', async () => {
+    const limit = 1 << 20
+    const large = Buffer.alloc(limit + 1, 'x')
+    const start = '{"script":"/bin/true","pad":"'
+    const fits = `${start}${'y'.repeat(limit - start.length - 2)}"}`
+    await bench.redis.lpush('sync_tasks', large, fits)
+    await bench.intake().start()
+    await hasWaiting(1)
+    const [entry] = await badOnes(1)
+    expect(entry?.['reason']).toBe(`message of ${limit + 1} bytes; at most ${limit} are read`)
+    const [kept] = await bench.redis.lrangeBuffer(entry?.['message_key'] ?? '', 0, -1)
+    expect(kept?.equals(large)).toBe(true)
+  })
+
+  test.each([
+    [
+      'an object that cannot become a text',
+      '{"script":"s","start_time":{"toString":null,"valueOf":null}}',
+    ],
+    ['such a one in a list', '{"script":"s","time_interval":[{"toString":1,"valueOf":1}]}'],
+    ['a prototype', '{"__proto__":{"script":"s"}}'],
+    ['no prototype', '{"script":"s","start_time":{"__proto__":null},"n":1234567890123456789}'],
+    ['depth', `{"script":"s","param":${'['.repeat(5000)}${']'.repeat(5000)}}`],
+    ['more depth', '['.repeat(400_000)],
+    ['a reply to our own list', message({ reply_to: 'sync_tasks' })],
+    ['a reply to our own keys', message({ reply_to: 'Task:Outbox' })],
+    ['a reply into the engine', message({ reply_to: '{taskd}:sync_tasks:wait' })],
+  ])('%s is set aside, and the next message is taken', async (_what, text) => {
+    await bench.redis.lpush('sync_tasks', text, message())
+    await bench.intake().start()
+    await hasWaiting(1)
+    expect(await badOnes(1)).toHaveLength(1)
+  })
+
+  test('at capacity the rest stays in its list, in order', async () => {
+    const all = Array.from({ length: 10 }, (_, n) => message({ controller: `${n}` }))
+    await bench.redis.lpush('sync_tasks', ...all)
+    const queue = aQueue({ capacity: 4 })
+    await bench.intake(queue).start()
+    await waitFor(async () => (await bench.redis.llen('sync_tasks')) === 6, { what: 'four are in' })
+    expect(await waiting()).toBe(4)
+    const { claims } = await bench.consume()
+    await waitFor(() => claims.length === 10, { what: 'all are taken' })
+    expect(claims.map(claim => Number(claim.task.controller))).toEqual(all.map((_, n) => n))
+  })
+
+  test('start and stop repeat, and a stopped one takes nothing', async () => {
+    const intake = bench.intake()
+    await intake.stop()
+    await intake.start()
+    await intake.start()
+    await intake.stop()
+    await intake.stop()
+    await bench.redis.lpush('sync_tasks', message())
+    await intake.start()
+    await hasWaiting(1)
+  })
+
+  test('two intakes, of two nodes, take each message once', async () => {
+    const ids = Array.from({ length: 3000 }, (_, n) => `id-${n}`)
+    await bench.intake(aQueue(), { node: 'a' }).start()
+    await bench.intake(aQueue(), { node: 'b' }).start()
+    const pipe = bench.redis.pipeline()
+    for (const id of ids) pipe.lpush('sync_tasks', message({ unique_task_id: id }))
+    await pipe.exec()
+    await hasWaiting(3000)
+    const { claims } = await bench.consume({ queue: aQueue({ concurrency: 50 }) })
+    await waitFor(() => claims.length >= 3000, { what: 'all are taken', timeoutMs: 30_000 })
+    expect(new Set(claims.map(claim => claim.task.id))).toEqual(new Set(ids))
+    expect(claims).toHaveLength(3000)
+  })
+})
+
+describe('an intake that is killed', () => {
+  /** Queues that fail after, or before, the tasks are in the engine. */
+  class Failing extends TaskQueues {
+    times = 0
+    readonly after: boolean
+    constructor(after: boolean) {
+      super(bench.redis, () => realClock.now())
+      this.after = after
+    }
+    override async add(...args: Parameters<TaskQueues['add']>): Promise<void> {
+      this.times += 1
+      if (this.after) await super.add(...args)
+      throw new Error('killed here')
+    }
+  }
+
+  test.each([false, true])(
+    'with the tasks in the engine already (%s) has them sent again, none lost and none double',
+    async after => {
+      const all = Array.from({ length: 20 }, (_, n) => message({ controller: `${n}` }))
+      await bench.redis.lpush('sync_tasks', ...all, 'nonsense')
+      const queues = new Failing(after)
+      const killed = bench.intake(aQueue(), { queues })
+      await killed.start()
+      await waitFor(() => queues.times > 1, { what: 'it has tried' })
+      await killed.stop()
+      expect(await bench.redis.llen(intakeList('sync_tasks', 'node'))).toBe(21)
+      await bench.redis.lpush('sync_tasks', message({ controller: 'later' }))
+      await bench.intake().start()
+      await hasWaiting(21)
+      const { claims } = await bench.consume()
+      await waitFor(() => claims.length === 21, { what: 'all are taken' })
+      expect(claims.map(claim => claim.task.controller)).toEqual([
+        ...all.map((_, n) => String(n)),
+        'later',
+      ])
+      expect(await badOnes(1)).toHaveLength(1)
+      await queues.close()
+    },
+  )
+
+  test('a list of another type is told, and taken up once it is a list', async () => {
+    await bench.redis.set('sync_tasks', 'oops')
+    await bench.intake().start()
+    await waitFor(() => bench.log.has('cannot take tasks from the list'), { what: 'it is told' })
+    await bench.redis.del('sync_tasks')
+    await bench.redis.lpush('sync_tasks', message())
+    await hasWaiting(1)
+  })
+
+  test('Redis away and back: it goes on', async () => {
+    const intake = bench.intake()
+    await intake.start()
+    await bench.redis.lpush('sync_tasks', message())
+    await hasWaiting(1)
+    await bench.server.restart()
+    await bench.redis.lpush('sync_tasks', message())
+    await hasWaiting(1)
+  })
+})

@@ -1,10 +1,15 @@
+/** Ids that the engine has or may have a key of its own for: `wait`, `active`, `meta`, … */
+const LIKE_A_KEY = /^[a-z-]+$/
+/** Ids that the engine refuses because parseInt gives the same text back. */
+const LIKE_A_NUMBER = /^(?:-?\d+|NaN)$/
+
 /**
- * BullMQ job ids may not hold `:` nor be what parseInt makes of them (`-5`, even `NaN`), and ours
- * are whatever the producer likes. A plain id stays as it is; others become `~` and their URL
- * encoding.
+ * BullMQ takes neither every id (`:` and numbers are refused) nor keeps its own keys apart from
+ * them, and ours are whatever the producer likes. A plain id stays as it is; others become `~`
+ * and their URL encoding.
  */
 export function toJobId(taskId: string): string {
-  const plain = /^[^~:%]+$/.test(taskId) && !/^(?:-?\d+|NaN)$/.test(taskId)
+  const plain = /^[^~:%]+$/.test(taskId) && !LIKE_A_KEY.test(taskId) && !LIKE_A_NUMBER.test(taskId)
   return plain ? taskId : `~${encodeURIComponent(taskId.toWellFormed())}`
 }
 

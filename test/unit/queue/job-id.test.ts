@@ -30,6 +30,14 @@ describe('ids in the engine', () => {
     expect(fromJobId(jobId)).toBe(id)
   })
 
+  test.each(['wait', 'active', 'delayed', 'meta', 'id', 'stalled-check', 'de'])(
+    '%j does not become a key of the engine',
+    id => {
+      expect(toJobId(id)).toBe(`~${id}`)
+      expect(fromJobId(toJobId(id))).toBe(id)
+    },
+  )
+
   test('any id is taken and comes back, and no two become one', () => {
     const id = fc.oneof(
       fc.string({ unit: 'grapheme', minLength: 1 }),

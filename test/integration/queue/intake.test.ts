@@ -65,20 +65,30 @@ describe('the intake', () => {
     ])
   })
 
-  test.each(['a:b', '123456', 1234567, '-5', 'NaN', '~x', 'a b%41', '字段', '0'])(
-    'the id %j is taken as it is',
-    async id => {
-      const fields = message({ unique_task_id: id })
-      await bench.redis.lpush('sync_tasks', fields, fields)
-      await bench.intake().start()
-      const { claims } = await bench.consume()
-      await waitFor(() => claims.length > 0, { what: 'it is taken' })
-      expect(claims.map(claim => claim.task.id)).toEqual([String(id)])
-      expect(await bench.queues.find(['sync_tasks'], String(id))).toMatchObject({
-        task: { id: String(id) },
-      })
-    },
-  )
+  test.each([
+    'a:b',
+    '123456',
+    1234567,
+    '-5',
+    'NaN',
+    '~x',
+    'a b%41',
+    '字段',
+    '0',
+    'active',
+    'wait',
+    'meta',
+  ])('the id %j is taken as it is', async id => {
+    const fields = message({ unique_task_id: id })
+    await bench.redis.lpush('sync_tasks', fields, fields)
+    await bench.intake().start()
+    const { claims } = await bench.consume()
+    await waitFor(() => claims.length > 0, { what: 'it is taken' })
+    expect(claims.map(claim => claim.task.id)).toEqual([String(id)])
+    expect(await bench.queues.find(['sync_tasks'], String(id))).toMatchObject({
+      task: { id: String(id) },
+    })
+  })
 
   test('19 digits stay 19 digits', async () => {
     const text = '{"script":"/bin/true","unique_task_id":1234567890123456789}'

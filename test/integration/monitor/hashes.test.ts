@@ -1,0 +1,277 @@
+import type { Redis } from 'ioredis'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { realClock } from '../../../src/lib/clock.ts'
+import { createArchiver } from '../../../src/monitor/archiver.ts'
+import {
+  markStopped,
+  recordFailure,
+  recordVerdict,
+  WorkerHashes,
+} from '../../../src/monitor/hashes.ts'
+import { RedisOutbox } from '../../../src/monitor/outbox.ts'
+import { createClient } from '../../../src/queue/connection.ts'
+import { CronStore } from '../../../src/queue/cron-store.ts'
+import { type Scripts, withScripts } from '../../../src/queue/scripts.ts'
+import { openStore } from '../../../src/store/store.ts'
+import { failRow } from '../../support/fail-rows.ts'
+import { recordedLog } from '../../support/logs.ts'
+import { aTask } from '../../support/runs.ts'
+import { startRedis, type TestServer, tempDir } from '../../support/servers.ts'
+import { waitFor } from '../../support/wait.ts'
+
+let server: TestServer
+let redis: Redis & Scripts
+beforeAll(async () => {
+  server = await startRedis()
+  redis = withScripts(createClient(server.url, 'work', 'test'))
+})
+beforeEach(() => redis.flushall())
+afterAll(async () => {
+  redis.disconnect()
+  await server.remove()
+})
+
+const ISO = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$/
+const NOW = Date.parse('2026-11-21T09:00:00.123Z')
+const WORKER = 'node-sync_tasks-1'
+
+const hashes = (mode: 'sync' | 'async' = 'sync') =>
+  new WorkerHashes(redis, {
+    workerId: WORKER,
+    taskKey: 'sync_tasks',
+    mode,
+    node: 'node',
+    pid: 4711,
+    restartNum: 2,
+    startedAt: NOW,
+  })
+
+const task = aTask({
+  id: 'order:17',
+  taskKey: 'sync_tasks',
+  script: '/var/www/index.php',
+  controller: 'api/Pay',
+  function: 'execute',
+  param: 'a=1',
+  job: 'pay',
+})
+const LIST = `Task:List:${WORKER}:order:17`
+/** Rows are written without being waited for; on one connection, in order. */
+const row = (key: string) => redis.hgetall(key)
+const within = async (key: string, least: number, most: number) => {
+  const left = await redis.pttl(key)
+  expect(left).toBeGreaterThan(least)
+  expect(left).toBeLessThanOrEqual(most)
+}
+
+describe('the rows of a worker', () => {
+  test('Task:Worker has exactly the fields of a sync worker, leased for 30 s', async () => {
+    hashes().heartbeat(NOW, { cpu: 12.345, memory: 1000.4 })
+    expect(await row(`Task:Worker:${WORKER}`)).toEqual({
+      worker_id: WORKER,
+      task_key: 'sync_tasks',
+      status: 'running',
+      running_task: '0',
+      restart_num: '2',
+      run_time: expect.stringMatching(ISO),
+      run_return: '',
+      pid: '4711',
+      node: 'node',
+      cpu: '12.3',
+      memory: '1000',
+      heartbeat: expect.stringMatching(ISO),
+    })
+    await within(`Task:Worker:${WORKER}`, 25_000, 30_000)
+  })
+
+  test('Task:taskWorker has those of an async one, without run_return', async () => {
+    const rows = hashes('async')
+    rows.heartbeat(NOW)
+    rows.runStarted({ task, attempt: 1, startedAt: NOW })
+    rows.runEnded(task.id, '{"code":"succ"}')
+    expect(Object.keys(await row(`Task:taskWorker:${WORKER}`)).toSorted()).toEqual(
+      [
+        'worker_id task_key status running_task restart_num run_time',
+        'pid node cpu memory heartbeat',
+      ]
+        .join(' ')
+        .split(' ')
+        .toSorted(),
+    )
+    expect(await redis.exists(`Task:Worker:${WORKER}`)).toBe(0)
+  })
+
+  test('Task:List is there exactly while the task runs', async () => {
+    const rows = hashes()
+    rows.heartbeat(NOW)
+    rows.runStarted({ task, attempt: 2, startedAt: NOW })
+    const started = {
+      worker_id: WORKER,
+      task_key: 'sync_tasks',
+      start_runtime: expect.stringMatching(ISO) as string,
+      script: '/var/www/index.php',
+      controller: 'api/Pay',
+      function: 'execute',
+      param: 'a=1',
+      unique_task_id: 'order:17',
+      job: 'pay',
+      pid: '',
+      attempt: '2',
+    }
+    expect(await row(LIST)).toEqual(started)
+    expect(Date.parse((await row(LIST))['start_runtime'] ?? '')).toBe(NOW)
+    await within(LIST, 25_000, 30_000)
+    rows.runHasPid(task.id, 99)
+    expect(await row(LIST)).toEqual({ ...started, pid: '99' })
+    expect(await redis.hget(`Task:Worker:${WORKER}`, 'running_task')).toBe('1')
+    rows.runEnded(task.id, '{"code":"succ"}')
+    expect(await redis.exists(LIST)).toBe(0)
+    expect(await row(`Task:Worker:${WORKER}`)).toMatchObject({
+      running_task: '0',
+      run_return: '{"code":"succ"}',
+    })
+    rows.runHasPid(task.id, 100)
+    rows.heartbeat(NOW)
+    expect(await redis.exists(LIST)).toBe(0)
+    expect(await redis.hget(`Task:Worker:${WORKER}`, 'run_return')).toBe('{"code":"succ"}')
+  })
+
+  test('a heartbeat renews every lease and mends what a FLUSHALL took', async () => {
+    const rows = hashes()
+    rows.heartbeat(NOW, { cpu: 1, memory: 2 })
+    rows.runStarted({ task, attempt: 1, startedAt: NOW })
+    rows.runHasPid(task.id, 99)
+    await redis.pexpire(LIST, 100)
+    await redis.flushall()
+    rows.heartbeat(NOW + 10_000)
+    expect(await row(LIST)).toMatchObject({ pid: '99', unique_task_id: 'order:17' })
+    await within(LIST, 25_000, 30_000)
+    expect(await row(`Task:Worker:${WORKER}`)).toMatchObject({ cpu: '1.0', running_task: '1' })
+  })
+
+  test('what is written after a FLUSHALL is leased too: no row stays for ever', async () => {
+    const rows = hashes()
+    rows.runStarted({ task, attempt: 1, startedAt: NOW })
+    await redis.flushall()
+    rows.runEnded(task.id, undefined)
+    await within(`Task:Worker:${WORKER}`, 25_000, 30_000)
+  })
+
+  test('a worker that stops in order leaves its row for a day, and no late heartbeat undoes it', async () => {
+    const rows = hashes()
+    rows.heartbeat(NOW, { cpu: 50, memory: 1000 })
+    await rows.stopped(NOW)
+    rows.heartbeat(NOW, { cpu: 50, memory: 1000 })
+    expect(await row(`Task:Worker:${WORKER}`)).toMatchObject({
+      status: 'stop',
+      running_task: '0',
+      cpu: '0',
+      memory: '0',
+    })
+    await within(`Task:Worker:${WORKER}`, 86_000_000, 86_400_000)
+  })
+
+  test('one that could not say so is marked by others, if its row is there at all', async () => {
+    await markStopped(redis, 'sync', WORKER)
+    expect(await redis.exists(`Task:Worker:${WORKER}`)).toBe(0)
+    hashes().heartbeat(NOW)
+    await markStopped(redis, 'sync', WORKER)
+    expect(await row(`Task:Worker:${WORKER}`)).toMatchObject({ status: 'stop', running_task: '0' })
+    await within(`Task:Worker:${WORKER}`, 86_000_000, 86_400_000)
+  })
+})
+
+describe('a failure', () => {
+  const key = 'Task:Fail:host-sync_tasks-1:task-1'
+
+  test('has a hash with exactly its fields, all of them texts, that does not expire', async () => {
+    await recordFailure(redis, failRow({ exit_code: null, signal: 'SIGKILL' }))
+    expect(await row(key)).toEqual({
+      worker_id: 'host-sync_tasks-1',
+      task_key: 'sync_tasks',
+      start_runtime: '2026-11-21T10:00:00.123+01:00',
+      end_runtime: '2026-11-21T10:00:01.456+01:00',
+      script: '/var/www/points/index.php',
+      controller: 'api/AccumulatePay',
+      function: 'execute',
+      param: 'a=1&b=2',
+      unique_task_id: 'task-1',
+      node: 'host',
+      job: 'accumulate_pay',
+      attempt: '1',
+      kind: 'exit',
+      code: 'fail',
+      msg: 'exit code 1',
+      exit_code: '',
+      signal: 'SIGKILL',
+      output: 'no money left\n',
+    })
+    expect(await redis.pttl(key)).toBe(-1)
+  })
+
+  test('goes to SQL whole, a second attempt on the same worker too, and expires only then', async () => {
+    await using folder = tempDir('taskd-hashes-')
+    const recorded = recordedLog()
+    const store = openStore(`sqlite:${folder.path}/task_schedule.db`, recorded.log)
+    const outbox = new RedisOutbox(redis, realClock, () => 3_600_000)
+    const first = failRow({ output: 'x'.repeat(60_000), exit_code: null, signal: 'SIGSEGV' })
+    const second = failRow({
+      attempt: 2,
+      msg: 'again',
+      start_runtime: '2026-11-21T10:01:00.000+01:00',
+    })
+    const third = failRow({ attempt: 3, start_runtime: '2026-11-21T10:02:00.000+01:00' })
+    await recordFailure(redis, first)
+    await recordFailure(redis, second)
+    expect(await redis.pttl(key)).toBe(-1)
+    const archiver = createArchiver({
+      outbox,
+      store,
+      clock: realClock,
+      random: Math.random,
+      log: recorded.log,
+    })
+    await archiver.start()
+    await waitFor(async () => (await outbox.backlog()) === 0, { what: 'both are archived' })
+    expect(await store.failLog.byTaskId('task-1')).toMatchObject([first, second])
+    await waitFor(async () => (await redis.pttl(key)) > 0, { what: 'the hash expires' })
+    await within(key, 3_500_000, 3_600_000)
+    await recordFailure(redis, third)
+    outbox.nudge()
+    await waitFor(async () => (await store.failLog.count()) === 3, { what: 'the third' })
+    await archiver.stop()
+    await store.close()
+  })
+
+  test('a hash in which a later attempt waits does not expire with the earlier one', async () => {
+    const outbox = new RedisOutbox(redis, realClock, () => 1000)
+    await recordFailure(redis, failRow())
+    const [entry] = await outbox.read(10)
+    await recordFailure(redis, failRow({ attempt: 2 }))
+    await outbox.remove([entry?.id ?? ''])
+    expect([await redis.pttl(key), await outbox.backlog()]).toEqual([-1, 1])
+    const [later] = await outbox.read(10)
+    await outbox.remove([later?.id ?? ''])
+    await within(key, 0, 1000)
+  })
+})
+
+describe('what a job learns', () => {
+  test('of its runs: the last code, and failures in a row until one succeeds', async () => {
+    const store = new CronStore(redis)
+    const verdict = { code: 'fail', succeeded: false, at: NOW }
+    await recordVerdict(redis, 'pay', verdict)
+    await recordVerdict(redis, 'pay', { ...verdict, code: 'later' })
+    expect(await store.read('pay')).toMatchObject({ lastCode: 'later', failures: 2 })
+    await recordVerdict(redis, 'pay', { code: 'succ', succeeded: true, at: NOW })
+    expect(await store.read('pay')).toMatchObject({ lastCode: 'succ', failures: 0 })
+  })
+
+  test('an answer that Redis refuses to write is an error, so that it is tried again', async () => {
+    await redis.set('Task:Cron:pay', 'not a hash')
+    const verdict = { code: 'fail', succeeded: false, at: NOW }
+    await expect(recordVerdict(redis, 'pay', verdict)).rejects.toThrow('WRONGTYPE')
+    await redis.set('Task:Fail:host-sync_tasks-1:task-1', 'not a hash')
+    await expect(recordFailure(redis, failRow())).rejects.toThrow('WRONGTYPE')
+  })
+})

@@ -19,8 +19,8 @@ export interface RootLog {
   setLevel(level: LogLevel): void
   /** Opens the file anew, after logrotate moved it (USR2). */
   reopen(): void
-  /** Writes what is still buffered; for the last moment before an exit. */
-  flush(): void
+  /** Resolves when all is written, or cannot be; for the last moment before an exit. */
+  flush(): Promise<void>
   /** Lines that could not be written (disk full, reader gone). */
   lost(): number
 }
@@ -52,10 +52,14 @@ function colourOf(options: LogOptions): boolean {
 
 /** At most this much waits for a slow reader or a full disk; what comes on top is dropped. */
 const BUFFER_BYTES = 1 << 20
+/** How long the last lines wait for a reader that is slow, or has stopped reading. */
+const FLUSH_MS = 1000
 
 class Sink {
   lost = 0
   readonly #stream: ReturnType<typeof pino.destination>
+  #pending = false
+  #failing = false
 
   constructor(file: string | undefined) {
     this.#stream = pino.destination({
@@ -68,10 +72,18 @@ class Sink {
       this.lost += 1
     })
     // ENOSPC, EPIPE and the like: the line stays in the buffer and goes out with a later one.
-    this.#stream.on('error', () => undefined)
+    this.#stream.on('error', () => {
+      this.#failing = true
+    })
+    this.#stream.on('drain', () => {
+      this.#pending = false
+      this.#failing = false
+    })
+    this.#neverHangAtExit()
   }
 
   write(line: string): void {
+    this.#pending = true
     this.#stream.write(line)
   }
 
@@ -79,12 +91,28 @@ class Sink {
     this.#stream.reopen()
   }
 
-  flush(): void {
-    try {
-      this.#stream.flushSync()
-    } catch {
-      this.lost += 1
+  /** When the process exits pino calls flushSync, which tries for ever while the disk is full. */
+  #neverHangAtExit(): void {
+    const flushSync = this.#stream.flushSync.bind(this.#stream)
+    this.#stream.flushSync = () => {
+      if (!this.#failing) flushSync()
     }
+  }
+
+  /** Waits for what is written in the background, but not for a disk with room. */
+  async flush(): Promise<void> {
+    if (!this.#pending) return
+    let timer: NodeJS.Timeout | undefined
+    const over = new Promise<void>(resolve => {
+      this.#stream.once('drain', resolve)
+      this.#stream.once('error', () => resolve())
+      timer = setTimeout(resolve, FLUSH_MS)
+    })
+    // After an error the stream waits for a next line before it tries again.
+    this.#stream.write('')
+    await over
+    clearTimeout(timer)
+    if (this.#pending) this.lost += 1
   }
 }
 

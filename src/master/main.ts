@@ -60,7 +60,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     process.stderr.write(`taskd: ${messageOf(error)}${hint}\n`)
     return EXIT_FAILED
   } finally {
-    root?.flush()
+    await root?.flush()
   }
 }
 

@@ -65,13 +65,22 @@ describe('the log', () => {
     expect(read(`${file}.1`)).not.toContain('after')
   })
 
+  test('its last lines are written before flush resolves', async () => {
+    const root = open()
+    for (let n = 0; n < 1000; n += 1) root.log.info(`line ${n}`)
+    await root.flush()
+    expect(read().trimEnd().split('\n')).toHaveLength(1000)
+    await root.flush()
+  })
+
   test('a full disk neither throws nor grows: what cannot be written is counted', async () => {
     const root = open({ file: '/dev/full' })
     const line = 'x'.repeat(10_000)
     for (let n = 0; n < 500; n += 1) root.log.info(line)
     await waitFor(() => root.lost() > 0, { what: 'lines are counted as lost' })
-    root.flush()
+    await root.flush()
     root.log.info('still alive')
+    await root.flush()
     expect(root.lost()).toBeGreaterThan(100)
   })
 })

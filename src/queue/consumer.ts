@@ -86,6 +86,11 @@ export class Consumer {
 
   set concurrency(value: number) {
     this.#worker.concurrency = value
+    // A worker that is full looks at it when a task ends; a fetch of nothing makes it look now.
+    const { mainLoopQueue } = this.#worker as unknown as {
+      mainLoopQueue: { add(fetched: Promise<undefined>): void } | null | undefined
+    }
+    mainLoopQueue?.add(Promise.resolve(undefined))
   }
 
   /** Takes no more tasks; resolves when those it has are settled. */

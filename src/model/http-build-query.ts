@@ -11,15 +11,20 @@ const MAX_DEPTH = 64
  */
 export function buildQuery(value: object): Parsed<string> {
   const pairs: string[] = []
-  const deep = collect(value, '', 1, pairs)
+  const deep = collect(value, undefined, 1, pairs)
   if (deep) return { ok: false, reason: `"param" is nested more than ${MAX_DEPTH} levels deep` }
   return { ok: true, value: pairs.join('&') }
 }
 
-function collect(value: object, prefix: string, depth: number, pairs: string[]): boolean {
+function collect(
+  value: object,
+  prefix: string | undefined,
+  depth: number,
+  pairs: string[],
+): boolean {
   if (depth > MAX_DEPTH) return true
   for (const [key, one] of Object.entries(value)) {
-    const name = prefix === '' ? urlencode(key) : `${prefix}%5B${urlencode(key)}%5D`
+    const name = prefix === undefined ? urlencode(key) : `${prefix}%5B${urlencode(key)}%5D`
     if (one === null || one === undefined) continue
     if (typeof one === 'object') {
       if (collect(one as object, name, depth + 1, pairs)) return true

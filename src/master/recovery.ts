@@ -78,8 +78,10 @@ export class Recovery implements Service {
 
   /** One pass over everything; passes never overlap. */
   recover(): Promise<void> {
-    this.#pass = this.#pass.then(() => this.#recoverAll())
-    return this.#pass
+    const pass = this.#pass.then(() => this.#recoverAll())
+    // One that fails is told to its caller; it must not be the end of all that follow.
+    this.#pass = pass.catch(() => undefined)
+    return pass
   }
 
   async #watch(): Promise<void> {

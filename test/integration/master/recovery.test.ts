@@ -1,0 +1,134 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { realClock } from '../../../src/lib/clock.ts'
+import { signalGroup, startTimeOf } from '../../../src/lib/proc.ts'
+import { Recovery } from '../../../src/master/recovery.ts'
+import { type DaemonEvent, Events } from '../../../src/model/events.ts'
+import { RUN_VARIABLE } from '../../../src/model/ipc.ts'
+import { currentOwner, formatOwner } from '../../../src/model/owner.ts'
+import { OUTBOX, runRow } from '../../../src/queue/keys.ts'
+import { recordedLog } from '../../support/logs.ts'
+import { DONE, type QueueBench, queueBench } from '../../support/queue-bench.ts'
+import { aTask } from '../../support/runs.ts'
+import { waitFor } from '../../support/wait.ts'
+
+const Q = 'sync_tasks'
+/** Of this process only: another run of this file beside it is another installation. */
+const INSTANCE = `test${process.pid}`
+const alive = formatOwner(currentOwner('w1', INSTANCE))
+const dead = formatOwner({ ...currentOwner('w1', INSTANCE), startTime: 1 })
+
+let bench: QueueBench
+const ends: (() => void)[] = []
+const started: ChildProcess[] = []
+const recoveries: Recovery[] = []
+beforeAll(async () => {
+  bench = await queueBench()
+})
+afterEach(async () => {
+  for (const { pid } of started.splice(0)) if (pid !== undefined) signalGroup(pid, 'SIGKILL')
+  for (const recovery of recoveries.splice(0)) await recovery.stop()
+  for (const end of ends.splice(0)) end()
+  await bench.reset()
+})
+afterAll(() => bench.remove())
+
+function recovering() {
+  const events = new Events()
+  const told: Extract<DaemonEvent, { type: 'recovered' }>[] = []
+  events.subscribe(event => {
+    if (event.type === 'recovered') told.push(event)
+  })
+  const recovery = new Recovery({
+    redis: bench.redis,
+    instance: INSTANCE,
+    node: 'node',
+    taskKeys: () => [Q, 'async_tasks'],
+    resultKeepMs: () => 3_600_000,
+    clock: realClock,
+    events,
+    log: recordedLog().log,
+  })
+  recoveries.push(recovery)
+  return { recovery, told }
+}
+
+/** A task that an owner has taken and never settles. */
+async function taken(owner: string, id = 'task-1') {
+  await bench.queues.add(Q, [aTask({ id, taskKey: Q, replyTo: 'answers' })])
+  const ended = new Promise<void>(resolve => ends.push(resolve))
+  const { claims } = await bench.consume({ owner, handle: () => ended.then(() => DONE) })
+  await waitFor(() => claims.length === 1, { what: 'it is taken' })
+}
+
+/** A run that ignores TERM, with a child of its own. */
+function run(owner: string): number {
+  const child = spawn('sh', ['-c', 'trap "" TERM; sleep 60 & sleep 60'], {
+    detached: true,
+    stdio: 'ignore',
+    env: { PATH: process.env['PATH'], [RUN_VARIABLE]: owner },
+  })
+  started.push(child)
+  return child.pid ?? 0
+}
+
+test('a dead worker’s run is ended before its task is given back, and its row goes', async () => {
+  await taken(dead)
+  const pid = run(dead)
+  await bench.redis.hset(runRow('w1', 'task-1'), { pid: String(pid), start_runtime: 'x' })
+  const { recovery, told } = recovering()
+  const givenBack = waitFor(async () => (await bench.queues.counts(Q)).waiting === 1, {
+    what: 'it is given back',
+  }).then(() => startTimeOf(pid))
+  await recovery.recover()
+  expect(await givenBack).toBeUndefined()
+  expect(told).toEqual([
+    { type: 'recovered', taskId: 'task-1', workerId: 'w1', deaths: 1, outcome: 'given back' },
+  ])
+  expect(await bench.redis.exists(runRow('w1', 'task-1'))).toBe(0)
+  expect(await bench.redis.xlen(OUTBOX)).toBe(0)
+})
+
+test('a run whose task nobody knows any more is ended too', async () => {
+  const pid = run(dead)
+  await waitFor(() => startTimeOf(pid) !== undefined, { what: 'it runs' })
+  await recovering().recovery.recover()
+  expect(startTimeOf(pid)).toBeUndefined()
+})
+
+test('what lives, or is another installation’s, is left alone', async () => {
+  await taken(alive)
+  const others = dead.replace(INSTANCE, 'elsewhere')
+  const pids = [run(alive), run(others)]
+  const { recovery, told } = recovering()
+  await recovery.recover()
+  expect(pids.map(pid => startTimeOf(pid) !== undefined)).toEqual([true, true])
+  expect(told).toEqual([])
+  expect(await bench.queues.counts(Q)).toMatchObject({ waiting: 0, active: 1 })
+})
+
+test('a task that took three workers down fails for good: row, outbox, answer', async () => {
+  await taken(dead)
+  await bench.redis.hset(`{taskd}:${Q}:task-1`, 'ats', '3')
+  const { recovery, told } = recovering()
+  await recovery.recover()
+  expect(told).toMatchObject([{ deaths: 3, outcome: 'buried' }])
+  const [entry] = await bench.redis.xrange(OUTBOX, '-', '+')
+  expect(JSON.parse(entry?.[1][1] ?? '')).toMatchObject({
+    unique_task_id: 'task-1',
+    attempt: 3,
+    kind: 'lost',
+    worker_id: 'w1',
+  })
+  expect(await bench.queues.state(Q, 'task-1')).toBe('failed')
+  expect(await bench.redis.llen('answers')).toBe(1)
+})
+
+test('passes at once do each task once', async () => {
+  await taken(dead)
+  await taken(dead, 'task-2')
+  const { recovery, told } = recovering()
+  await Promise.all([recovery.recover(), recovery.recover(), recovery.recover()])
+  expect(told.map(one => one.taskId).toSorted()).toEqual(['task-1', 'task-2'])
+  expect(await bench.queues.counts(Q)).toMatchObject({ waiting: 2, active: 0 })
+})

@@ -47,6 +47,7 @@ export class Daemon implements Control {
   #config: Config
   #engine: Engine | undefined
   #state: Status['state'] = 'starting'
+  #start: Promise<void> | undefined
   #stop: Promise<void> | undefined
 
   constructor(deps: DaemonDeps) {
@@ -71,7 +72,12 @@ export class Daemon implements Control {
     return this.#stopped.promise
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    this.#start ??= this.#startAll()
+    return this.#start
+  }
+
+  async #startAll(): Promise<void> {
     const { api, embedded, health, archiver, sampler, systemd, redisReady } = this.#deps
     await api.start()
     embedded?.send({ type: 'start' })
@@ -79,10 +85,13 @@ export class Daemon implements Control {
     await systemd.start()
     await redisReady(this.#deps.stopping.signal)
     if (this.#deps.stopping.signal.aborted) return
-    this.#engine = await this.#deps.buildEngine()
+    const engine = await this.#deps.buildEngine()
+    if (this.#deps.stopping.signal.aborted) return
+    this.#engine = engine
     await archiver.start()
-    await this.#engine.start()
+    await engine.start()
     await sampler.start()
+    if (this.#deps.stopping.signal.aborted) return
     if (this.#state === 'starting') this.#state = 'running'
     const { jobs, queues } = this.#config
     this.#deps.root.log.info({ jobs: jobs.length, queues: queues.length }, 'ready')
@@ -102,6 +111,9 @@ export class Daemon implements Control {
     this.#deps.stopping.abort()
     log.info({ why, running: this.#engine?.running ?? 0 }, 'stopping: no new work is taken')
     await systemd.tell('STOPPING=1')
+    // What is just being started is finished first: a worker that comes later would be left behind.
+    const start = { name: 'start', stop: async () => this.#start?.catch(() => undefined) }
+    await stopWithin(STOP_LIMIT_MS, start, log)
     await this.#engine?.stop()
     log.info('stopping: all workers have left')
     const connections = { name: 'connections', stop: this.#deps.releaseAll }

@@ -52,6 +52,7 @@ export class Engine {
   #lease: NodeJS.Timeout | undefined
   #hurrying = false
   #taking = false
+  #over = false
 
   constructor(deps: EngineDeps) {
     this.#deps = deps
@@ -120,6 +121,8 @@ export class Engine {
     this.#orders.on('message', (_channel, text) => this.#obey(text))
     await this.#orders.subscribe(ORDERS_CHANNEL)
     await this.#recovery.start()
+    // Recovery waits while Redis is away, and the daemon may have been told to stop meanwhile.
+    if (this.#over) return
     for (const queue of this.#runQueues()) this.#addPool(queue)
     await this.take()
   }
@@ -149,6 +152,7 @@ export class Engine {
   }
 
   async stop(): Promise<void> {
+    this.#over = true
     await this.drain('taskd stops')
     clearInterval(this.#lease)
     this.#unsubscribe?.()

@@ -48,6 +48,8 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     const daemon = buildDaemon({ config, instance, root, load, environment: process.env })
     obeySignals(daemon, root)
     daemon.start().catch((error: unknown) => {
+      // Told to stop before it had started: that is no failure.
+      if (daemon.state === 'stopping') return undefined
       root?.log.fatal({ error: messageOf(error) }, 'cannot start')
       process.exitCode = EXIT_FAILED
       return daemon.stop('it could not start')

@@ -21,6 +21,8 @@ function optionsFor(purpose: Purpose, name: string): Options {
     connectionName: name,
     retryStrategy: reconnectDelay,
     connectTimeout: 5000,
+    // How long a process that is otherwise done stays for a connection that was closed before.
+    disconnectTimeout: 100,
     keepAlive: 10_000,
     lazyConnect: true,
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { realClock } from '../../src/lib/clock.ts'
 import type { Task } from '../../src/model/task.ts'
 import { type Run, type RunOptions, type Stopped, startRun } from '../../src/workers/runner.ts'
-import { nodeSpawner } from '../../src/workers/spawn.ts'
+import { nodeSpawner, type Spawner } from '../../src/workers/spawn.ts'
 import { type TempDir, tempDir } from './temp-dir.ts'
 
 export function aTask(changes: Partial<Task> = {}): Task {
@@ -33,7 +33,11 @@ export interface Bench {
   sh(text: string, changes?: Partial<Task>, options?: Partial<RunOptions>): Promise<Stopped>
 }
 
-export function bench(): Bench {
+/** What every run of a bench has in its environment. */
+export const BASE = { PATH: process.env['PATH'] }
+
+/** @param spawner how processes are made; Node's own spawn unless told otherwise */
+export function bench(spawner: Spawner = nodeSpawner(BASE)): Bench {
   const folder = tempDir('taskd-runs-')
   let count = 0
   const write = (name: string, text: string, mode = 0o644) => {
@@ -50,14 +54,14 @@ export function bench(): Bench {
     startRun(
       {
         task: aTask({ script, ...changes }),
-        environment: { PATH: process.env['PATH'] },
+        environment: {},
         maxRunTimeMs: 60_000,
         killWaitMs: 5000,
         php: 'php',
         onPid: () => undefined,
         ...options,
       },
-      nodeSpawner,
+      spawner,
       realClock,
     )
   return {

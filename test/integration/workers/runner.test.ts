@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { groupLives } from '../../../src/lib/proc.ts'
 import { judge } from '../../../src/model/run-result.ts'
-import { type Bench, bench } from '../../support/runs.ts'
+import { BASE, type Bench, bench } from '../../support/runs.ts'
 
 let runs: Bench
 beforeEach(() => {
@@ -101,10 +101,10 @@ describe('how a run begins', () => {
     const script = runs.write('show.mjs', show)
     process.env['TASKD_SECRET'] = 'ours'
     try {
-      const environment = { PATH: process.env['PATH'], TASKD_TASK_ID: '17', A: '1' }
+      const environment = { TASKD_TASK_ID: '17', A: '1' }
       const { ending } = runs.start(script, { environment: { A: '2', B: '3' } }, { environment })
       const seen = JSON.parse((await ending).stdout) as { env: Record<string, string> }
-      expect(seen.env).toEqual({ ...environment, A: '2', B: '3' })
+      expect(seen.env).toEqual({ ...BASE, ...environment, A: '2', B: '3' })
     } finally {
       delete process.env['TASKD_SECRET']
     }

@@ -9,7 +9,7 @@ import { OUTBOX } from '../../../src/queue/keys.ts'
 import { nodeSpawner } from '../../../src/workers/spawn.ts'
 import { TaskWorker } from '../../../src/workers/worker.ts'
 import { aQueue, liveOwner, type QueueBench, queueBench } from '../../support/queue-bench.ts'
-import { aTask, type Bench, bench } from '../../support/runs.ts'
+import { aTask, BASE, type Bench, bench } from '../../support/runs.ts'
 import { waitFor } from '../../support/wait.ts'
 
 const LIMITS: WorkerLimits = {
@@ -55,8 +55,7 @@ async function work(spec: Partial<QueueSpec> = {}, limits: Partial<WorkerLimits>
     redis: queue.connect(),
     owner: liveOwner(ID),
     clock: realClock,
-    spawner: nodeSpawner,
-    environment: { PATH: process.env['PATH'] },
+    spawner: nodeSpawner(BASE),
     send: message => sent.push(message),
   })
   working.push(worker)

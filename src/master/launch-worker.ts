@@ -7,7 +7,7 @@ import type { Launch } from './managed-program.ts'
 const ENTRY = fileURLToPath(new URL('../workers/main.js', import.meta.url))
 
 /** A small young generation and no helper threads of V8: 10 MB less a worker, and a cheaper fork. */
-const NODE_FLAGS = ['--max-semi-space-size=1', '--v8-pool-size=0']
+const NODE_FLAGS = ['--max-semi-space-size=2', '--v8-pool-size=0']
 
 export interface WorkerLaunch {
   readonly workerId: string
@@ -50,9 +50,11 @@ export function workerLauncher(options: WorkerLaunch): Launch {
       })
       const { pid } = child
       if (pid === undefined) return undefined
-      child.on('message', (message: FromWorker) => {
-        if (message.type === 'ready') listener.ready()
-        options.onMessage(message)
+      child.on('message', (messages: FromWorker[]) => {
+        for (const message of messages) {
+          if (message.type === 'ready') listener.ready()
+          options.onMessage(message)
+        }
       })
       child.once('exit', (exitCode, signal) => {
         options.onProcess(undefined)

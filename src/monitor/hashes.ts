@@ -28,7 +28,7 @@ export interface RunningTask {
   readonly task: Task
   readonly attempt: number
   readonly startedAt: number
-  readonly pid?: number
+  readonly pid: number
 }
 
 /**
@@ -69,13 +69,6 @@ export class WorkerHashes {
     const pipe = this.#redis.pipeline()
     this.#writeRun(pipe, run)
     send(this.#change(pipe, {}))
-  }
-
-  runHasPid(taskId: string, pid: number): void {
-    const run = this.#running.get(taskId)
-    if (!run) return
-    this.#running.set(taskId, { ...run, pid })
-    send(this.#redis.pipeline().hset(runRow(this.#who.workerId, taskId), 'pid', String(pid)))
   }
 
   /** @param answer the whole answer as JSON, or undefined when there is none */
@@ -138,7 +131,7 @@ export class WorkerHashes {
         param: task.param,
         unique_task_id: task.id,
         job: task.job,
-        pid: run.pid === undefined ? '' : String(run.pid),
+        pid: String(run.pid),
         attempt: String(run.attempt),
       })
       .pexpire(key, LEASE_MS)

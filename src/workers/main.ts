@@ -3,17 +3,29 @@ import { messageOf } from '../lib/errors.ts'
 import type { FromWorker, ToWorker, WorkerInit } from '../model/ipc.ts'
 import { currentOwner, formatOwner } from '../model/owner.ts'
 import { createClient } from '../queue/connection.ts'
+import { startLauncher } from './launcher.ts'
 import { nodeSpawner } from './spawn.ts'
 import { TaskWorker } from './worker.ts'
 
 /** The worker process: told over IPC what it is, it works until it is drained or left alone. */
 
+/** The exit code that tells of it; what it had started is ended and given back by the master. */
+const LAUNCHER_LOST = 3
+
 let worker: TaskWorker | undefined
 let leaving: Promise<void> | undefined
 
+const outgoing: FromWorker[] = []
+
+/** What is said within one turn of the event loop goes out as one message. */
 function send(message: FromWorker): void {
+  if (outgoing.push(message) === 1) setImmediate(flush)
+}
+
+function flush(): void {
+  const messages = outgoing.splice(0)
   // The master may be gone; its successor reads the queue, not our messages.
-  if (process.connected) process.send?.(message, undefined, undefined, () => undefined)
+  if (process.connected) process.send?.(messages, undefined, undefined, () => undefined)
 }
 
 /** Scripts see the environment of the daemon without taskd's own settings and secrets. */
@@ -24,15 +36,16 @@ function scriptEnvironment(): Record<string, string | undefined> {
   return Object.fromEntries(kept)
 }
 
-function begin(init: WorkerInit): void {
+async function begin(init: WorkerInit): Promise<void> {
+  const environment = scriptEnvironment()
+  const launcher = await startLauncher({ environment, onLost: () => process.exit(LAUNCHER_LOST) })
   const redis = createClient(init.redisUrl, 'work', init.workerId)
   worker = new TaskWorker({
     init,
     redis,
     owner: formatOwner(currentOwner(init.workerId, init.instance)),
     clock: realClock,
-    spawner: nodeSpawner,
-    environment: scriptEnvironment(),
+    spawner: launcher ?? nodeSpawner(environment),
     send,
   })
   worker.start().catch((error: unknown) => {
@@ -49,16 +62,19 @@ function begin(init: WorkerInit): void {
 
 function leave(waitMs: number): void {
   const drained = worker?.drain(waitMs) ?? Promise.resolve()
-  leaving ??= drained.then(
-    () => process.exit(),
-    () => process.exit(1),
-  )
+  leaving ??= drained.then(() => exit(0)).catch(() => exit(1))
+}
+
+/** With the last words said. */
+function exit(code: number): void {
+  flush()
+  process.exit(process.exitCode ?? code)
 }
 
 function onMessage(message: ToWorker): void {
   switch (message.type) {
     case 'init':
-      return begin(message)
+      return void begin(message)
     case 'drain':
       return leave(message.waitMs)
     case 'tune':

@@ -32,14 +32,17 @@ export class Tail {
     this.#size = kept.length
   }
 
-  /** As text; a character that the cut went through is left out. */
+  /** As text. */
   toString(): string {
     if (this.#size === 0) return ''
     this.#compact()
-    const kept = this.#chunks[0] ?? Buffer.alloc(0)
-    let start = 0
-    if (this.total > kept.length)
-      while (start < 4 && ((kept[start] ?? 0) & 0xc0) === 0x80) start += 1
-    return kept.toString('utf8', start)
+    return textOf(this.#chunks[0] ?? Buffer.alloc(0))
   }
+}
+
+/** The last bytes of a stream as text; a character that the cut went through is left out. */
+export function textOf(kept: Buffer): string {
+  let start = 0
+  while (start < 3 && ((kept[start] ?? 0) & 0xc0) === 0x80) start += 1
+  return kept.toString('utf8', start)
 }

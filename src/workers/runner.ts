@@ -1,26 +1,25 @@
 import { dirname } from 'node:path'
-import type { Readable } from 'node:stream'
 import type { Clock } from '../lib/clock.ts'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import { groupLives, signalGroup } from '../lib/proc.ts'
 import type { Ending } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { commandOf } from './command.ts'
-import { KEPT_BYTES, Tail } from './output.ts'
-import type { Spawned, Spawner, SpawnSpec } from './spawn.ts'
+import type { Exit, Spawned, Spawner, SpawnSpec } from './spawn.ts'
 import { lookUpUser } from './users.ts'
 
 /** Why we end a run before it ends itself. `returned` is our own drain: nobody's failure. */
 export type StopCause = 'timeout' | 'cancelled' | 'returned'
 
-/** How long the pipes may stay open after the process is gone. */
-const PIPE_DRAIN_MS = 200
 /** How long a KILLed group may take to be reaped before it is left to the kernel. */
 const REAP_MS = 2000
+/** Of a process that there never was. */
+const NO_EXIT: Exit = { exitCode: null, signal: null, stdout: '', output: '' }
 const TRANSIENT: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'])
 
 export interface RunOptions {
   readonly task: Task
+  /** On top of what every run has. */
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly maxRunTimeMs: number
   readonly killWaitMs: number
@@ -46,8 +45,7 @@ export function startRun(options: RunOptions, spawner: Spawner, clock: Clock): R
 class ProcessRun {
   readonly #options: RunOptions
   readonly #clock: Clock
-  readonly #stdout = new Tail()
-  readonly #output = new Tail()
+  #file = ''
   #group: number | undefined
   #cause: { readonly kind: StopCause; readonly reason: string } | undefined
   #killTimer: { cancel(): void } | undefined
@@ -59,7 +57,7 @@ class ProcessRun {
 
   async run(spawner: Spawner): Promise<Stopped> {
     const spawned = await this.#spawn(spawner).catch((error: unknown) => messageOf(error))
-    if (typeof spawned === 'string') return this.#ending(null, null, spawned)
+    if (typeof spawned === 'string') return this.#ending(NO_EXIT, spawned)
     this.#group = spawned.pid
     // Asked to stop while starting: done now that there is something to stop.
     if (this.#cause) this.#terminate()
@@ -68,11 +66,12 @@ class ProcessRun {
     const limit = this.#clock.setTimer(maxRunTimeMs, () =>
       this.stop('timeout', `ran longer than ${maxRunTimeMs / 1000} s`),
     )
-    const [exitCode, signal] = await this.#watch(spawned)
+    const exit = await spawned.exit
     limit.cancel()
     await this.#endGroup(spawned.pid)
     this.#killTimer?.cancel()
-    return this.#ending(exitCode, signal)
+    if (exit instanceof Error) return this.#ending(NO_EXIT, this.#explain(exit))
+    return this.#ending(exit)
   }
 
   stop(kind: StopCause, reason: string): void {
@@ -87,11 +86,11 @@ class ProcessRun {
     const command = commandOf(task, php)
     if (!command.ok) return command.reason
     const user = task.user === undefined ? undefined : await lookUpUser(task.user)
-    const directory = task.directory ?? dirname(task.script)
+    this.#file = command.file
     const spawned = await this.#patiently(spawner, {
       file: command.file,
       args: command.args,
-      directory,
+      directory: this.#directory,
       environment: {
         ...this.#options.environment,
         ...(user && { HOME: user.home, USER: user.name, LOGNAME: user.name }),
@@ -99,7 +98,16 @@ class ProcessRun {
       },
       ...(user && user.uid !== process.getuid?.() && { uid: user.uid, gid: user.gid }),
     })
-    return spawned instanceof Error ? explain(spawned, command.file, directory) : spawned
+    return spawned instanceof Error ? this.#explain(spawned) : spawned
+  }
+
+  get #directory(): string {
+    const { task } = this.#options
+    return task.directory ?? dirname(task.script)
+  }
+
+  #explain(error: Error): string {
+    return explain(error, this.#file, this.#directory)
   }
 
   /** A machine that is out of processes or memory for a moment is no fault of the task. */
@@ -110,26 +118,6 @@ class ProcessRun {
       if (!transient || waitMs > 10_000 || this.#cause) return spawned
       await this.#clock.sleep(waitMs)
     }
-  }
-
-  #watch(spawned: Spawned): Promise<[number | null, string | null]> {
-    collect(spawned.stdout, this.#stdout, this.#output)
-    collect(spawned.stderr, this.#output)
-    return new Promise(resolve => {
-      spawned.onExit((exitCode, signal) => {
-        // What was written before the end is still in the pipes. A grandchild that holds them
-        // open gets a moment, not for ever.
-        const drained = this.#clock.setTimer(PIPE_DRAIN_MS, () => {
-          spawned.stdout.destroy()
-          spawned.stderr.destroy()
-          resolve([exitCode, signal])
-        })
-        spawned.onClose(() => {
-          drained.cancel()
-          resolve([exitCode, signal])
-        })
-      })
-    })
   }
 
   #terminate(): void {
@@ -156,28 +144,13 @@ class ProcessRun {
       await this.#clock.sleep(wait)
   }
 
-  #ending(exitCode: number | null, signal: string | null, spawnFailure?: string): Stopped {
+  #ending(exit: Exit, spawnFailure?: string): Stopped {
     const cause = this.#cause
-    const base = {
-      exitCode,
-      signal,
-      stdout: this.#stdout.toString(),
-      output: this.#output.toString(),
-    }
-    if (cause?.kind === 'returned') return { ...base, stopped: cause.kind }
-    if (cause) return { ...base, stopped: cause.kind, cause: cause.kind, reason: cause.reason }
-    if (spawnFailure !== undefined) return { ...base, cause: 'spawn', reason: spawnFailure }
-    return base
+    if (cause?.kind === 'returned') return { ...exit, stopped: cause.kind }
+    if (cause) return { ...exit, stopped: cause.kind, cause: cause.kind, reason: cause.reason }
+    if (spawnFailure !== undefined) return { ...exit, cause: 'spawn', reason: spawnFailure }
+    return exit
   }
-}
-
-function collect(stream: Readable, ...tails: readonly Tail[]): void {
-  stream.on('data', (chunk: Buffer) => {
-    // A chunk longer than what is kept would be cut at once.
-    const part = chunk.length > 2 * KEPT_BYTES ? chunk.subarray(-KEPT_BYTES) : chunk
-    for (const tail of tails) tail.push(part)
-  })
-  stream.on('error', () => undefined)
 }
 
 function explain(error: Error, file: string, directory: string): string {

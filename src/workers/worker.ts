@@ -24,7 +24,6 @@ export interface WorkerDeps {
   readonly owner: string
   readonly clock: Clock
   readonly spawner: Spawner
-  readonly environment: Readonly<Record<string, string | undefined>>
   readonly send: (message: FromWorker) => void
 }
 
@@ -124,7 +123,6 @@ export class TaskWorker {
     // Not begun when the time to leave had come: somebody else may have it.
     if (this.#leaving.signal.aborted) return { type: 'returned' }
     if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostResult(claim.deaths), startedAt)
-    this.#hashes.runStarted({ task, attempt: claim.attempt, startedAt })
     const run = startRun(
       {
         task,
@@ -132,7 +130,7 @@ export class TaskWorker {
         maxRunTimeMs: task.maxRunTimeMs ?? this.#limits.maxRunTimeMs,
         killWaitMs: this.#limits.killWaitMs,
         php: this.#limits.php,
-        onPid: pid => this.#started(claim, pid),
+        onPid: pid => this.#started(claim, startedAt, pid),
       },
       this.#deps.spawner,
       this.#deps.clock,
@@ -160,8 +158,8 @@ export class TaskWorker {
     return reason
   }
 
-  #started({ task, attempt }: Claim, pid: number): void {
-    this.#hashes.runHasPid(task.id, pid)
+  #started({ task, attempt }: Claim, startedAt: number, pid: number): void {
+    this.#hashes.runStarted({ task, attempt, startedAt, pid })
     this.#deps.send({ type: 'started', id: task.id, job: task.job, attempt, pid })
   }
 
@@ -219,10 +217,9 @@ export class TaskWorker {
   }
 
   #environmentOf(claim: Claim): Record<string, string | undefined> {
-    const { init, environment, owner } = this.#deps
+    const { init, owner } = this.#deps
     const { task } = claim
     return {
-      ...environment,
       TASKD_TASK_ID: task.id,
       TASKD_TASK_KEY: task.taskKey,
       TASKD_JOB: task.job,

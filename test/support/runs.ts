@@ -36,8 +36,15 @@ export interface Bench {
 /** What every run of a bench has in its environment. */
 export const BASE = { PATH: process.env['PATH'] }
 
+let usual: Spawner = nodeSpawner(BASE)
+
+/** Has every bench that follows make its processes this way. */
+export function useSpawner(spawner: Spawner): void {
+  usual = spawner
+}
+
 /** @param spawner how processes are made; Node's own spawn unless told otherwise */
-export function bench(spawner: Spawner = nodeSpawner(BASE)): Bench {
+export function bench(spawner: Spawner = usual): Bench {
   const folder = tempDir('taskd-runs-')
   let count = 0
   const write = (name: string, text: string, mode = 0o644) => {

@@ -87,7 +87,7 @@ describe('the rows of a worker', () => {
   test('Task:taskWorker has those of an async one, without run_return', async () => {
     const rows = hashes('async')
     rows.heartbeat(NOW)
-    rows.runStarted({ task, attempt: 1, startedAt: NOW })
+    rows.runStarted({ task, attempt: 1, startedAt: NOW, pid: 99 })
     rows.runEnded(task.id, '{"code":"succ"}')
     expect(Object.keys(await row(`Task:taskWorker:${WORKER}`)).toSorted()).toEqual(
       [
@@ -104,25 +104,22 @@ describe('the rows of a worker', () => {
   test('Task:List is there exactly while the task runs', async () => {
     const rows = hashes()
     rows.heartbeat(NOW)
-    rows.runStarted({ task, attempt: 2, startedAt: NOW })
-    const started = {
+    rows.runStarted({ task, attempt: 2, startedAt: NOW, pid: 99 })
+    expect(await row(LIST)).toEqual({
       worker_id: WORKER,
       task_key: 'sync_tasks',
-      start_runtime: expect.stringMatching(ISO) as string,
+      start_runtime: expect.stringMatching(ISO),
       script: '/var/www/index.php',
       controller: 'api/Pay',
       function: 'execute',
       param: 'a=1',
       unique_task_id: 'order:17',
       job: 'pay',
-      pid: '',
+      pid: '99',
       attempt: '2',
-    }
-    expect(await row(LIST)).toEqual(started)
+    })
     expect(Date.parse((await row(LIST))['start_runtime'] ?? '')).toBe(NOW)
     await within(LIST, 25_000, 30_000)
-    rows.runHasPid(task.id, 99)
-    expect(await row(LIST)).toEqual({ ...started, pid: '99' })
     expect(await redis.hget(`Task:Worker:${WORKER}`, 'running_task')).toBe('1')
     rows.runEnded(task.id, '{"code":"succ"}')
     expect(await redis.exists(LIST)).toBe(0)
@@ -130,7 +127,6 @@ describe('the rows of a worker', () => {
       running_task: '0',
       run_return: '{"code":"succ"}',
     })
-    rows.runHasPid(task.id, 100)
     rows.heartbeat(NOW)
     expect(await redis.exists(LIST)).toBe(0)
     expect(await redis.hget(`Task:Worker:${WORKER}`, 'run_return')).toBe('{"code":"succ"}')
@@ -139,8 +135,7 @@ describe('the rows of a worker', () => {
   test('a heartbeat renews every lease and mends what a FLUSHALL took', async () => {
     const rows = hashes()
     rows.heartbeat(NOW, { cpu: 1, memory: 2 })
-    rows.runStarted({ task, attempt: 1, startedAt: NOW })
-    rows.runHasPid(task.id, 99)
+    rows.runStarted({ task, attempt: 1, startedAt: NOW, pid: 99 })
     await redis.pexpire(LIST, 100)
     await redis.flushall()
     rows.heartbeat(NOW + 10_000)
@@ -151,9 +146,10 @@ describe('the rows of a worker', () => {
 
   test('what is written after a FLUSHALL is leased too: no row stays for ever', async () => {
     const rows = hashes()
-    rows.runStarted({ task, attempt: 1, startedAt: NOW })
+    rows.runStarted({ task, attempt: 1, startedAt: NOW, pid: 99 })
     await redis.flushall()
     rows.runEnded(task.id, undefined)
+    expect(await redis.hget(`Task:Worker:${WORKER}`, 'running_task')).toBe('0')
     await within(`Task:Worker:${WORKER}`, 25_000, 30_000)
   })
 

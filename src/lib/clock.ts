@@ -27,7 +27,8 @@ export const realClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   async sleep(ms, signal) {
-    for (let left = Math.max(0, ms); !signal?.aborted; left -= LONGEST_TIMER_MS) {
+    for (let left = Math.max(0, ms); ; left -= LONGEST_TIMER_MS) {
+      if (signal?.aborted) return
       const part = Math.min(left, LONGEST_TIMER_MS)
       await delay(part, undefined, signal ? { signal } : {}).catch(() => undefined)
       if (left <= LONGEST_TIMER_MS) return

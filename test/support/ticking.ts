@@ -46,7 +46,7 @@ type Tick = Extract<DaemonEvent, { type: 'tick' }>
 export function schedule() {
   const time = fakeClock(START)
   const store = memoryStore()
-  const queue = memoryQueue(time.clock.now)
+  const queue = memoryQueue(() => time.clock.now())
   const events = new Events()
   const told: Tick[] = []
   events.subscribe(event => {

@@ -180,8 +180,10 @@ describe('the intake', () => {
     await intake.stop()
     await intake.stop()
     await bench.redis.lpush('sync_tasks', message())
+    expect(await waiting()).toBe(0)
     await intake.start()
     await hasWaiting(1)
+    expect(await bench.redis.llen('sync_tasks')).toBe(0)
   })
 
   test('two intakes, of two nodes, take each message once', async () => {
@@ -247,6 +249,7 @@ describe('an intake that is killed', () => {
     await bench.redis.del('sync_tasks')
     await bench.redis.lpush('sync_tasks', message())
     await hasWaiting(1)
+    expect(await bench.redis.exists('sync_tasks', badList('sync_tasks'))).toBe(0)
   })
 
   test('Redis away and back: it goes on', async () => {
@@ -257,5 +260,6 @@ describe('an intake that is killed', () => {
     await bench.server.restart()
     await bench.redis.lpush('sync_tasks', message())
     await hasWaiting(1)
+    expect(await bench.redis.exists('sync_tasks', intakeList('sync_tasks', 'node'))).toBe(0)
   })
 })

@@ -76,6 +76,7 @@ describe('the lock', () => {
   test('a pid file left behind locks nobody out', async () => {
     writeFileSync(join(folder.path, 'taskd.pid'), '1\n')
     const lock = await takeLock(folder.path)
+    expect(readFileSync(join(folder.path, 'taskd.pid'), 'utf8')).toBe(`${process.pid}\n`)
     lock.release()
   })
 })

@@ -120,7 +120,7 @@ describe('the id', () => {
     ['too long', 'x'.repeat(MAX_ID_LENGTH + 1), /longer than 255/],
     ['with a line break', 'a\nb', /control characters/],
     ['a fraction', 1.5, /not a string/],
-    ['a number that lost its tail', 12_345_678_901_234_567_890, /not a string/],
+    ['a number that lost its tail', 2 ** 60, /not a string/],
   ])('is refused when it is %s', (_what, given, reason) => {
     expect(refusal({ unique_task_id: given })).toMatch(reason)
   })
@@ -153,7 +153,7 @@ describe('start_time', () => {
     expect(task({ start_time: 0 }).startAt).toBeUndefined()
   })
 
-  test.each([
+  test.each<unknown>([
     'tomorrow',
     'order 5',
     '15/01/2027',
@@ -182,7 +182,7 @@ describe('numbers', () => {
     expect(task({ max_run_time: given }).maxRunTimeMs).toBe(ms)
   })
 
-  test.each([
+  test.each<unknown>([
     0,
     -1,
     'soon',
@@ -219,7 +219,7 @@ describe('numbers', () => {
     expect(task({ time_interval: given }).retryIntervalsMs).toEqual(ms)
   })
 
-  test.each([
+  test.each<unknown>([
     'often',
     '10,60',
     '-1',

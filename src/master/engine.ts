@@ -9,6 +9,7 @@ import type { Events } from '../model/events.ts'
 import type { WorkerLimits } from '../model/ipc.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { markStopped } from '../monitor/hashes.ts'
+import { adoptFromDead } from '../queue/adopt.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
 import { Intake } from '../queue/intake.ts'
@@ -109,10 +110,9 @@ export class Engine {
 
   /** First what an earlier daemon left, then new work. */
   async start(): Promise<void> {
-    const { redis, instance } = this.#deps
+    const { log } = this.#deps
     this.#lease = setInterval(() => {
-      renewNode(redis, this.node, instance).catch(() => undefined)
-      for (const pool of this.#pools.values()) pool.endSilent()
+      this.#beat().catch((error: unknown) => log.debug({ error: messageOf(error) }, 'heartbeat'))
     }, HEARTBEAT_MS)
     // A worker that died and is not back yet cannot say so itself.
     this.#unsubscribe = this.#deps.events.subscribe(event => {
@@ -125,6 +125,27 @@ export class Engine {
     if (this.#over) return
     for (const queue of this.#runQueues()) this.#addPool(queue)
     await this.take()
+  }
+
+  async #beat(): Promise<void> {
+    const { redis, instance, log, config } = this.#deps
+    for (const pool of this.#pools.values()) pool.endSilent()
+    if (!(await renewNode(redis, this.node, instance)))
+      log.error({ node: this.node }, 'another daemon uses this node name by now; restart this one')
+    const taskKeys = config().queues.map(queue => queue.taskKey)
+    const adopted = await adoptFromDead(redis, this.node, taskKeys)
+    if (adopted === 0) return
+    log.warn({ messages: adopted }, 'took over messages that a node which is gone had taken')
+    for (const intake of this.#intakes.values()) intake.noteLeftovers()
+  }
+
+  #recover(): void {
+    this.#recovery.recover().catch((error: unknown) => {
+      this.#deps.log.error(
+        { error: messageOf(error) },
+        'recovery failed; it is tried again with the next death',
+      )
+    })
   }
 
   /** Begins to bring in tasks, from the lists and from the schedule. */
@@ -240,7 +261,7 @@ export class Engine {
       limits: () => this.#limits(),
       stopWaitMs: () => (this.#hurrying ? 0 : config().settings.stopWaitMs),
       predecessorsOf: workerId => this.#recovery.predecessorsOf(workerId),
-      onExit: () => void this.#recovery.recover(),
+      onExit: () => this.#recover(),
     })
     this.#pools.set(queue.taskKey, pool)
     return pool

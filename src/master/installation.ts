@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { messageOf, TaskdError } from '../lib/errors.ts'
-import { LEASE_MS, nodeName } from '../queue/keys.ts'
+import { LEASE_MS, NODES, nodeName } from '../queue/keys.ts'
 
 /** The kernel's limit for the path of a unix socket (unix(7)). */
 const MAX_SOCKET_PATH = 107
@@ -52,13 +52,19 @@ function readIfThere(file: string): string {
 export async function claimNode(redis: Redis, wanted: string, instance: string): Promise<string> {
   for (let n = 1; ; n += 1) {
     const name = n === 1 ? wanted : `${wanted}-${n}`
-    const taken = await redis.set(nodeName(name), instance, 'PX', LEASE_MS, 'NX')
-    if (taken === 'OK' || (await redis.get(nodeName(name))) === instance) return name
+    if (!(await renewNode(redis, name, instance))) continue
+    await redis.sadd(NODES, name)
+    return name
   }
 }
 
-export async function renewNode(redis: Redis, node: string, instance: string): Promise<void> {
-  await redis.set(nodeName(node), instance, 'PX', LEASE_MS)
+/** @returns false when the name is, by now, another's */
+export async function renewNode(redis: Redis, node: string, instance: string): Promise<boolean> {
+  const key = nodeName(node)
+  if ((await redis.set(key, instance, 'PX', LEASE_MS, 'NX')) === 'OK') return true
+  if ((await redis.get(key)) !== instance) return false
+  await redis.pexpire(key, LEASE_MS)
+  return true
 }
 
 export async function releaseNode(redis: Redis, node: string): Promise<void> {

@@ -50,7 +50,9 @@ export function workerLauncher(options: WorkerLaunch): Launch {
       })
       const { pid } = child
       if (pid === undefined) return undefined
+      // What was under way when it ended is of no more use: its runs are taken care of.
       child.on('message', (messages: FromWorker[]) => {
+        if (child.exitCode !== null || child.signalCode !== null) return
         for (const message of messages) {
           if (message.type === 'ready') listener.ready()
           options.onMessage(message)

@@ -2,11 +2,11 @@ import type { Cancelled, FailsQuery, Pushed, PushRequest, StoredFail } from '../
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
-import { type Answer, judge } from '../model/run-result.ts'
+import { type Answer, cancelledResult } from '../model/run-result.ts'
 import { DEFAULT_PRIORITY, newTaskId, parseTask, type Task } from '../model/task.ts'
 import type { CronStore } from '../queue/cron-store.ts'
 import { isReserved } from '../queue/keys.ts'
-import type { TaskQueues } from '../queue/task-queues.ts'
+import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
 import type { StoredFailRow } from '../store/fail-log.ts'
 import type { Store } from '../store/store.ts'
 import type { Recorder } from '../workers/settle.ts'
@@ -93,23 +93,22 @@ export class TaskControl {
       throw new TaskdError('E_NO_TASK', `no task ${id} is waiting or running`)
     const { task } = found
     if (found.state !== 'active' && (await queues.remove(task.taskKey, id))) {
-      await this.#recordCancelled(task, reason)
+      await this.#recordCancelled(found, reason)
       return { unique_task_id: id, was: 'waiting' }
     }
     await this.#deps.orderCancel(id, reason)
     return { unique_task_id: id, was: 'running' }
   }
 
-  async #recordCancelled(task: Task, reason: string): Promise<void> {
+  async #recordCancelled({ task, attempts }: FoundTask, reason: string): Promise<void> {
     const { recorder, node, clock } = this.#deps
-    const ending = { exitCode: null, signal: null, stdout: '', output: '' }
     const now = clock.now()
     await recorder.record({
       task,
-      result: judge({ ...ending, cause: 'cancelled', reason }),
+      result: cancelledResult(reason),
       workerId: node(),
       node: node(),
-      attempt: 1,
+      attempt: attempts + 1,
       startedAt: now,
       endedAt: now,
       final: true,

@@ -6,6 +6,7 @@ import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { ENGINE_PREFIX } from './keys.ts'
 import { fromStored, retryDelay, type StoredTask } from './stored-task.ts'
+import { returnUnheard } from './unheard.ts'
 
 /** Long, because a Redis that freezes for less must not make a task run twice. */
 const LOCK_MS = 120_000
@@ -44,6 +45,10 @@ export interface ConsumerOptions {
 export class Consumer {
   readonly #worker: Worker<StoredTask, Answer>
   readonly #options: ConsumerOptions
+  /** Jobs from their arrival until the queue has taken our verdict on them. */
+  readonly #held = new Set<string>()
+  readonly #onConnected = () => this.#look()
+  #looking: Promise<void> = Promise.resolve()
 
   constructor(options: ConsumerOptions) {
     const { queue } = options
@@ -75,13 +80,47 @@ export class Consumer {
     // The lock's value; a prefix that recovery understands instead of a random one.
     ;(this.#worker as { id: string }).id = options.owner
     this.#worker.on('error', error => options.onError(error))
+    this.#noteHeld()
+  }
+
+  #noteHeld(): void {
+    const worker = this.#worker as unknown as {
+      processJob(job: Job, ...rest: unknown[]): Promise<unknown>
+    }
+    const processJob = worker.processJob.bind(worker)
+    worker.processJob = async (job, ...rest) => {
+      const id = job.id ?? ''
+      this.#held.add(id)
+      try {
+        return await processJob(job, ...rest)
+      } finally {
+        this.#held.delete(id)
+      }
+    }
+  }
+
+  /** See unheard.ts; one look at a time, and one that fails is followed by another. */
+  #look(): void {
+    const { redis, queue, owner } = this.#options
+    const holder = {
+      redis,
+      taskKey: queue.taskKey,
+      owner,
+      holds: (id: string) => this.#held.has(id),
+    }
+    this.#looking = this.#looking
+      .then(() => returnUnheard(holder))
+      .catch((error: unknown) => this.#fault(error))
   }
 
   async start(): Promise<void> {
     await this.#worker.waitUntilReady()
-    this.#worker.run().catch((error: unknown) => {
-      this.#options.onError(error instanceof Error ? error : new Error(messageOf(error)))
-    })
+    this.#options.redis.on('ready', this.#onConnected)
+    this.#worker.run().catch((error: unknown) => this.#fault(error))
+  }
+
+  #fault(error: unknown): void {
+    this.#options.onError(error instanceof Error ? error : new Error(messageOf(error)))
   }
 
   set concurrency(value: number) {
@@ -95,6 +134,7 @@ export class Consumer {
 
   /** Takes no more tasks; resolves when those it has are settled. */
   async stop(): Promise<void> {
+    this.#options.redis.off('ready', this.#onConnected)
     await this.#worker.close()
   }
 

@@ -73,6 +73,11 @@ export class Intake implements Service {
     this.#running = this.#loop(this.#blocking)
   }
 
+  /** The private list has got something from elsewhere; it is sent with the next round. */
+  noteLeftovers(): void {
+    this.#leftovers = true
+  }
+
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#blocking?.disconnect()

@@ -37,6 +37,9 @@ export const cronState = (job: string) => `Task:Cron:${job}`
 /** STRING, leased: which installation uses this node name. */
 export const nodeName = (node: string) => `Task:Node:${node}`
 
+/** SET of the node names that were ever used and not yet cleared away. */
+export const NODES = 'Task:Nodes'
+
 /** PUB/SUB: orders to whichever node has the run, JSON `{order: "cancel", id, reason}`. */
 export const ORDERS_CHANNEL = 'Task:Orders'
 

@@ -20,6 +20,8 @@ export type TaskState = 'waiting' | 'delayed' | 'active' | 'completed' | 'failed
 export interface FoundTask {
   readonly task: Task
   readonly state: TaskState
+  /** Runs it has had. */
+  readonly attempts: number
   /** The answer, once there is one. */
   readonly answer?: Answer
 }
@@ -87,7 +89,8 @@ export class TaskQueues {
       const job = state === 'unknown' ? undefined : await this.#job(taskKey, id)
       if (!job) continue
       const answer = answerOf(job, state)
-      return { task: fromStored(taskKey, job), state, ...(answer && { answer }) }
+      const attempts = (job.data.earlierAttempts ?? 0) + job.attemptsStarted
+      return { task: fromStored(taskKey, job), state, attempts, ...(answer && { answer }) }
     }
     return undefined
   }

@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import { extname } from 'node:path'
+import { extname, resolve } from 'node:path'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import type { Task } from '../model/task.ts'
 
@@ -12,7 +12,8 @@ export type Command =
  * @param php the php binary of the configuration
  */
 export function commandOf(task: Task, php: string): Command {
-  const { script } = task
+  // A relative one is meant from where the daemon was started.
+  const script = resolve(task.script)
   let executable = false
   try {
     if (statSync(script).isDirectory()) return refuse(`script ${script} is a directory`)

@@ -7,13 +7,13 @@
 #   out  S  id  pid                                started; pid leads a session of its own
 #   out  F  id  errno                              the system had no process to spare
 #   out  X  id  status  errno  length  stdout output   ended: wait status, what exec said, the
-#                                                  last 64 KiB of standard output, and of both
+#                                                  last part of standard output, and of both
 # It ends when its standard input does. Perl, because it is part of every Debian and Ubuntu.
 use strict;
 use warnings;
 use POSIX ();
 
-use constant KEPT     => 65536;
+use constant { stdout => 1 << 20, output => 1 << 16 };    # how much of each is kept
 use constant DRAIN_S  => 0.2;     # how long pipes may stay open after the process is gone
 use constant POLL_S   => 0.01;    # bounds the wait for an exit whose SIGCHLD came too early
 
@@ -125,7 +125,8 @@ sub take {
     return shut($fd) if !$read;
     for my $tail ($is_stdout ? qw(stdout output) : 'output') {
         $run->{$tail} .= $chunk;
-        $run->{$tail} = substr $run->{$tail}, -KEPT() if length $run->{$tail} > 4 * KEPT;
+        my $kept = $tail eq 'stdout' ? stdout : output;
+        $run->{$tail} = substr $run->{$tail}, -$kept if length $run->{$tail} > 2 * $kept;
     }
 }
 
@@ -160,7 +161,9 @@ sub now { (POSIX::times())[0] / $ticks }
 
 sub ended {
     my ($run) = @_;
-    my ($stdout, $output) = map { substr $_, -(length > KEPT ? KEPT : length) } @$run{qw(stdout output)};
+    my ($stdout, $output) = @$run{qw(stdout output)};
+    $stdout = substr $stdout, -stdout() if length $stdout > stdout;
+    $output = substr $output, -output() if length $output > output;
     my $errno = $output =~ /\A\Q$nonce\E (\d+)\z/ ? $1 : '';
     frame('X', $run->{id}, $run->{status}, $errno, length $stdout, $stdout . ($errno eq '' ? $output : ''));
 }

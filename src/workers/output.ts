@@ -1,5 +1,7 @@
 /** How much of a run's output is kept: the last part. */
 export const KEPT_BYTES = 64 * 1024
+/** Standard output is read for its answer further back: a cut answer would be none. */
+export const ANSWER_BYTES = 1 << 20
 
 /**
  * The last bytes of a stream, however much comes: memory stays below twice what is kept, and

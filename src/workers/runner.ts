@@ -1,4 +1,4 @@
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type { Clock } from '../lib/clock.ts'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import { groupLives, signalGroup } from '../lib/proc.ts'
@@ -103,7 +103,7 @@ class ProcessRun {
 
   get #directory(): string {
     const { task } = this.#options
-    return task.directory ?? dirname(task.script)
+    return task.directory ?? dirname(resolve(task.script))
   }
 
   #explain(error: Error): string {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import { KEPT_BYTES, Tail } from './output.ts'
+import { ANSWER_BYTES, Tail } from './output.ts'
 
 export interface SpawnSpec {
   readonly file: string
@@ -61,7 +61,7 @@ export function nodeSpawner(base: Readonly<Record<string, string | undefined>>):
 }
 
 function watch(child: ReturnType<typeof spawn>): Promise<Exit> {
-  const stdout = new Tail()
+  const stdout = new Tail(ANSWER_BYTES)
   const output = new Tail()
   collect(child.stdout, stdout, output)
   collect(child.stderr, output)
@@ -84,9 +84,7 @@ function watch(child: ReturnType<typeof spawn>): Promise<Exit> {
 
 function collect(stream: Readable | null, ...tails: readonly Tail[]): void {
   stream?.on('data', (chunk: Buffer) => {
-    // A chunk longer than what is kept would be cut at once.
-    const part = chunk.length > 2 * KEPT_BYTES ? chunk.subarray(-KEPT_BYTES) : chunk
-    for (const tail of tails) tail.push(part)
+    for (const tail of tails) tail.push(chunk)
   })
   stream?.on('error', () => undefined)
 }

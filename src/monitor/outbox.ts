@@ -58,11 +58,11 @@ export class RedisOutbox implements FailOutbox {
     const reads = this.#redis.pipeline()
     for (const id of ids) reads.xrange(OUTBOX, id, id)
     const replies = (await reads.exec()) ?? []
-    const expiries = replies.map(([, found]) => {
+    const expiries = replies.map(async ([, found]) => {
       const fields = (found as [string, string[]][] | null)?.[0]?.[1] ?? []
       const key = valueOf(fields, 'key')
       const attempt = readRow(fields)?.attempt
-      return key && attempt ? this.#redis.expireFail(key, attempt, this.#keepMs()) : 0
+      if (key && attempt) await this.#redis.expireFail(key, attempt, this.#keepMs())
     })
     await Promise.all(expiries)
     await this.#redis.xdel(OUTBOX, ...ids)

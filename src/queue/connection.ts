@@ -81,13 +81,13 @@ function quiet(client: Redis): Redis {
 function coalesce(stream: Duplex | undefined): void {
   if (!stream) return
   const write = stream.write.bind(stream) as Duplex['write']
-  stream.write = ((...args: Parameters<Duplex['write']>) => {
+  stream.write = (...args: Parameters<Duplex['write']>) => {
     if (stream.writableCorked === 0) {
       stream.cork()
       setImmediate(() => stream.uncork())
     }
     return write(...args)
-  }) as Duplex['write']
+  }
 }
 
 /** `unix:/path`, `unix:///path`, `unix:/path?db=2`. */

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 
 /** Tests of the built program run what `scripts/build` makes; incremental, so cheap when fresh. */
 export default function setup(): void {
-  execFileSync('scripts/build', { stdio: 'inherit' })
+  execFileSync(fileURLToPath(new URL('../../scripts/build', import.meta.url)), { stdio: 'inherit' })
 }

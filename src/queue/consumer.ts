@@ -1,5 +1,7 @@
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { backoffDelay } from '../lib/backoff.ts'
+import { realClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Answer } from '../model/run-result.ts'
@@ -41,6 +43,23 @@ export interface ConsumerOptions {
   onError(error: Error): void
 }
 
+type Step = 'processJob' | 'handleCompleted' | 'handleFailed'
+
+/** What Redis says when it takes no write for now: disk or memory full, a failover. */
+const REFUSED = /^(?:MISCONF|OOM|READONLY|LOADING|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/
+const RETRY = { baseMs: 100, factor: 2, capMs: 2000, jitter: 0.2 }
+
+async function insist<T>(write: () => Promise<T>): Promise<T> {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await write()
+    } catch (error) {
+      if (!REFUSED.test(messageOf(error))) throw error
+      await realClock.sleep(backoffDelay(RETRY, failures, Math.random()))
+    }
+  }
+}
+
 /** Takes tasks from one queue and settles them: BullMQ's Worker behind a small door. */
 export class Consumer {
   readonly #worker: Worker<StoredTask, Answer>
@@ -80,22 +99,26 @@ export class Consumer {
     // The lock's value; a prefix that recovery understands instead of a random one.
     ;(this.#worker as { id: string }).id = options.owner
     this.#worker.on('error', error => options.onError(error))
-    this.#noteHeld()
+    this.#amend()
   }
 
-  #noteHeld(): void {
-    const worker = this.#worker as unknown as {
-      processJob(job: Job, ...rest: unknown[]): Promise<unknown>
-    }
+  /** The engine's own steps, with what they lack: who is held, and patience. */
+  #amend(): void {
+    const worker = this.#worker as unknown as Record<Step, (...args: unknown[]) => Promise<unknown>>
     const processJob = worker.processJob.bind(worker)
-    worker.processJob = async (job, ...rest) => {
-      const id = job.id ?? ''
+    worker.processJob = async (...args) => {
+      const { id = '' } = args[0] as Job
       this.#held.add(id)
       try {
-        return await processJob(job, ...rest)
+        return await processJob(...args)
       } finally {
         this.#held.delete(id)
       }
+    }
+    // A full disk would turn a task that is done into a failed one, or have it run again.
+    for (const name of ['handleCompleted', 'handleFailed'] as const) {
+      const settle = worker[name].bind(worker)
+      worker[name] = (...args) => insist(() => settle(...args))
     }
   }
 

@@ -1,8 +1,10 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Worker } from 'bullmq'
 import { describe, expect, it } from 'vitest'
 import type { StoredFail } from '../../src/api/control.ts'
 import { bootId, isAlive, startTimeOf } from '../../src/lib/proc.ts'
+import { toJobId } from '../../src/queue/job-id.ts'
 import {
   gone,
   jsonOf,
@@ -101,6 +103,30 @@ describe('a worker is KILLed', () => {
   })
 })
 
+it('a task that Redis handed out although its answer got lost runs all the same', async () => {
+  await using daemon = await startDaemon()
+  const { redis } = daemon
+  await holdOne(daemon, 'sync_tasks', 'a')
+  await daemon.push('sync_tasks', task(daemon, 'b'))
+  await waitFor(
+    async () => (await daemon.status()).queues.find(one => one.task_key === 'sync_tasks')?.waiting,
+    { what: 'b waits' },
+  )
+  // Taken in the name of the worker, which hears nothing of it; then its connections break.
+  const lock = await redis.get(`{taskd}:sync_tasks:${toJobId('a')}:lock`)
+  const options = { connection: redis, prefix: '{taskd}', autorun: false }
+  const taker = new Worker('sync_tasks', null, options)
+  const taken = await waitFor(() => taker.getNextJob((lock ?? '').replace(/:\d+$/, ':77')), {
+    what: 'b is taken',
+  })
+  expect(taken.id).toBe(toJobId('b'))
+  await taker.close()
+  await redis.call('CLIENT', 'KILL', 'TYPE', 'normal')
+  letGo(daemon)
+  await waitFor(() => ended(daemon).length === 2, { what: 'both end' })
+  expect(ended(daemon)).toEqual(['a 1', 'b 1'])
+})
+
 describe('the master is KILLed', () => {
   it('workers finish what runs and leave; the next master starts no second copy', async () => {
     await using daemon = await startDaemon()
@@ -138,7 +164,7 @@ describe('the master is KILLed', () => {
     await gone(server ?? 0)
     expect(redisPids(daemon)).toHaveLength(1)
     expect(await daemon.redis.mget('mine', 'last')).toEqual(['kept', 'word'])
-    expect(await waiting(daemon)).toBe(200)
+    await waitFor(async () => (await waiting(daemon)) === 200, { what: 'all wait as before' })
   })
 
   it('master, workers and Redis KILLed at once: the next start runs everything', async () => {
@@ -175,7 +201,7 @@ describe('the master is KILLed', () => {
     for (const { pid } of daemon.processes()) process.kill(pid, 'SIGKILL')
     await daemon.ended
     // As if the machine had started anew, and this process had got the worker's pid.
-    const lock = '{taskd}:async_tasks:b:lock'
+    const lock = `{taskd}:async_tasks:${toJobId('b')}:lock`
     const owner = await redis.get(lock)
     expect(owner).toContain(`.${bootId().slice(0, 8)}.`)
     const other = `.0123abcd.${process.pid}.${startTimeOf(process.pid)}:`

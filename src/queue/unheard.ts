@@ -1,0 +1,57 @@
+import { Job, Queue } from 'bullmq'
+import type { Redis } from 'ioredis'
+import { type Clock, realClock } from '../lib/clock.ts'
+import type { Answer } from '../model/run-result.ts'
+import { ENGINE_PREFIX } from './keys.ts'
+import type { StoredTask } from './stored-task.ts'
+
+/** A task that was handed out just now may still be on its way to us. */
+const SECOND_LOOK_MS = 1000
+
+export interface Holder {
+  readonly redis: Redis
+  readonly taskKey: string
+  /** The text form of this incarnation: what its locks begin with. */
+  readonly owner: string
+  /** Whether we know of a job that the queue says is ours. */
+  readonly holds: (jobId: string) => boolean
+}
+
+/**
+ * Gives back tasks that the queue has handed to us without our knowing: Redis had done the move
+ * when the connection broke, and its answer never came. Nobody runs them, nobody renews their
+ * locks, and as long as we live nobody takes us for dead; so it is for us to look, after each
+ * new connection.
+ */
+export async function returnUnheard(holder: Holder, clock: Clock = realClock): Promise<void> {
+  const first = await unheardOf(holder)
+  if (first.size === 0) return
+  await clock.sleep(SECOND_LOOK_MS)
+  const { redis, taskKey } = holder
+  const queue = new Queue<StoredTask, Answer>(taskKey, {
+    connection: redis,
+    prefix: ENGINE_PREFIX,
+    skipMetasUpdate: true,
+  })
+  queue.on('error', () => undefined)
+  for (const [id, lock] of await unheardOf(holder)) {
+    if (first.get(id) !== lock) continue
+    const job = await Job.fromId<StoredTask, Answer>(queue, id)
+    if (!job) continue
+    // It was never begun: neither an attempt nor a death.
+    await redis.hincrby(`${ENGINE_PREFIX}:${taskKey}:${id}`, 'ats', -1)
+    await job.moveToWait(lock)
+  }
+}
+
+/** Ids with their locks. */
+async function unheardOf({ redis, taskKey, owner, holds }: Holder): Promise<Map<string, string>> {
+  const base = `${ENGINE_PREFIX}:${taskKey}`
+  const found = new Map<string, string>()
+  for (const id of await redis.lrange(`${base}:active`, 0, -1)) {
+    if (holds(id)) continue
+    const lock = await redis.get(`${base}:${id}:lock`)
+    if (lock?.startsWith(`${owner}:`)) found.set(id, lock)
+  }
+  return found
+}

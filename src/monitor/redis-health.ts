@@ -5,6 +5,7 @@ import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 
 const CHECK_MS = 1000
+const DISK_FULL = 'cannot write its append-only file (is the disk full?)'
 /** While it does not answer: so that its return is not noticed a second late. */
 const AWAY_CHECK_MS = 50
 
@@ -76,8 +77,7 @@ export class RedisHealth implements Service {
   /** A Redis that answers but refuses writes is no better than none. */
   async #problem(): Promise<string> {
     const info = await this.#redis.info('persistence')
-    if (info.includes('aof_last_write_status:err'))
-      return 'cannot write its append-only file (is the disk full?)'
+    if (info.includes('aof_last_write_status:err')) return DISK_FULL
     if (info.includes('loading:1')) return 'is loading its data'
     return ''
   }
@@ -96,5 +96,7 @@ function wordsFor(error: unknown): string {
   const message = messageOf(error)
   if (message.includes('timed out')) return 'does not answer within a second'
   if (message.includes("isn't writeable") || message.includes('is closed')) return 'no connection'
+  // It refuses even a PING then.
+  if (message.startsWith('MISCONF')) return DISK_FULL
   return `does not answer: ${message}`
 }

@@ -80,8 +80,8 @@ function quiet(client: Redis): Redis {
 
 function coalesce(stream: Duplex | undefined): void {
   if (!stream) return
-  const write = stream.write.bind(stream) as Duplex['write']
-  stream.write = (...args: Parameters<Duplex['write']>) => {
+  const write: (...args: unknown[]) => boolean = stream.write.bind(stream)
+  stream.write = (...args: unknown[]) => {
     if (stream.writableCorked === 0) {
       stream.cork()
       setImmediate(() => stream.uncork())

@@ -1,9 +1,10 @@
 import { describe, expect, test, vi } from 'vitest'
+import type { Logger } from '../../../src/lib/log.ts'
 import { stopWithin } from '../../../src/lib/service.ts'
 
 describe('stopping a part within a limit', () => {
   test('waits for a part that stops in time and says nothing', async () => {
-    const log = { warn: vi.fn<(fields: object, text: string) => void>() }
+    const log = { warn: vi.fn<Logger['warn']>() }
     let stopped = false
     const stop = async () => {
       await Promise.resolve()
@@ -15,7 +16,7 @@ describe('stopping a part within a limit', () => {
   })
 
   test('names a part that hangs, and leaves it behind', async () => {
-    const log = { warn: vi.fn<(fields: object, text: string) => void>() }
+    const log = { warn: vi.fn<Logger['warn']>() }
     await stopWithin(5, { name: 'stuck', stop: () => new Promise(() => undefined) }, log)
     expect(log.warn).toHaveBeenCalledWith(
       { part: 'stuck', limit_ms: 5 },
@@ -24,7 +25,7 @@ describe('stopping a part within a limit', () => {
   })
 
   test('names a part that fails, and goes on', async () => {
-    const log = { warn: vi.fn<(fields: object, text: string) => void>() }
+    const log = { warn: vi.fn<Logger['warn']>() }
     await stopWithin(
       1000,
       { name: 'broken', stop: () => Promise.reject(new Error('no socket')) },

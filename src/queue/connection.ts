@@ -80,13 +80,14 @@ function quiet(client: Redis): Redis {
 
 function coalesce(stream: Duplex | undefined): void {
   if (!stream) return
-  const write: (...args: unknown[]) => boolean = stream.write.bind(stream)
-  stream.write = (...args: unknown[]) => {
+  const write = stream.write.bind(stream)
+  // ioredis writes chunks, and neither names an encoding nor waits for a callback.
+  stream.write = (chunk: unknown) => {
     if (stream.writableCorked === 0) {
       stream.cork()
       setImmediate(() => stream.uncork())
     }
-    return write(...args)
+    return write(chunk)
   }
 }
 

@@ -40,6 +40,7 @@ export class WorkerHashes {
   readonly #who: WorkerIdentity
   readonly #row: string
   readonly #running = new Map<string, RunningTask>()
+  readonly #over = new Set<string>()
   #lastAnswer = ''
   #stopped = false
   #usage = { cpu: 0, memory: 0 }
@@ -61,11 +62,12 @@ export class WorkerHashes {
     const pipe = this.#redis.pipeline()
     pipe.hset(this.#row, this.#fields(now)).pexpire(this.#row, LEASE_MS)
     for (const run of this.#running.values()) this.#writeRun(pipe, run)
-    send(pipe)
+    this.#remove([...this.#over], pipe)
   }
 
   runStarted(run: RunningTask): void {
     this.#running.set(run.task.id, run)
+    this.#over.delete(runRow(this.#who.workerId, run.task.id))
     const pipe = this.#redis.pipeline()
     this.#writeRun(pipe, run)
     send(this.#change(pipe, {}))
@@ -74,10 +76,24 @@ export class WorkerHashes {
   /** @param answer the whole answer as JSON, or undefined when there is none */
   runEnded(taskId: string, answer: string | undefined): void {
     this.#running.delete(taskId)
-    const pipe = this.#redis.pipeline().del(runRow(this.#who.workerId, taskId))
     const returned = this.#who.mode === 'sync' && answer !== undefined
     if (returned) this.#lastAnswer = answer
-    send(this.#change(pipe, returned ? { run_return: answer } : {}))
+    const pipe = this.#change(this.#redis.pipeline(), returned ? { run_return: answer } : {})
+    const row = runRow(this.#who.workerId, taskId)
+    this.#over.add(row)
+    this.#remove([row], pipe)
+  }
+
+  /** Rows of runs that are over stay known until Redis has taken it: a full disk refuses even that. */
+  #remove(rows: readonly string[], pipe: ChainableCommander): void {
+    if (rows.length > 0) pipe.del(...rows)
+    pipe.exec().then(
+      replies => {
+        if (replies?.every(([error]) => error === null))
+          for (const row of rows) this.#over.delete(row)
+      },
+      () => undefined,
+    )
   }
 
   /** With a lease each time: after a FLUSHALL this may be what makes the row anew. */

@@ -166,7 +166,10 @@ it('a task that ends while the disk is full keeps its verdict and is not run aga
   })
   expect(linesOf(join(daemon.dir, 'begun')).toSorted()).toEqual(['a 1', 's 1'])
   expect(await fails(daemon)).toEqual([])
-  expect(await daemon.redis.keys('Task:List:*')).toEqual([])
+  await waitFor(async () => (await daemon.redis.keys('Task:List:*')).length === 0, {
+    timeoutMs: 15_000,
+    what: 'their rows are gone with the next heartbeat, and not only with their lease',
+  })
 })
 
 async function pids(daemon: TestDaemon): Promise<number[]> {

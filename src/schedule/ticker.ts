@@ -1,44 +1,11 @@
-import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
-import type { Logger } from '../lib/log.ts'
 import type { Service } from '../lib/service.ts'
 import type { CronState } from '../model/cron-state.ts'
-import type { Events } from '../model/events.ts'
 import type { Job } from '../model/job.ts'
-import type { Task } from '../model/task.ts'
-import { catchUp } from './misfire.ts'
+import { Firing } from './firing.ts'
+import { type CatchUp, catchUp } from './misfire.ts'
 import { nextAfter } from './next-times.ts'
-
-/** What is remembered of the jobs; kept in Redis, so that any number of nodes share it. */
-export interface TickStore {
-  read(job: string): Promise<CronState>
-  readMany(jobs: readonly string[]): Promise<CronState[]>
-  advance(job: string, tick: number, taskId: string): Promise<boolean>
-  reset(job: string, cursor: number, spec: string): Promise<void>
-  setPaused(job: string, why: string): Promise<void>
-  bootOf(job: string, node: string): Promise<string>
-  setBoot(job: string, node: string, boot: string): Promise<void>
-}
-
-/** Where due tasks go. */
-export interface TickQueue {
-  add(taskKey: string, tasks: readonly Task[]): Promise<void>
-  /** True while the task waits, runs, or waits to be retried. */
-  isOpen(taskKey: string, id: string): Promise<boolean>
-  cancel(taskKey: string, id: string, reason: string): Promise<void>
-}
-
-export interface TickerDeps {
-  readonly store: TickStore
-  readonly queue: TickQueue
-  readonly clock: Clock
-  readonly events: Events
-  readonly log: Logger
-  readonly node: string
-  /** What tells one boot of this machine (or container) from the next. */
-  readonly boot: string
-  readonly random: () => number
-}
+import type { TickerDeps } from './ports.ts'
 
 /** A clock that was ahead by more than this was corrected, not set back for a season. */
 const CORRECTION_MS = 3 * 3_600_000
@@ -57,6 +24,8 @@ interface Entry {
   next: number
   /** The tick that waits for the run before it (overlap = queue). */
   held: number | undefined
+  /** The newest task it made, as far as this node knows. */
+  lastId: string
 }
 
 /**
@@ -67,6 +36,7 @@ interface Entry {
 export class Ticker implements Service {
   readonly name = 'ticker'
   readonly #deps: TickerDeps
+  readonly #firing: Firing
   #entries = new Map<string, Entry>()
   #stopping = new AbortController()
   #wake = new AbortController()
@@ -77,6 +47,7 @@ export class Ticker implements Service {
 
   constructor(jobs: readonly Job[], deps: TickerDeps) {
     this.#deps = deps
+    this.#firing = new Firing(deps)
     this.setJobs(jobs)
   }
 
@@ -85,7 +56,10 @@ export class Ticker implements Service {
     const enabled = jobs.filter(job => job.enabled)
     // -Infinity: to be looked at before anything else, which reads its cursor.
     this.#entries = new Map(
-      enabled.map(job => [job.name, { job, next: Number.NEGATIVE_INFINITY, held: undefined }]),
+      enabled.map(job => [
+        job.name,
+        { job, next: Number.NEGATIVE_INFINITY, held: undefined, lastId: '' },
+      ]),
     )
     this.#wake.abort()
   }
@@ -183,7 +157,10 @@ export class Ticker implements Service {
   async #place(entry: Entry, state: CronState): Promise<void> {
     const { job } = entry
     const { clock, store } = this.#deps
-    if (job.trigger.kind === 'reboot') return this.#reboot(entry)
+    if (job.trigger.kind === 'reboot') {
+      entry.next = Number.POSITIVE_INFINITY
+      return this.#firing.reboot(job)
+    }
     const now = clock.now()
     const spec = specOf(job)
     const ahead = state.cursor !== undefined && state.cursor - now > CORRECTION_MS
@@ -213,137 +190,46 @@ export class Ticker implements Service {
   async #fire(entry: Entry): Promise<void> {
     const { job } = entry
     const { store, clock } = this.#deps
-    const state = await store.read(job.name)
+    const { lastId } = entry
+    // Asked at the same time as what the newest task is: most of the time it is the one we made.
+    const [state, open] = await Promise.all([
+      store.read(job.name),
+      this.#firing.isOpen(job, lastId),
+    ])
     const now = clock.now()
     const { cursor } = state
     if (cursor === undefined || cursor - now > CORRECTION_MS || state.spec !== specOf(job))
       return this.#place(entry, state)
-    const due =
-      entry.held === undefined
-        ? catchUp({
-            cursor,
-            now,
-            misfire: job.misfire,
-            misfireGraceMs: job.misfireGraceMs,
-            maxBackfill: job.maxBackfill,
-            next: after => nextAfter(job.trigger, job.timezone, after),
-          })
-        : this.#heldTicks(job, cursor, now)
-    if (due.skipped > 0)
-      this.#tell(job, due.cursor, 'missed', '', `${due.skipped} ticks too late to run`)
-    const reached = await this.#runTicks(entry, state, due.run)
-    if (!reached) return
+    // Ticks that waited for a run are not late: they run in order, up to `max_backfill` of them.
+    const waited = entry.held !== undefined
+    const due = catchUp({
+      cursor,
+      now,
+      misfire: waited ? 'all' : job.misfire,
+      misfireGraceMs: waited ? 0 : job.misfireGraceMs,
+      maxBackfill: job.maxBackfill,
+      next: after => nextAfter(job.trigger, job.timezone, after),
+    })
+    if (due.skipped > 0) this.#firing.tell(job, due.cursor, 'missed', '', missedText(due))
+    const fired = await this.#firing.run(job, state, due.run, { id: lastId, open })
+    entry.lastId = fired.lastId
+    // Only now: an outage in between must not turn a tick that waited into one that was missed.
+    entry.held = fired.held
+    if (fired.held !== undefined) {
+      entry.next = now + HELD_POLL_MS
+      return
+    }
     if (due.run.at(-1) !== due.cursor) await store.advance(job.name, due.cursor, '')
     entry.next = this.#after(job, Math.max(due.cursor, cursor))
-  }
-
-  /** Ticks that waited for a run are not late: they run in order, up to `max_backfill` of them. */
-  #heldTicks(job: Job, cursor: number, now: number) {
-    const run: number[] = []
-    let at: number | undefined = cursor
-    let skipped = 0
-    for (;;) {
-      at = nextAfter(job.trigger, job.timezone, at)
-      if (at === undefined || at > now) break
-      run.push(at)
-      if (run.length > job.maxBackfill) {
-        run.shift()
-        skipped += 1
-      }
-    }
-    return { run, skipped, cursor: run.at(-1) ?? cursor }
-  }
-
-  /** @returns false when a tick has to wait for the run before it */
-  async #runTicks(entry: Entry, state: CronState, ticks: readonly number[]): Promise<boolean> {
-    const { job } = entry
-    const { store } = this.#deps
-    let { lastId } = state
-    for (const tick of ticks) {
-      const held = await this.#heldBack(job, state)
-      if (held !== '') {
-        await store.advance(job.name, tick, '')
-        this.#tell(job, tick, 'paused', '', held)
-        continue
-      }
-      const open = lastId !== '' && job.overlap !== 'allow' && (await this.#isOpen(job, lastId))
-      if (open && job.overlap === 'queue') {
-        entry.held = tick
-        entry.next = this.#deps.clock.now() + HELD_POLL_MS
-        return false
-      }
-      if (open && job.overlap === 'skip') {
-        await store.advance(job.name, tick, '')
-        this.#tell(job, tick, 'skipped', lastId, 'the run before it is not finished')
-        continue
-      }
-      const replaces = open && job.overlap === 'replace'
-      if (replaces)
-        await this.#deps.queue.cancel(job.task.taskKey, lastId, 'replaced by the next tick')
-      lastId = await this.#enqueue(job, tick, replaces ? 'replaced' : 'queued')
-    }
-    // Only now: an outage in between must not turn a tick that waited into one that was missed.
-    entry.held = undefined
-    return true
-  }
-
-  /** Why the job does not fire at present; a row of failures pauses it here. */
-  async #heldBack(job: Job, state: CronState): Promise<string> {
-    if (state.paused !== '') return state.paused
-    if (job.pauseOnFailures === 0 || state.failures < job.pauseOnFailures) return ''
-    const why = `paused after ${state.failures} failures in a row`
-    await this.#deps.store.setPaused(job.name, why)
-    return why
-  }
-
-  #isOpen(job: Job, id: string): Promise<boolean> {
-    return this.#deps.queue.isOpen(job.task.taskKey, id)
-  }
-
-  async #enqueue(job: Job, tick: number, action: 'queued' | 'replaced'): Promise<string> {
-    const { queue, store, random } = this.#deps
-    const id = `cron-${job.name}-${tick}`
-    const startAt = job.jitterMs > 0 ? tick + Math.round(random() * job.jitterMs) : undefined
-    const task: Task = {
-      ...job.task,
-      id,
-      job: job.name,
-      scheduledAt: tick,
-      ...(startAt !== undefined && { startAt }),
-    }
-    await queue.add(job.task.taskKey, [task])
-    if (await store.advance(job.name, tick, id)) this.#tell(job, tick, action, id, '')
-    return id
-  }
-
-  async #reboot(entry: Entry): Promise<void> {
-    const { job } = entry
-    const { store, node, boot, clock, queue } = this.#deps
-    entry.next = Number.POSITIVE_INFINITY
-    const now = clock.now()
-    const id = `cron-${job.name}-boot-${node}-${boot}`
-    if ((await store.bootOf(job.name, node)) === boot) return
-    if ((await store.read(job.name)).paused !== '') return
-    // The same order as for a tick: the id makes it harmless to do this twice.
-    await queue.add(job.task.taskKey, [{ ...job.task, id, job: job.name, scheduledAt: now }])
-    await store.setBoot(job.name, node, boot)
-    this.#tell(job, now, 'queued', id, '@reboot')
   }
 
   #after(job: Job, instant: number): number {
     return nextAfter(job.trigger, job.timezone, instant) ?? Number.POSITIVE_INFINITY
   }
+}
 
-  #tell(
-    job: Job,
-    at: number,
-    action: 'queued' | 'skipped' | 'replaced' | 'missed' | 'paused',
-    taskId: string,
-    detail: string,
-  ): void {
-    const lateMs = Math.max(0, this.#deps.clock.now() - at)
-    this.#deps.events.emit({ type: 'tick', job: job.name, at, lateMs, action, taskId, detail })
-  }
+function missedText(due: CatchUp): string {
+  return `${due.skippedMore ? 'more than ' : ''}${due.skipped} ticks too late to run`
 }
 
 /** What makes the cursor meaningless when it changes. */

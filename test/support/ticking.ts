@@ -1,12 +1,8 @@
 import type { CronState } from '../../src/model/cron-state.ts'
 import { type DaemonEvent, Events } from '../../src/model/events.ts'
 import type { Job } from '../../src/model/job.ts'
-import {
-  Ticker,
-  type TickerDeps,
-  type TickQueue,
-  type TickStore,
-} from '../../src/schedule/ticker.ts'
+import type { TickerDeps, TickQueue, TickStore } from '../../src/schedule/ports.ts'
+import { Ticker } from '../../src/schedule/ticker.ts'
 import { fakeClock } from './fake-clock.ts'
 import { recordedLog } from './logs.ts'
 

@@ -1,0 +1,36 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/log.ts'
+import type { CronState } from '../model/cron-state.ts'
+import type { Events } from '../model/events.ts'
+import type { Task } from '../model/task.ts'
+
+/** What is remembered of the jobs; kept in Redis, so that any number of nodes share it. */
+export interface TickStore {
+  read(job: string): Promise<CronState>
+  readMany(jobs: readonly string[]): Promise<CronState[]>
+  advance(job: string, tick: number, taskId: string): Promise<boolean>
+  reset(job: string, cursor: number, spec: string): Promise<void>
+  setPaused(job: string, why: string): Promise<void>
+  bootOf(job: string, node: string): Promise<string>
+  setBoot(job: string, node: string, boot: string): Promise<void>
+}
+
+/** Where due tasks go. */
+export interface TickQueue {
+  add(taskKey: string, tasks: readonly Task[]): Promise<void>
+  /** True while the task waits, runs, or waits to be retried. */
+  isOpen(taskKey: string, id: string): Promise<boolean>
+  cancel(taskKey: string, id: string, reason: string): Promise<void>
+}
+
+export interface TickerDeps {
+  readonly store: TickStore
+  readonly queue: TickQueue
+  readonly clock: Clock
+  readonly events: Events
+  readonly log: Logger
+  readonly node: string
+  /** What tells one boot of this machine (or container) from the next. */
+  readonly boot: string
+  readonly random: () => number
+}

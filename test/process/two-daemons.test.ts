@@ -83,6 +83,8 @@ describe.concurrent('two daemons on one Redis', () => {
   })
 
   it.each(['KILLed', 'stopped'] as const)('the schedule goes on when either is %s', async how => {
+    await using both = await pair()
+    const { a, b } = both
     tickEverySecond(both)
     await Promise.all([a.start(), b.start()])
     const end = (daemon: TestDaemon) => (how === 'KILLed' ? daemon.kill() : daemon.stop())

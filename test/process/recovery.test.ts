@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'bullmq'
 import { describe, expect, it } from 'vitest'
@@ -14,16 +14,9 @@ import {
   startDaemon,
   type TestDaemon,
 } from '../support/daemon.ts'
+import { begun, ended, holdOne, letGo, task } from '../support/held-task.ts'
 import { startRedis } from '../support/servers.ts'
 import { waitFor } from '../support/wait.ts'
-
-/** Says that it has begun, waits until it may go on, and says that it has ended. */
-const SCRIPT = `#!/bin/sh
-echo "$TASKD_TASK_ID $TASKD_ATTEMPT $$" >> "$1/begun"
-n=0
-while [ ! -e "$1/go" ] && [ $n -lt 600 ]; do sleep 0.05; n=$((n + 1)); done
-echo "$TASKD_TASK_ID $TASKD_ATTEMPT" >> "$1/ended"
-`
 
 /** The child of a child, in the same group, deaf to TERM. */
 const STUBBORN = `#!/bin/sh
@@ -194,9 +187,7 @@ describe('the master is KILLed', () => {
     await using daemon = newDaemon({ taskd: { redis: server.url } })
     using redis = redisClient(server.path)
     await daemon.start()
-    const script = daemon.script('held.sh', SCRIPT)
-    const message = { script, controller: daemon.dir, unique_task_id: 'b' }
-    await redis.lpush('async_tasks', JSON.stringify(message))
+    await redis.lpush('async_tasks', JSON.stringify(task(daemon, 'b')))
     await waitFor(() => begun(daemon).length === 1, { what: 'it runs' })
     for (const { pid } of daemon.processes()) process.kill(pid, 'SIGKILL')
     await daemon.ended
@@ -229,26 +220,6 @@ describe('the master is KILLed', () => {
     expect(ended(daemon).toSorted()).toEqual(['x 1', 'y 1'])
   })
 })
-
-/** Pushes a task and resolves with its process once it runs. */
-async function holdOne(daemon: TestDaemon, taskKey: string, id: string) {
-  await daemon.push(taskKey, task(daemon, id))
-  const line = await waitFor(() => begun(daemon).find(one => one[0] === id), {
-    what: `${id} runs`,
-  })
-  const pid = Number(line[2])
-  return { pid, startTime: startTimeOf(pid) ?? 0 }
-}
-
-function task(daemon: TestDaemon, id: string) {
-  const script = daemon.script('held.sh', SCRIPT)
-  return { script, controller: daemon.dir, unique_task_id: id }
-}
-
-const begun = (daemon: TestDaemon) =>
-  linesOf(join(daemon.dir, 'begun')).map(line => line.split(' '))
-const ended = (daemon: TestDaemon) => linesOf(join(daemon.dir, 'ended'))
-const letGo = (daemon: TestDaemon) => writeFileSync(join(daemon.dir, 'go'), '')
 
 async function fails(daemon: TestDaemon): Promise<StoredFail[]> {
   return jsonOf(await daemon.cli('fails', '--json')) as StoredFail[]

@@ -4,12 +4,13 @@ import { join, resolve } from 'node:path'
 import { Redis } from 'ioredis'
 import { createClient } from '../../src/api/client.ts'
 import type { Control, Status } from '../../src/api/control.ts'
-import { isAlive, processesWithVariable, startTimeOf } from '../../src/lib/proc.ts'
+import { type Found, killAll, MARK, processesOf } from './daemon-processes.ts'
+
+export { gone, linesOf } from './daemon-processes.ts'
+
 import { tempDir } from './temp-dir.ts'
 import { waitFor } from './wait.ts'
 
-/** In the environment of everything that a daemon of a test starts, with its folder. */
-const MARK = 'DAEMON_OF_TEST'
 const PROGRAM = resolve('bin/taskd')
 /** A bug must end the process that has it and not the machine: memory per process, CPU seconds. */
 const LIMITS = ['prlimit', `--data=${3 << 30}`, '--cpu=200', '--']
@@ -32,12 +33,6 @@ export interface DaemonOptions {
   readonly ini?: string
   /** `data/` in the folder of the test unless told otherwise. */
   readonly dataDir?: string
-}
-
-/** A line of /proc: what a process of a daemon is. */
-export interface Found {
-  readonly pid: number
-  readonly command: string
 }
 
 /** The built daemon as a child of the test, with a folder and a Redis socket of its own. */
@@ -236,49 +231,4 @@ export function redisClient(path: string): Redis & Disposable {
   const redis = new Redis({ ...options, retryStrategy: () => 20 })
   redis.on('error', () => undefined)
   return Object.assign(redis, { [Symbol.dispose]: () => redis.disconnect() })
-}
-
-function processesOf(dir: string): Found[] {
-  return processesWithVariable(MARK)
-    .filter(found => found.value === dir)
-    .map(({ pid }) => ({ pid, command: commandOf(pid) }))
-}
-
-function commandOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim()
-  } catch {
-    return ''
-  }
-}
-
-/** @returns how many there were */
-function killAll(dir: string): number {
-  const found = processesOf(dir)
-  for (const { pid } of found) killOne(pid)
-  return found.length
-}
-
-function killOne(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL')
-  } catch {
-    // It is gone already.
-  }
-}
-
-/** Resolves when a process has ended; a pid that was given away anew counts as ended. */
-export async function gone(pid: number, timeoutMs = 10_000): Promise<void> {
-  const startTime = startTimeOf(pid)
-  if (startTime === undefined) return
-  await waitFor(() => !isAlive({ pid, startTime }), { timeoutMs, what: `process ${pid} ends` })
-}
-
-/** The lines of a file that scripts append to; none when it is not there yet. */
-export function linesOf(file: string): string[] {
-  try {
-    return readFileSync(file, 'utf8').split('\n').filter(Boolean)
-  } catch {
-    return []
-  }
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { createApp } from '../api/app.ts'
 import { SocketServer } from '../api/listen.ts'
 import type { Config, Loaded } from '../config/config.ts'
@@ -129,6 +130,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     clock,
     events,
     root,
+    whereToLook: whereToLook(config, redisUrl),
     stopping,
     systemd: new SystemdNotifier(environment, clock, log),
     api: new SocketServer({ app: lazyApp(() => createApp(daemon, log)), path: settings.socket }),
@@ -148,6 +150,14 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     },
   })
   return daemon
+}
+
+/** Paths as short as they can be typed from here. */
+function whereToLook(config: Config, redisUrl: string): string {
+  const standard = resolve('conf/cron.ini') === config.file
+  const flag = standard ? '' : ` -c ${config.file}`
+  const socket = redisUrl.startsWith('unix:') ? `, redis-cli -s ${redisUrl.slice(5)}` : ''
+  return `bin/taskd status${flag}, bin/taskd fails${flag}${socket}`
 }
 
 /** The app asks the daemon, which is made after it. */

@@ -18,6 +18,8 @@ export interface DaemonDeps {
   readonly clock: Clock
   readonly events: Events
   readonly root: RootLog
+  /** For people, once it is ready: commands to see it by. */
+  readonly whereToLook: string
   /** Aborted when it begins to stop. */
   readonly stopping: AbortController
   readonly systemd: SystemdNotifier
@@ -95,6 +97,7 @@ export class Daemon implements Control {
     if (this.#state === 'starting') this.#state = 'running'
     const { jobs, queues } = this.#config
     this.#deps.root.log.info({ jobs: jobs.length, queues: queues.length }, 'ready')
+    this.#deps.root.log.info(`look around: ${this.#deps.whereToLook}`)
     await systemd.tell('READY=1', `STATUS=${jobs.length} jobs, ${queues.length} queues`)
   }
 

@@ -4,7 +4,7 @@
 # Frames in both directions: 4 bytes length (big endian), then fields that are joined by NUL.
 #   in   E  k=v …                                  the environment of every process
 #   in   R  id  uid  gid  directory  argc  argv…  k=v …   start this (uid '' = as we are)
-#   out  S  id  pid                                started; pid leads a session of its own
+#   out  S  id  pid                                started; pid leads a group of its own
 #   out  F  id  errno                              the system had no process to spare
 #   out  X  id  status  errno  length  stdout output   ended: wait status, what exec said, the
 #                                                  last part of standard output, and of both
@@ -75,6 +75,8 @@ sub start {
     POSIX::sigprocmask(POSIX::SIG_UNBLOCK(), $ending) if !defined $pid || $pid;
     if (!defined $pid) { return frame('F', $id, $! + 0) }
     if ($pid == 0) { become($uid, $gid, $directory, \@command, \%environment, $out_end, $err_end) }
+    # Here too: whoever ends the group must find it, however late the child gets to run.
+    POSIX::setpgid($pid, $pid);
     close $out_end;
     close $err_end;
     my $run = { id => $id, stdout => '', output => '', pipes => 2 };
@@ -91,7 +93,7 @@ sub start {
 # In the child. What goes wrong here goes out as the only line of standard error.
 sub become {
     my ($uid, $gid, $directory, $command, $environment, $out, $err) = @_;
-    POSIX::setsid();
+    POSIX::setpgid(0, 0);
     $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
     POSIX::sigprocmask(POSIX::SIG_UNBLOCK(), $ending);
     POSIX::dup2(fileno $out, 1);

@@ -21,7 +21,7 @@ export interface Exit {
   readonly output: string
 }
 
-/** A process that leads its own session: its pid is the id of its group. */
+/** A process that leads its own group: its pid is the id of the group. */
 export interface Spawned {
   readonly pid: number
   /** When the process itself has ended and its pipes are read; it never rejects. */

@@ -1,6 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import { extname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { codeOf, messageOf } from '../lib/errors.ts'
+import { interpreterOf } from '../model/interpreter.ts'
 import type { Task } from '../model/task.ts'
 
 export type Command =
@@ -30,23 +31,6 @@ export function commandOf(task: Task, php: string): Command {
   }
   if (executable) return { ok: true, file: script, args: args.slice(1) }
   return refuse(`script ${script} has no executable bit, and its ending names no interpreter`)
-}
-
-function interpreterOf(script: string, php: string): string | undefined {
-  switch (extname(script).toLowerCase()) {
-    case '.php':
-      return php
-    case '.py':
-      return 'python3'
-    case '.js':
-    case '.mjs':
-    case '.cjs':
-      return process.execPath
-    case '.sh':
-      return 'sh'
-    default:
-      return undefined
-  }
 }
 
 function isExecutable(file: string): boolean {

@@ -1,7 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import { extname } from 'node:path'
 import type { Config } from '../../config/config.ts'
 import { codeOf, messageOf } from '../../lib/errors.ts'
+import { interpreterOf } from '../../model/interpreter.ts'
 import type { Job } from '../../model/job.ts'
 import { count } from '../render.ts'
 import { type Finding, fail, type Look, ok, type Patient } from './finding.ts'
@@ -59,7 +59,7 @@ function interpreters(jobs: readonly Job[], { settings }: Config, { env }: Patie
   const needed = new Map<string, string>()
   for (const { name, task } of jobs) {
     const written = task.interpreter?.split(/\s+/, 1)[0]
-    const program = written ?? byEnding(task.script, settings.php ?? 'php')
+    const program = written ?? interpreterOf(task.script, settings.php ?? 'php')
     if (program !== undefined && !needed.has(program)) needed.set(program, name)
   }
   return [...needed].map(([program, job]) => {
@@ -68,21 +68,4 @@ function interpreters(jobs: readonly Job[], { settings }: Config, { env }: Patie
     const remedy = PACKAGES[program] ?? 'install it, or name another with interpreter in the job'
     return fail('interpreter', `${program}, which job ${job} needs, is not installed`, remedy)
   })
-}
-
-function byEnding(script: string, php: string): string | undefined {
-  switch (extname(script).toLowerCase()) {
-    case '.php':
-      return php
-    case '.py':
-      return 'python3'
-    case '.js':
-    case '.mjs':
-    case '.cjs':
-      return process.execPath
-    case '.sh':
-      return 'sh'
-    default:
-      return undefined
-  }
 }

@@ -4,7 +4,7 @@ import { createApp } from '../api/app.ts'
 import { SocketServer } from '../api/listen.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { type Clock, realClock } from '../lib/clock.ts'
-import type { RootLog } from '../lib/log.ts'
+import type { Logger, RootLog } from '../lib/log.ts'
 import { Events } from '../model/events.ts'
 import { createArchiver } from '../monitor/archiver.ts'
 import { logEvents } from '../monitor/log-events.ts'
@@ -138,7 +138,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     health,
     archiver,
     sampler: new Sampler(clock, () => sampled(daemon)),
-    redisReady: signal => untilReady(health, clock, signal),
+    redisReady: signal => untilReady(health, clock, log, signal),
     buildEngine,
     tasks,
     readStatus: () => readStatus(statusDeps),
@@ -171,8 +171,20 @@ function lazyApp(make: () => ReturnType<typeof createApp>) {
   }
 }
 
-async function untilReady(health: RedisHealth, clock: Clock, signal: AbortSignal): Promise<void> {
+/** An embedded Redis is there in a moment; another that is not is worth a word. */
+const PATIENCE_MS = 3000
+
+async function untilReady(
+  health: RedisHealth,
+  clock: Clock,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  const patient = clock.setTimer(PATIENCE_MS, () =>
+    log.warn({ error: health.status.error }, 'waiting for Redis'),
+  )
   while (!health.status.ok && !signal.aborted) await clock.sleep(10, signal)
+  patient.cancel()
 }
 
 function sampled(daemon: Daemon) {

@@ -1,7 +1,8 @@
 import type { Control, ReloadReport, Status } from '../api/control.ts'
 import type { Config, Loaded } from '../config/config.ts'
+import { formatProblem } from '../config/diagnostics.ts'
 import type { Clock } from '../lib/clock.ts'
-import { TaskdError } from '../lib/errors.ts'
+import { messageOf, TaskdError } from '../lib/errors.ts'
 import type { RootLog } from '../lib/log.ts'
 import { type Service, stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
@@ -150,6 +151,7 @@ export class Daemon implements Control {
     const loaded = load()
     const report = reportOf(this.#config, loaded, true)
     if (!loaded.ok) {
+      for (const problem of loaded.problems) root.log.error(formatProblem(problem))
       root.log.error(
         { problems: report.problems.length },
         'the configuration has mistakes; nothing was changed',
@@ -228,7 +230,18 @@ export class Daemon implements Control {
   push: Control['push'] = (request, signal) => asked(() => this.#tasks().push(request, signal))
   runJob: Control['runJob'] = (job, { wait }, signal) =>
     asked(() => this.#tasks().runJob(job, wait, signal))
-  fails: Control['fails'] = async query => this.#deps.tasks.fails(query)
+  fails: Control['fails'] = async query => {
+    try {
+      return await this.#deps.tasks.fails(query)
+    } catch (error) {
+      const message = `the database does not answer: ${messageOf(error)}`
+      throw new TaskdError(
+        'E_DATABASE_AWAY',
+        message,
+        'failures wait in Redis; `taskd status` counts them',
+      )
+    }
+  }
   retry: Control['retry'] = id => asked(() => this.#tasks().retry(id))
   cancel: Control['cancel'] = id => asked(() => this.#tasks().cancel(id))
 

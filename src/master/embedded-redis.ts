@@ -35,6 +35,8 @@ export function embeddedRedis(dataDir: string, binary: string, clock: Clock): Em
     appendfsync: 'everysec',
     save: '',
     'maxmemory-policy': 'noeviction',
+    // A queued task is a hash with one long field; packed, it takes a third less.
+    'hash-max-listpack-value': '1024',
     'set-proc-title': 'no',
     daemonize: 'no',
   }

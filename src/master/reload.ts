@@ -14,6 +14,8 @@ const FIXED = new Set([
   'log_file',
   'log_format',
   'redis_server',
+  'result_keep_time',
+  'result_keep_count',
 ])
 /** Queue keys that a live worker can be told. */
 const LIVE = new Set(['workers', 'concurrency', 'capacity'])

@@ -46,7 +46,7 @@ export interface RunResult {
 /** How much of a long output stands in for a message. */
 const MESSAGE_CHARACTERS = 1000
 
-/** The table of outcomes (docs/outcomes.md), from how the process ended to the verdict. */
+/** The table of outcomes (docs/tasks.md#outcomes), from how the process ended to the verdict. */
 export function judge(ending: Ending): RunResult {
   const { exitCode, signal, output } = ending
   const base = { exitCode, signal, output }

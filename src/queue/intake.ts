@@ -125,7 +125,8 @@ export class Intake implements Service {
   async #take(blocking: Redis & Scripts): Promise<number> {
     const { taskKey } = this.#spec
     const { clock } = this.#deps
-    const prefix = `${clock.now().toString(36)}-${randomBytes(5).toString('hex')}`
+    // Short: the id of a task stands in Redis five times.
+    const prefix = `${clock.now().toString(36)}${randomBytes(4).toString('hex')}`
     const oversized = badMessage(taskKey, '')
     const count = Math.min(BATCH, this.#room)
     const items = await blocking.takeBuffer(

@@ -15,7 +15,9 @@ export const STORED_NAME = 'task'
 export function toStored(task: Task, now: number, earlierAttempts = 0) {
   const { id, taskKey: _key, priority, startAt, ...rest } = task
   const data = Object.fromEntries(
-    Object.entries({ ...rest, earlierAttempts }).filter(([, value]) => !isBlank(value)),
+    Object.entries({ ...rest, scheduledAt: rest.scheduledAt ?? startAt, earlierAttempts }).filter(
+      ([, value]) => !isBlank(value),
+    ),
   ) as unknown as StoredTask
   const delay = startAt === undefined ? 0 : Math.max(0, startAt - now)
   const opts: JobsOptions = {

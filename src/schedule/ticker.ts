@@ -14,6 +14,8 @@ const LONGEST_SLEEP_MS = 30_000
 /** Node's long timers are late by 0.1 % of their length: come close, then wait the rest. */
 const NEAR_MS = 1000
 const NEARER_MS = 50
+/** For so long what was prepared for a tick is good for it. */
+const PREPARED_MS = 500
 const RETRY_MS = 500
 /** How often a tick that waits for the run before it is looked at, when no event says more. */
 const HELD_POLL_MS = 1000
@@ -26,6 +28,14 @@ interface Entry {
   held: number | undefined
   /** The newest task it made, as far as this node knows. */
   lastId: string
+  /** What was asked just before the tick, so that nothing has to be asked at the tick. */
+  prepared: Prepared | undefined
+}
+
+interface Prepared {
+  readonly at: number
+  readonly state: CronState
+  readonly open: boolean
 }
 
 /**
@@ -58,7 +68,7 @@ export class Ticker implements Service {
     this.#entries = new Map(
       enabled.map(job => [
         job.name,
-        { job, next: Number.NEGATIVE_INFINITY, held: undefined, lastId: '' },
+        { job, next: Number.NEGATIVE_INFINITY, held: undefined, lastId: '', prepared: undefined },
       ]),
     )
     this.#wake.abort()
@@ -132,7 +142,34 @@ export class Ticker implements Service {
     if (left > LONGEST_SLEEP_MS + NEAR_MS) ms = LONGEST_SLEEP_MS
     else if (left > NEAR_MS * 1.2) ms = left - NEAR_MS
     else if (left > NEARER_MS * 1.2) ms = left - NEARER_MS
+    else if (await this.#prepare(instant)) return
     await clock.sleep(ms, this.#wake.signal)
+  }
+
+  /**
+   * Asks for what the ticks of this instant will need, while there is time.
+   * @returns false when that was done before
+   */
+  async #prepare(instant: number): Promise<boolean> {
+    const at = this.#deps.clock.now()
+    const entries = [...this.#entries.values()].filter(
+      entry => entry.next === instant && entry.held === undefined && !isFresh(entry.prepared, at),
+    )
+    await Promise.all(
+      entries.map(async entry => {
+        entry.prepared = { at, ...(await this.#ask(entry)) }
+      }),
+    ).catch(() => undefined)
+    return entries.some(entry => entry.prepared?.at === at)
+  }
+
+  /** Asked at the same time as what the newest task is: most of the time it is the one we made. */
+  async #ask({ job, lastId }: Entry): Promise<Omit<Prepared, 'at'>> {
+    const [state, open] = await Promise.all([
+      this.#deps.store.read(job.name),
+      this.#firing.isOpen(job, lastId),
+    ])
+    return { state, open }
   }
 
   /** Reads where new entries stand, all at once: ten thousand of them in one go. */
@@ -191,15 +228,19 @@ export class Ticker implements Service {
     const { job } = entry
     const { store, clock } = this.#deps
     const { lastId } = entry
-    // Asked at the same time as what the newest task is: most of the time it is the one we made.
-    const [state, open] = await Promise.all([
-      store.read(job.name),
-      this.#firing.isOpen(job, lastId),
-    ])
+    const { prepared } = entry
+    entry.prepared = undefined
+    // A run that was open may have ended since; one that was not does not open again.
+    const usable = isFresh(prepared, clock.now()) && !prepared.open
+    const { state, open } = usable ? prepared : await this.#ask(entry)
     const now = clock.now()
-    const { cursor } = state
-    if (cursor === undefined || cursor - now > CORRECTION_MS || state.spec !== specOf(job))
+    // Without a cursor Redis was flushed: the tick that is due is still due.
+    const cursor = state.cursor ?? entry.next - 1
+    const isOurs =
+      state.cursor === undefined ? job.trigger.kind !== 'reboot' : state.spec === specOf(job)
+    if (!Number.isFinite(cursor) || cursor - now > CORRECTION_MS || !isOurs)
       return this.#place(entry, state)
+    if (state.cursor === undefined) await store.reset(job.name, cursor, specOf(job))
     // Ticks that waited for a run are not late: they run in order, up to `max_backfill` of them.
     const waited = entry.held !== undefined
     const due = catchUp({
@@ -230,6 +271,10 @@ export class Ticker implements Service {
 
 function missedText(due: CatchUp): string {
   return `${due.skippedMore ? 'more than ' : ''}${due.skipped} ticks too late to run`
+}
+
+function isFresh(prepared: Prepared | undefined, now: number): prepared is Prepared {
+  return prepared !== undefined && Math.abs(now - prepared.at) < PREPARED_MS
 }
 
 /** What makes the cursor meaningless when it changes. */

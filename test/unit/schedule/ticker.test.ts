@@ -43,6 +43,14 @@ describe('the ticker', () => {
     expect(store.state('job')).toMatchObject({ cursor: START + MINUTE, lastAt: START + MINUTE })
   })
 
+  test('does not lose the tick that follows when everything it knew is flushed', async () => {
+    const { time, queue, store } = await started([aJob()])
+    await time.advance(MINUTE)
+    store.change('job', { cursor: undefined, spec: '', lastId: '', lastAt: undefined })
+    await time.advance(2 * MINUTE)
+    expect(queue.ids).toEqual(at(1, 2, 3).map(tick => `cron-job-${tick}`))
+  })
+
   test('dies between the two: the next one repeats the tick harmlessly', async () => {
     const shared = schedule()
     const first = await started([aJob()], shared)

@@ -25,6 +25,12 @@ export function checkSettingsTogether(
   for (const name of NOT_YET)
     if (section.entries.has(name) && (name !== 'http' || settings.http !== undefined))
       noteNotYet(report, placeOf(section, name))
+  if (settings.redis.startsWith('cluster://'))
+    report.note(
+      placeOf(section, 'redis'),
+      'a cluster cannot record failures yet',
+      'use one Redis, or Sentinel',
+    )
   if (settings.http !== undefined && !isLoopback(settings.http.host) && !settings.secret) {
     // A broken secret is reported already.
     if (!section.entries.has('secret')) {

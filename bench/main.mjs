@@ -69,7 +69,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, aband
 process.once('uncaughtException', abandon)
 
 async function giveUp(why) {
-  console.error(why)
+  if (cleaned === undefined) console.error(why)
   await cleanUp()
   process.exit(1)
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
+import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { end, until, which } from './proc.mjs'
 
@@ -24,6 +25,12 @@ export async function startRedis(ctx) {
   return {
     socket,
     client,
+    /** A BullMQ queue on it. */
+    queue(name) {
+      const queue = new Queue(name, { connection: client })
+      queue.on('error', () => undefined)
+      return queue
+    },
     async stop() {
       client.disconnect()
       await end(child)

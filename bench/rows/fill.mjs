@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Queue } from 'bullmq'
 import { until } from '../lib/proc.mjs'
 import { quietly } from '../lib/quiet.mjs'
 import { startRedis } from '../lib/redis.mjs'
@@ -105,7 +104,7 @@ async function peerBytes(ctx, count) {
     await act()
     return ((await usedMemory(client)) - before) / count
   }
-  const queue = new Queue('full', { connection: client })
+  const queue = redis.queue('full')
   await queue.waitUntilReady()
   const bullmq = await per(async () => {
     for (let left = count; left > 0; left -= 500)

@@ -1,6 +1,5 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Queue } from 'bullmq'
 import { startPeer } from '../lib/peer.mjs'
 import { until } from '../lib/proc.mjs'
 import { quietly } from '../lib/quiet.mjs'
@@ -23,7 +22,7 @@ export const latency = {
     const stamp = ctx.stamp.file
     const daemon = await startTaskd(ctx, '')
     const redis = await startRedis(ctx)
-    const queue = new Queue('latency', { connection: redis.client })
+    const queue = redis.queue('latency')
     const worker = await startPeer(ctx, BULLMQ_SPAWN, {
       socket: redis.socket,
       queue: 'latency',

@@ -1,6 +1,5 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Queue } from 'bullmq'
 import { startPeer } from '../lib/peer.mjs'
 import { timed, until, which } from '../lib/proc.mjs'
 import { quietly } from '../lib/quiet.mjs'
@@ -63,7 +62,7 @@ async function throughput(ctx, { what, script, argv, count, target }) {
     const options = { socket: redis.socket, queue: `q${name}`, concurrency }
     const members = []
     for (let n = 0; n < workers; n += 1) members.push(await startPeer(ctx, BULLMQ_SPAWN, options))
-    peers.push({ name, members, queue: new Queue(`q${name}`, { connection: redis.client }) })
+    peers.push({ name, members, queue: redis.queue(`q${name}`) })
   }
   const quiet = quietly(ctx)
   const rounds = { xargs: [], taskd: { '2x4': [], '1x8': [] }, bullmq: { '2x4': [], '1x8': [] } }

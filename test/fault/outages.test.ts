@@ -63,13 +63,13 @@ async function expectAway(daemon: TestDaemon, part: 'redis' | 'database'): Promi
 
 const notices = (daemon: TestDaemon, part: 'redis' | 'database', ok: boolean) =>
   waitFor(async () => (await daemon.status())[part].ok === ok, {
-    timeoutMs: 45_000,
+    timeoutMs: 170_000,
     what: `status says that ${part} is ${ok ? 'back' : 'away'}`,
   })
 
 const allDone = (daemon: TestDaemon, names: readonly string[]) =>
   waitFor(() => names.every(name => done(daemon).includes(name)), {
-    timeoutMs: 45_000,
+    timeoutMs: 170_000,
     what: `${names.length} tasks have run`,
   })
 

@@ -138,7 +138,9 @@ export class Intake implements Service {
       prefix,
       BATCH_BYTES,
     )
-    if (items.length > 0) await this.#send(items)
+    // Not what was returned but what lies there: a `take` that was sent again after a broken
+    // connection has taken twice, and told once.
+    if (items.length > 0) await this.#sendLeftovers()
     return items.length
   }
 

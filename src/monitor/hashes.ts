@@ -1,4 +1,4 @@
-import type { ChainableCommander, Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { isoWithOffset } from '../lib/clock.ts'
 import type { FailRow } from '../model/fail-row.ts'
 import type { Task } from '../model/task.ts'
@@ -59,18 +59,16 @@ export class WorkerHashes {
   heartbeat(now: number, usage = this.#usage): void {
     if (this.#stopped) return
     this.#usage = usage
-    const pipe = this.#redis.pipeline()
-    pipe.hset(this.#row, this.#fields(now)).pexpire(this.#row, LEASE_MS)
-    for (const run of this.#running.values()) this.#writeRun(pipe, run)
-    this.#remove([...this.#over], pipe)
+    this.#put(this.#row, this.#fields(now))
+    for (const run of this.#running.values()) this.#writeRun(run)
+    this.#remove([...this.#over])
   }
 
   runStarted(run: RunningTask): void {
     this.#running.set(run.task.id, run)
     this.#over.delete(runRow(this.#who.workerId, run.task.id))
-    const pipe = this.#redis.pipeline()
-    this.#writeRun(pipe, run)
-    send(this.#change(pipe, {}))
+    this.#writeRun(run)
+    this.#change({})
   }
 
   /** @param answer the whole answer as JSON, or undefined when there is none */
@@ -78,28 +76,35 @@ export class WorkerHashes {
     this.#running.delete(taskId)
     const returned = this.#who.mode === 'sync' && answer !== undefined
     if (returned) this.#lastAnswer = answer
-    const pipe = this.#change(this.#redis.pipeline(), returned ? { run_return: answer } : {})
+    this.#change(returned ? { run_return: answer } : {})
     const row = runRow(this.#who.workerId, taskId)
     this.#over.add(row)
-    this.#remove([row], pipe)
+    this.#remove([row])
   }
 
   /** Rows of runs that are over stay known until Redis has taken it: a full disk refuses even that. */
-  #remove(rows: readonly string[], pipe: ChainableCommander): void {
-    if (rows.length > 0) pipe.del(...rows)
-    pipe.exec().then(
-      replies => {
-        if (replies?.every(([error]) => error === null))
-          for (const row of rows) this.#over.delete(row)
+  #remove(rows: readonly string[]): void {
+    if (rows.length === 0) return
+    this.#redis.del(...rows).then(
+      () => {
+        for (const row of rows) this.#over.delete(row)
       },
       () => undefined,
     )
   }
 
   /** With a lease each time: after a FLUSHALL this may be what makes the row anew. */
-  #change(pipe: ChainableCommander, fields: Record<string, string>): ChainableCommander {
-    const running = String(this.#running.size)
-    return pipe.hset(this.#row, { running_task: running, ...fields }).pexpire(this.#row, LEASE_MS)
+  #change(fields: Record<string, string>): void {
+    this.#put(this.#row, { running_task: String(this.#running.size), ...fields })
+  }
+
+  /**
+   * Not in a pipeline: making one copies every script that the engine has given the client, which
+   * takes longer than all else here; and the connection sends these in one write anyway.
+   */
+  #put(key: string, fields: Record<string, string>): void {
+    forget(this.#redis.hset(key, fields))
+    forget(this.#redis.pexpire(key, LEASE_MS))
   }
 
   /** The last word of a worker that stops in order. */
@@ -133,30 +138,28 @@ export class WorkerHashes {
     }
   }
 
-  #writeRun(pipe: ChainableCommander, run: RunningTask): void {
+  #writeRun(run: RunningTask): void {
     const { task } = run
     const key = runRow(this.#who.workerId, task.id)
-    pipe
-      .hset(key, {
-        worker_id: this.#who.workerId,
-        task_key: task.taskKey,
-        start_runtime: isoWithOffset(run.startedAt),
-        script: task.script,
-        controller: task.controller,
-        function: task.function,
-        param: task.param,
-        unique_task_id: task.id,
-        job: task.job,
-        pid: String(run.pid),
-        attempt: String(run.attempt),
-      })
-      .pexpire(key, LEASE_MS)
+    this.#put(key, {
+      worker_id: this.#who.workerId,
+      task_key: task.taskKey,
+      start_runtime: isoWithOffset(run.startedAt),
+      script: task.script,
+      controller: task.controller,
+      function: task.function,
+      param: task.param,
+      unique_task_id: task.id,
+      job: task.job,
+      pid: String(run.pid),
+      attempt: String(run.attempt),
+    })
   }
 }
 
-/** A rejected pipeline is an outage, which the health check reports; the next heartbeat mends the rows. */
-function send(pipe: ChainableCommander): void {
-  pipe.exec().catch(() => undefined)
+/** A rejected command is an outage, which the health check reports; the next heartbeat mends the rows. */
+function forget(reply: Promise<unknown>): void {
+  reply.catch(() => undefined)
 }
 
 /**

@@ -43,7 +43,7 @@ export interface ConsumerOptions {
   onError(error: Error): void
 }
 
-type Step = 'processJob' | 'handleCompleted' | 'handleFailed'
+type Step = 'moveToActive' | 'processJob' | 'handleCompleted' | 'handleFailed'
 
 /** What Redis says when it takes no write for now: disk or memory full, a failover. */
 const REFUSED = /^(?:MISCONF|OOM|READONLY|LOADING|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/
@@ -66,6 +66,7 @@ export class Consumer {
   readonly #options: ConsumerOptions
   /** Jobs from their arrival until the queue has taken our verdict on them. */
   readonly #held = new Set<string>()
+  readonly #begun = new WeakMap<Job, Promise<Settlement>>()
   readonly #onConnected = () => this.#look()
   #looking: Promise<void> = Promise.resolve()
 
@@ -115,11 +116,27 @@ export class Consumer {
         this.#held.delete(id)
       }
     }
+    // The engine begins a job only when it has asked for the next one: with room for sixteen, that
+    // is a round trip for each that waits and one in vain. So we begin as soon as it arrives.
+    const moveToActive = worker.moveToActive.bind(worker)
+    worker.moveToActive = async (...args) => {
+      const job = (await moveToActive(...args)) as Job<StoredTask, Answer> | undefined
+      if (job) this.#begin(job)
+      return job
+    }
     // A full disk would turn a task that is done into a failed one, or have it run again.
     for (const name of ['handleCompleted', 'handleFailed'] as const) {
       const settle = worker[name].bind(worker)
       worker[name] = (...args) => insist(() => settle(...args))
     }
+  }
+
+  #begin(job: Job<StoredTask, Answer>): void {
+    this.#held.add(job.id ?? '')
+    const settlement = this.#options.handle(this.#claim(job))
+    // The engine asks for it later; until then a failure is nobody's to hear.
+    settlement.catch(() => undefined)
+    this.#begun.set(job, settlement)
   }
 
   /** See unheard.ts; one look at a time, and one that fails is followed by another. */
@@ -164,7 +181,7 @@ export class Consumer {
   async #process(job: Job<StoredTask, Answer>, token: string): Promise<Answer> {
     // A stack of ours says nothing about the user's script, and it would be kept in Redis.
     job.opts.stackTraceLimit = 0
-    const settlement = await this.#options.handle(this.#claim(job))
+    const settlement = await (this.#begun.get(job) ?? this.#options.handle(this.#claim(job)))
     switch (settlement.type) {
       case 'done':
         return settlement.answer

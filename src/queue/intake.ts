@@ -93,7 +93,7 @@ export class Intake implements Service {
       try {
         if (this.#leftovers) await this.#sendLeftovers()
         if ((await this.#hasRoom()) && (await this.#take(blocking)) === 0)
-          await this.#waitForMessage(blocking)
+          await this.#waitAndTake(blocking)
         failures = 0
       } catch (error) {
         if (signal.aborted) return
@@ -216,20 +216,27 @@ export class Intake implements Service {
     return false
   }
 
-  /** Returns when the list has something. The message goes back to where it was: `take` gives it its id. */
-  async #waitForMessage(blocking: Redis): Promise<void> {
-    const { clock } = this.#deps
+  /**
+   * Returns when the list has had something, or nothing for a while. The message goes back to
+   * where it was: `take` gives it its id. That is asked behind the wait on the same connection, so
+   * it is done the moment the wait is over, with no way to us and back in between.
+   */
+  async #waitAndTake(blocking: Redis & Scripts): Promise<void> {
     const { taskKey } = this.#spec
+    const waiting = blocking.blmoveBuffer(taskKey, taskKey, 'RIGHT', 'RIGHT', BLOCK_S)
+    const taking = this.#take(blocking)
     const answered = new AbortController()
-    const waiting = blocking
-      .blmoveBuffer(taskKey, taskKey, 'RIGHT', 'RIGHT', BLOCK_S)
+    // Neither is left behind when the other fails: two at once would drop what only one has sent.
+    const both = Promise.allSettled([waiting, taking])
+      .then(() => Promise.all([waiting, taking]))
       .finally(() => answered.abort())
-    const late = clock
-      .sleep(BLOCK_S * 1000 + BLOCK_GRACE_MS, answered.signal)
-      .then(() => (answered.signal.aborted ? undefined : 'late'))
-    if ((await Promise.race([waiting, late])) !== 'late') return
-    // A half-open connection never answers; a new one does, or says why not.
-    waiting.catch(() => undefined)
-    blocking.disconnect(true)
+    // A half-open connection never answers; a new one does, for both are sent again on it.
+    while ((await Promise.race([both, this.#late(answered.signal)])) === 'late')
+      blocking.disconnect(true)
+  }
+
+  async #late(answered: AbortSignal): Promise<'late' | undefined> {
+    await this.#deps.clock.sleep(BLOCK_S * 1000 + BLOCK_GRACE_MS, answered)
+    return answered.aborted ? undefined : 'late'
   }
 }

@@ -57,7 +57,11 @@ export class TaskQueues {
     if (tasks.length === 0) return
     const now = this.#now()
     const stored = tasks.map(task => toStored(task, now, options.earlierAttempts))
-    await this.#queue(taskKey).addBulk(stored)
+    const queue = this.#queue(taskKey)
+    const [first] = stored
+    // One alone needs no transaction around it, and making that costs as much as the task.
+    if (first && stored.length === 1) await queue.add(first.name, first.data, first.opts)
+    else await queue.addBulk(stored)
   }
 
   async counts(taskKey: string): Promise<QueueCounts> {

@@ -3,9 +3,12 @@
 -- KEYS[1] plain list   KEYS[2] private list   KEYS[3] key prefix for oversized messages
 -- ARGV[1] how many at most   ARGV[2] bytes a message may have   ARGV[3] prefix of the ids
 -- ARGV[4] bytes to take at most, all together
+-- What already lies in the private list comes first, and alone: an answer that never arrived had
+-- taken it, and whoever drops from the front of that list must have seen the front.
 -- returns the items as they now stand in the private list, oldest first:
 --   m<id>\n<message>   or   o<id>\n<bytes> for one that was too large and now lies at KEYS[3]<id>
-local items = {}
+local items = redis.call('LRANGE', KEYS[2], 0, ARGV[1] - 1)
+if #items > 0 then return items end
 local total = 0
 for n = 1, tonumber(ARGV[1]) do
   local message = redis.call('RPOP', KEYS[1])

@@ -26,7 +26,8 @@ export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
     })
   return {
     status: () => get('/api/status'),
-    change: (action, names) => post(`/api/processes/${action}`, { names: [...names] }),
+    change: (action, names, by = '') => post(`/api/processes/${action}`, { names: [...names], by }),
+    signal: (signal, names) => post('/api/processes/signal', { names: [...names], signal }),
     plan: () => get('/api/config/plan'),
     reload: () => post('/api/config/reload', {}),
     shutdown: async options => void (await post('/api/daemon/shutdown', options)),
@@ -39,7 +40,7 @@ export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
     cancel: id => post('/api/tasks/cancel', { unique_task_id: id }),
     setPaused: (names, paused) =>
       post(paused ? '/api/queues/pause' : '/api/queues/resume', { names: [...names] }),
-    scale: (taskKey, workers) => post('/api/queues/scale', { task_key: taskKey, workers }),
+    scale: (name, count) => post('/api/queues/scale', { name, count }),
   }
 }
 

@@ -5,8 +5,19 @@ import type { Answer } from '../model/run-result.ts'
 /** What the API may ask of the daemon: the only door between the two. */
 export interface Control {
   status(): Promise<Status>
-  /** Starts, stops or restarts workers (and programs) by name; a queue's name means all its workers. */
-  change(action: 'start' | 'stop' | 'restart', names: readonly string[]): Promise<ChangeResult[]>
+  /**
+   * Starts, stops or restarts workers and programs by name; the name of a queue, a group (also as
+   * `group:*`) or a program means all its processes, and `all` means all there are. Answers when it
+   * has happened, or after ten seconds.
+   * @param by who asks, in words
+   */
+  change(
+    action: 'start' | 'stop' | 'restart',
+    names: readonly string[],
+    by?: string,
+  ): Promise<ChangeResult[]>
+  /** Sends a signal to the processes of programs. */
+  signal(signal: NodeJS.Signals, names: readonly string[]): Promise<ChangeResult[]>
   /** What a reload would do; changes nothing. */
   plan(): Promise<ReloadReport>
   /** Applies the configuration as it now is; when it has a mistake, nothing at all changes. */
@@ -43,11 +54,8 @@ export interface Control {
     names: readonly string[],
     paused: boolean,
   ): Promise<{ readonly name: string; readonly paused: boolean }[]>
-  /** How many worker processes this node has for a queue, until the next reload. */
-  scale(
-    taskKey: string,
-    workers: number,
-  ): Promise<{ readonly task_key: string; readonly workers: number }>
+  /** How many processes a queue or a program has on this node, until the next reload. */
+  scale(name: string, count: number): Promise<Scaled>
 }
 
 export interface PushRequest {
@@ -78,6 +86,11 @@ export interface ChangeResult {
   readonly ok: boolean
   /** In words: `started`, `already running`, `no such name`, … */
   readonly message: string
+}
+
+export interface Scaled {
+  readonly name: string
+  readonly count: number
 }
 
 export interface DrainReport {
@@ -151,7 +164,12 @@ export interface WorkerStatus extends ChildStatus {
   readonly running_task: number
 }
 
-export type ProgramStatus = ChildStatus
+export interface ProgramStatus extends ChildStatus {
+  /** Its `[group:x]`, or the program itself; '' for the embedded Redis. */
+  readonly group: string
+  /** Bytes of its output that could not be kept. */
+  readonly dropped: number
+}
 
 export interface QueueStatus {
   readonly task_key: string

@@ -1,3 +1,4 @@
+import { constants } from 'node:os'
 import { z } from 'zod'
 
 /** What the routes take. Answers are typed by the Control port and need no second description. */
@@ -6,10 +7,17 @@ const MAX_NAMES = 10_000
 const name = z.string().min(1).max(255)
 const names = z.array(name).max(MAX_NAMES)
 
-export const namesBody = z.object({ names: names.min(1) })
+export const namesBody = z.object({ names: names.min(1), by: z.string().max(200).default('') })
+export const signalBody = z.object({
+  names: names.min(1),
+  signal: z.custom<NodeJS.Signals>(
+    value => typeof value === 'string' && Object.hasOwn(constants.signals, value),
+    'is no signal',
+  ),
+})
 /** Resuming takes no name too: that ends a drain. */
 export const resumeBody = z.object({ names })
-export const scaleBody = z.object({ task_key: name, workers: z.int().min(0).max(1000) })
+export const scaleBody = z.object({ name, count: z.int().min(0).max(1000) })
 export const idBody = z.object({ unique_task_id: name })
 export const runBody = z.object({ job: name, wait: z.boolean().default(false) })
 export const pushBody = z.object({

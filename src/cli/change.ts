@@ -1,3 +1,5 @@
+import { userInfo } from 'node:os'
+import type { ChangeResult } from '../api/control.ts'
 import type { Context, Options } from './context.ts'
 import { EXIT } from './exit.ts'
 import { clean } from './render.ts'
@@ -6,10 +8,18 @@ import { clean } from './render.ts'
 export async function changeByName(
   action: 'start' | 'stop' | 'restart',
   names: readonly string[],
-  { out, daemon }: Context,
+  context: Context,
   options: Options,
 ): Promise<number> {
-  const results = await (await daemon()).change(action, names)
+  const daemon = await context.daemon()
+  return printChanges(await daemon.change(action, names, whoAsks(context.env)), context, options)
+}
+
+export function printChanges(
+  results: readonly ChangeResult[],
+  { out }: Pick<Context, 'out'>,
+  options: Options,
+): number {
   if (options['json']) out.json(results)
   else
     for (const { name, ok, message } of results) {
@@ -18,4 +28,14 @@ export async function changeByName(
       else out.note(line)
     }
   return results.every(one => one.ok) ? EXIT.ok : EXIT.failed
+}
+
+/** For `taskd why`: whoever typed it, not whom sudo made of them. */
+export function whoAsks(env: Context['env']): string {
+  try {
+    return `by ${env['SUDO_USER'] || userInfo().username}`
+  } catch {
+    // A uid that no user has, as in many containers.
+    return `by uid ${process.getuid?.() ?? '?'}`
+  }
 }

@@ -22,7 +22,7 @@ const ID_HINT = 'An id is a unique_task_id, as taskd push and taskd fails print 
 const DAEMON: Readonly<Record<string, Verb>> = {
   start: {
     args: '[name...]',
-    summary: 'start the daemon, or workers by name',
+    summary: 'start the daemon, or workers and programs by name',
     about:
       'Without names: starts the daemon in the background and returns once it is ready.\n' +
       'With names: starts workers (or all workers of a queue) that were stopped.',
@@ -37,7 +37,7 @@ const DAEMON: Readonly<Record<string, Verb>> = {
   },
   stop: {
     args: '[name...]',
-    summary: 'stop the daemon, or workers by name',
+    summary: 'stop the daemon, or workers and programs by name',
     about:
       'Without names: the daemon takes no new task, lets running ones end (stop_wait), and\n' +
       'leaves. Returns when it is gone.',
@@ -49,10 +49,17 @@ const DAEMON: Readonly<Record<string, Verb>> = {
   },
   restart: {
     args: '[name...]',
-    summary: 'restart the daemon, or workers by name',
+    summary: 'restart the daemon, or workers and programs by name',
     options: [['--now', 'without names: do not let running tasks end first']],
     examples: ['taskd restart', 'taskd restart async_tasks'],
     load: () => import('./commands/restart.ts'),
+  },
+  signal: {
+    args: '<signal> <name...>',
+    summary: 'send a signal to programs',
+    about: 'The signal by name or number. A group or a program means all its processes.',
+    examples: ['taskd signal HUP web', 'taskd signal USR1 web:web_00'],
+    load: () => import('./commands/signal.ts'),
   },
   status: {
     args: '[name...]',
@@ -187,10 +194,12 @@ const QUEUES: Readonly<Record<string, Verb>> = {
     load: () => import('./commands/resume.ts'),
   },
   scale: {
-    args: '<queue> <n>',
-    summary: 'set how many workers a queue has here',
-    about: 'Holds until the next reload; for good, set workers in its [queue:] section.',
-    examples: ['taskd scale async_tasks 4'],
+    args: '<name> <n>',
+    summary: 'set how many processes a queue or a program has here',
+    about:
+      'Holds until the next reload; for good, set workers in its [queue:] section, or numprocs in\n' +
+      'its [program:] section.',
+    examples: ['taskd scale async_tasks 4', 'taskd scale web 8'],
     load: () => import('./commands/scale.ts'),
   },
   drain: {

@@ -1,6 +1,8 @@
 import type { Job, Trigger } from '../model/job.ts'
+import type { ProcessSpec } from '../model/program-spec.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Note, Problem } from './diagnostics.ts'
+import type { ProgramSpec } from './programs/processes.ts'
 
 /** Everything the daemon was told, checked once and frozen to the last value. */
 export interface Config {
@@ -11,6 +13,9 @@ export interface Config {
   readonly settings: Settings
   readonly queues: readonly QueueSpec[]
   readonly jobs: readonly Job[]
+  readonly programs: readonly ProgramSpec[]
+  /** Of all programs, in the order of their start. */
+  readonly processes: readonly ProcessSpec[]
 }
 
 /** `[taskd]`. Paths are absolute; durations are ms. */

@@ -57,7 +57,11 @@ export function loadConfig(file: string, env: Environment, deps: ConfigDeps): Lo
   const problems = report.problems()
   const notes = report.notes()
   if (problems.length > 0) return deepFreeze({ ok: false, problems, notes })
-  return deepFreeze({ ok: true, config: { file: absolute, files, settings, queues, jobs }, notes })
+  return deepFreeze({
+    ok: true,
+    config: { file: absolute, files, settings, queues, jobs, programs: [], processes: [] },
+    notes,
+  })
 }
 
 /** The built-in queues first, then those of the file in its order. */

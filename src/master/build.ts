@@ -23,8 +23,11 @@ import { embeddedRedis } from './embedded-redis.ts'
 import { Engine } from './engine.ts'
 import { claimNode } from './installation.ts'
 import { ManagedProgram } from './managed-program.ts'
+import { ProcessControl } from './process-control.ts'
+import { buildSupervisor } from './programs/build.ts'
 import { readStatus } from './status.ts'
 import { TaskControl } from './task-control.ts'
+import { Wanted } from './wanted.ts'
 
 /** What the embedded Redis may do when it dies: always back, at once when it had lived. */
 const REDIS_POLICY = {
@@ -32,6 +35,7 @@ const REDIS_POLICY = {
   exitCodes: [],
   startMs: 1000,
   backoff: { baseMs: 100, factor: 2, capMs: 5000, jitter: 0.2 },
+  maxQuick: Number.POSITIVE_INFINITY,
   maxDeaths: Number.POSITIVE_INFINITY,
   windowMs: 60_000,
   fatalRetryMs: 0,
@@ -70,6 +74,24 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   const asking = { queues: new TaskQueues(ask, () => clock.now()), cron: new CronStore(ask) }
   const health = new RedisHealth(ask, clock, events)
 
+  const wanted = new Wanted(settings.dataDir, log, () => clock.now())
+  const supervisor = buildSupervisor({
+    settings,
+    instance,
+    clock,
+    events,
+    log,
+    wanted,
+    environment,
+  })
+  const processes = new ProcessControl({
+    config: () => daemon.config,
+    engine: () => daemon.engine,
+    embedded,
+    supervisor,
+    wanted,
+  })
+
   const store = openStore(settings.database, log, clock)
   const outbox = new RedisOutbox(redis, clock, () => daemon.config.settings.failKeepTimeMs)
   const archiver = createArchiver({ outbox, store, clock, random: Math.random, log })
@@ -105,6 +127,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
       clock,
       events,
       log,
+      wanted,
       cancel: (_taskKey, id, reason) => tasks.cancel(id, reason),
     })
   }
@@ -117,6 +140,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     state: () => daemon.state,
     engine: () => daemon.engine,
     embedded,
+    supervisor,
     health,
     archiver: () => archiver,
     databaseAddress: store.address,
@@ -135,6 +159,8 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     systemd: new SystemdNotifier(environment, clock, log),
     api: new SocketServer({ app: lazyApp(() => createApp(daemon, log)), path: settings.socket }),
     embedded,
+    supervisor,
+    processes,
     health,
     archiver,
     sampler: new Sampler(clock, () => sampled(daemon)),

@@ -10,6 +10,8 @@ import type { SystemdNotifier } from '../monitor/systemd.ts'
 import { isAway } from '../queue/connection.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
+import type { ProcessControl } from './process-control.ts'
+import type { Supervisor } from './programs/supervisor.ts'
 import { reportOf } from './reload.ts'
 import type { TaskControl } from './task-control.ts'
 
@@ -28,6 +30,8 @@ export interface DaemonDeps {
   readonly api: Service
   /** The Redis that we run ourselves. */
   readonly embedded: ManagedProgram | undefined
+  readonly supervisor: Supervisor
+  readonly processes: ProcessControl
   readonly health: Service
   readonly archiver: Service
   readonly sampler: Service
@@ -81,9 +85,11 @@ export class Daemon implements Control {
   }
 
   async #startAll(): Promise<void> {
-    const { api, embedded, health, archiver, sampler, systemd, redisReady } = this.#deps
+    const { api, embedded, supervisor, health, archiver, sampler, systemd, redisReady } = this.#deps
     await api.start()
     embedded?.send({ type: 'start' })
+    // Programs need no Redis of ours, so they do not wait for it.
+    const programs = supervisor.start(this.#config.processes)
     await health.start()
     await systemd.start()
     await redisReady(this.#deps.stopping.signal)
@@ -94,10 +100,14 @@ export class Daemon implements Control {
     await archiver.start()
     await engine.start()
     await sampler.start()
+    await programs
     if (this.#deps.stopping.signal.aborted) return
     if (this.#state === 'starting') this.#state = 'running'
-    const { jobs, queues } = this.#config
-    this.#deps.root.log.info({ jobs: jobs.length, queues: queues.length }, 'ready')
+    const { jobs, queues, processes } = this.#config
+    this.#deps.root.log.info(
+      { jobs: jobs.length, queues: queues.length, programs: processes.length },
+      'ready',
+    )
     this.#deps.root.log.info(`look around: ${this.#deps.whereToLook}`)
     await systemd.tell('READY=1', `STATUS=${jobs.length} jobs, ${queues.length} queues`)
   }
@@ -109,7 +119,7 @@ export class Daemon implements Control {
   }
 
   async #stopAll(why: string): Promise<void> {
-    const { root, systemd, sampler, archiver, health, embedded, api } = this.#deps
+    const { root, systemd, sampler, archiver, health, embedded, supervisor, api } = this.#deps
     const { log } = root
     this.#state = 'stopping'
     this.#deps.stopping.abort()
@@ -118,8 +128,8 @@ export class Daemon implements Control {
     // What is just being started is finished first: a worker that comes later would be left behind.
     const start = { name: 'start', stop: async () => this.#start?.catch(() => undefined) }
     await stopWithin(STOP_LIMIT_MS, start, log)
-    await this.#engine?.stop()
-    log.info('stopping: all workers have left')
+    await Promise.all([this.#engine?.stop(), supervisor.stop('taskd stops')])
+    log.info('stopping: all workers and programs have left')
     const connections = { name: 'connections', stop: this.#deps.releaseAll }
     for (const part of [sampler, archiver, health, connections])
       await stopWithin(STOP_LIMIT_MS, part, log)
@@ -136,6 +146,13 @@ export class Daemon implements Control {
   hurry(): void {
     this.#deps.root.log.warn('in a hurry: running tasks are ended and given back')
     this.#engine?.hurry()
+    this.#deps.supervisor.hurry()
+  }
+
+  /** After an outside logrotate has moved them. */
+  reopenLogs(): void {
+    this.#deps.root.reopen()
+    this.#deps.supervisor.reopenLogs()
   }
 
   status(): Promise<Status> {
@@ -161,33 +178,15 @@ export class Daemon implements Control {
     // What takes effect only at a start stays as it is until then.
     this.#config = loaded.config
     root.setLevel(loaded.config.settings.logLevel)
+    this.#deps.supervisor.configure(loaded.config.processes)
     await this.#engine?.reconfigure()
     root.log.info({ changes: report.changes.length }, 'configuration applied')
     return report
   }
 
-  async change(action: 'start' | 'stop' | 'restart', names: readonly string[]) {
-    const programs = this.#programs()
-    return names.map(name => {
-      const found = programs.filter(one => one.name === name || one.group === name)
-      if (found.length === 0) return { name, ok: false, message: 'no such name' }
-      for (const { program } of found) program.send(eventFor(action))
-      const what = found.length === 1 ? '' : `${found.length} processes: `
-      return { name, ok: true, message: `${what}${action} requested` }
-    })
-  }
-
-  #programs() {
-    const workers = [...(this.#engine?.pools.values() ?? [])].flatMap(pool =>
-      pool.members.map(({ program }) => ({
-        name: program.name,
-        group: pool.spec.taskKey,
-        program,
-      })),
-    )
-    const { embedded } = this.#deps
-    return embedded ? [...workers, { name: embedded.name, group: '', program: embedded }] : workers
-  }
+  change: Control['change'] = (...args) => this.#deps.processes.change(...args)
+  signal: Control['signal'] = (...args) => this.#deps.processes.signal(...args)
+  scale: Control['scale'] = (...args) => this.#deps.processes.scale(...args)
 
   shutdown(options: { readonly hurry: boolean }): Promise<void> {
     void this.stop('asked over the control socket')
@@ -218,13 +217,6 @@ export class Daemon implements Control {
     if (this.#state !== 'draining' && this.#state !== 'drained') return
     this.#state = 'running'
     await engine.take()
-  }
-
-  scale(taskKey: string, workers: number) {
-    const pool = this.#ready().pools.get(taskKey)
-    if (!pool) throw new TaskdError('E_NO_QUEUE', `no queue named ${taskKey} with workers here`)
-    pool.scale(workers)
-    return Promise.resolve({ task_key: taskKey, workers })
   }
 
   push: Control['push'] = (request, signal) => asked(() => this.#tasks().push(request, signal))
@@ -268,11 +260,6 @@ async function asked<T>(act: () => Promise<T>): Promise<T> {
       '`taskd status` says more; try again when it is back',
     )
   }
-}
-
-function eventFor(action: 'start' | 'stop' | 'restart') {
-  const why = `${action} by hand`
-  return action === 'start' ? ({ type: 'start' } as const) : ({ type: action, why } as const)
 }
 
 function deferred() {

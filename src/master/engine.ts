@@ -19,6 +19,7 @@ import { TaskQueues } from '../queue/task-queues.ts'
 import { Ticker } from '../schedule/ticker.ts'
 import { releaseNode, renewNode } from './installation.ts'
 import { Recovery } from './recovery.ts'
+import type { Wanted } from './wanted.ts'
 import { type PoolMember, WorkerPool } from './worker-pool.ts'
 
 export interface EngineDeps {
@@ -30,6 +31,7 @@ export interface EngineDeps {
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger
+  readonly wanted: Wanted
   readonly cancel: (taskKey: string, id: string, reason: string) => Promise<unknown>
 }
 
@@ -249,7 +251,7 @@ export class Engine {
   }
 
   #addPool(queue: QueueSpec): WorkerPool {
-    const { config, node, instance, redisUrl, clock, events, log } = this.#deps
+    const { config, node, instance, redisUrl, clock, events, log, wanted } = this.#deps
     const pool = new WorkerPool(queue, {
       node,
       instance,
@@ -258,6 +260,7 @@ export class Engine {
       events,
       log,
       random: Math.random,
+      wanted,
       limits: () => this.#limits(),
       stopWaitMs: () => (this.#hurrying ? 0 : config().settings.stopWaitMs),
       predecessorsOf: workerId => this.#recovery.predecessorsOf(workerId),

@@ -79,5 +79,5 @@ function obeySignals(daemon: Daemon, root: RootLog): void {
   process.on('SIGUSR1', () => {
     void daemon.status().then(status => root.log.info({ status }, 'state'))
   })
-  process.on('SIGUSR2', () => root.reopen())
+  process.on('SIGUSR2', () => daemon.reopenLogs())
 }

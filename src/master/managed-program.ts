@@ -88,6 +88,26 @@ export class ManagedProgram {
     if (this.state.name === 'STOPPING') this.#launched?.terminate()
   }
 
+  /**
+   * Resolves when it is in one of these states, at once if it is already.
+   * @param limitMs resolves then all the same, with the state it is in
+   */
+  untilWithin(limitMs: number, ...names: readonly ProgramState['name'][]): Promise<ProgramState> {
+    if (names.includes(this.state.name)) return Promise.resolve(this.state)
+    return new Promise(resolve => {
+      const end = (state: ProgramState) => {
+        this.#watchers.delete(watch)
+        timer.cancel()
+        resolve(state)
+      }
+      const watch = (state: ProgramState) => {
+        if (names.includes(state.name)) end(state)
+      }
+      const timer = this.#deps.clock.setTimer(limitMs, () => end(this.state))
+      this.#watchers.add(watch)
+    })
+  }
+
   /** Resolves when it is in one of these states, at once if it is already. */
   until(...names: readonly ProgramState['name'][]): Promise<ProgramState> {
     if (names.includes(this.state.name)) return Promise.resolve(this.state)

@@ -8,8 +8,10 @@ import type { RedisHealth } from '../monitor/redis-health.ts'
 import type { CronStore } from '../queue/cron-store.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 import { formatInstant } from '../schedule/format.ts'
+import { childStatus, programStatus } from './child-status.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
+import type { Supervisor } from './programs/supervisor.ts'
 
 export interface StatusDeps {
   readonly version: string
@@ -19,6 +21,7 @@ export interface StatusDeps {
   readonly state: () => Status['state']
   readonly engine: () => Engine | undefined
   readonly embedded: ManagedProgram | undefined
+  readonly supervisor: Supervisor
   readonly health: RedisHealth
   readonly archiver: () => Archiver | undefined
   readonly databaseAddress: string
@@ -55,7 +58,12 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
       running_task: member.runs.size,
       ...member.usage,
     })) satisfies WorkerStatus[],
-    programs: deps.embedded ? [childStatus(deps.embedded, clock, '')] : [],
+    programs: [
+      ...(deps.embedded
+        ? [{ ...childStatus(deps.embedded, clock, ''), group: '', dropped: 0 }]
+        : []),
+      ...deps.supervisor.members.map(member => programStatus(member, clock)),
+    ],
     queues,
     jobs: config.jobs.map((job, index) => jobStatus(job, states[index], running, clock.now())),
   }
@@ -64,49 +72,6 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
 function predecessors(engine: Engine | undefined, name: string): string {
   const pids = engine?.predecessorsOf(name) ?? []
   return pids.length === 0 ? '' : `waits for pid ${pids.join(', ')} of the daemon before to finish`
-}
-
-function childStatus(program: ManagedProgram, clock: Clock, waitsFor: string) {
-  const { state, lastEnd, spawns } = program.program
-  const since = clock.monotonic() - state.since
-  return {
-    name: program.name,
-    state: state.name,
-    pid: program.pid ?? 0,
-    uptime_s: program.pid === undefined ? 0 : Math.max(0, Math.round(since / 1000)),
-    restart_num: Math.max(0, spawns - 1),
-    detail: detailOf(program, clock, lastEnd, waitsFor),
-    cpu: 0,
-    memory: 0,
-  }
-}
-
-function detailOf(
-  program: ManagedProgram,
-  clock: Clock,
-  lastEnd: string,
-  waitsFor: string,
-): string {
-  const { state } = program
-  switch (state.name) {
-    case 'BACKOFF':
-      return `${lastEnd}; next try in ${inSeconds(state.retryAt, clock)}`
-    case 'FATAL':
-      if (state.retryAt === undefined) return lastEnd
-      return `${lastEnd}; next try in ${inSeconds(state.retryAt, clock)}`
-    case 'STOPPED':
-    case 'EXITED':
-    case 'STOPPING':
-      return state.why
-    case 'STARTING':
-      return waitsFor
-    case 'RUNNING':
-      return ''
-  }
-}
-
-function inSeconds(at: number, clock: Clock): string {
-  return `${Math.max(0, Math.ceil((at - clock.monotonic()) / 1000))} s`
 }
 
 function readDatabase(deps: StatusDeps): Status['database'] {

@@ -4,12 +4,14 @@ import type { RestartPolicy } from '../model/program-state.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { type WorkerProcess, workerLauncher } from './launch-worker.ts'
 import { ManagedProgram, type ProgramDeps } from './managed-program.ts'
+import type { Wanted } from './wanted.ts'
 
 export interface PoolDeps extends ProgramDeps {
   readonly node: string
   readonly instance: string
   readonly redisUrl: string
   readonly log: Logger
+  readonly wanted: Wanted
   readonly limits: () => WorkerLimits
   /** How long running tasks may go on when a worker is told to leave, ms; 0 when in a hurry. */
   readonly stopWaitMs: () => number
@@ -50,6 +52,7 @@ function policyOf(deps: PoolDeps): RestartPolicy {
     exitCodes: [],
     startMs: 1000,
     backoff: { baseMs: 100, factor: 2, capMs: 10_000, jitter: 0.2 },
+    maxQuick: Number.POSITIVE_INFINITY,
     maxDeaths: Number.POSITIVE_INFINITY,
     windowMs: 60_000,
     fatalRetryMs: 0,
@@ -86,7 +89,8 @@ export class WorkerPool {
     for (let n = 1; n <= workers; n += 1) {
       const name = this.#nameOf(n)
       const member = this.#members.get(name) ?? this.#add(name)
-      member.program.send({ type: 'start' })
+      // One that was stopped by hand stays so until a person starts it.
+      if (this.#deps.wanted.runs(name, true)) member.program.send({ type: 'start' })
     }
     for (const [name, member] of this.#members)
       if (Number(name.slice(name.lastIndexOf('-') + 1)) > workers)
@@ -106,8 +110,10 @@ export class WorkerPool {
     }
     const restart = JSON.stringify(told) !== JSON.stringify(spec)
     if (restart)
-      for (const { program } of this.#members.values())
-        program.send({ type: 'restart', why: 'its configuration changed' })
+      for (const { program } of this.#members.values()) {
+        if (program.state.name !== 'STOPPED')
+          program.send({ type: 'restart', why: 'its configuration changed' })
+      }
     else this.tune()
     this.scale(spec.workers)
     return restart ? 'restarted' : 'tuned'

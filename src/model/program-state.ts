@@ -19,8 +19,12 @@ import { unreachable } from '../lib/errors.ts'
  *   STOPPING ◄── stop, restart ── STARTING, RUNNING      (restart: STOPPING ──► STARTING)
  * ```
  *
- * "Too many deaths" is `maxDeaths` quick ones in a row, or as many of any kind within `windowMs`:
- * a program that lives just longer than startMs and dies, again and again, is caught too.
+ * "Too many deaths" is `maxQuick` quick ones in a row, or `maxDeaths` of any kind within `windowMs`:
+ * a program that lives just longer than startMs and dies, again and again, is caught too. A program
+ * that came back from FATAL is on probation for a window: one more death, and it is FATAL again.
+ *
+ * An expected exit after a healthy life is no death. But as many of those within the window make
+ * each next start wait for the base of the backoff, so that nothing is restarted without a pause.
  */
 export type ProgramState =
   | { readonly name: 'STOPPED'; readonly since: number; readonly why: string }
@@ -44,6 +48,9 @@ export interface RestartPolicy {
   /** A life shorter than this is a quick death, ms. */
   readonly startMs: number
   readonly backoff: BackoffPolicy
+  /** So many quick deaths in a row are FATAL. */
+  readonly maxQuick: number
+  /** So many deaths within `windowMs` are FATAL, however long each life was. */
   readonly maxDeaths: number
   readonly windowMs: number
   /** 0 = only a person brings it back from FATAL. */
@@ -76,6 +83,8 @@ export interface Program {
   readonly state: ProgramState
   /** When the last deaths happened, within the window. */
   readonly deaths: readonly number[]
+  /** When it last ended as expected and was to be started again, within the window. */
+  readonly exits: readonly number[]
   /** Quick deaths in a row. */
   readonly quick: number
   /** How often it was spawned. */
@@ -93,7 +102,7 @@ export interface Step {
 
 export function newProgram(now: number): Program {
   const state = { name: 'STOPPED', since: now, why: 'not started' } as const
-  return { state, deaths: [], quick: 0, spawns: 0, bornAt: now, lastEnd: '' }
+  return { state, deaths: [], exits: [], quick: 0, spawns: 0, bornAt: now, lastEnd: '' }
 }
 
 /** @param random in [0, 1), for the jitter of BACKOFF */
@@ -126,6 +135,9 @@ export function step(
   }
 }
 
+/** What a person starts begins with a clean slate. */
+const forgiven = (program: Program): Program => ({ ...program, deaths: [], exits: [], quick: 0 })
+
 const stay = (program: Program): Step => ({ program, effects: [] })
 
 function spawn(program: Program, now: number): Step {
@@ -147,7 +159,7 @@ function start(program: Program, now: number): Step {
     case 'EXITED':
     case 'BACKOFF':
     case 'FATAL':
-      return spawn({ ...program, deaths: [], quick: 0 }, now)
+      return spawn(forgiven(program), now)
     case 'STOPPING':
       return stay({ ...program, state: { ...state, next: 'restart' } })
     case 'STARTING':
@@ -191,7 +203,7 @@ function stop(
     case 'EXITED':
     case 'BACKOFF':
     case 'FATAL':
-      if (wanted === 'restart') return spawn({ ...program, deaths: [], quick: 0 }, now)
+      if (wanted === 'restart') return spawn(forgiven(program), now)
       return {
         program: { ...program, state: { name: 'STOPPED', since: now, why } },
         effects: [{ type: 'no-timer' }],
@@ -235,8 +247,9 @@ function due(program: Program, policy: RestartPolicy, now: number): Step {
     case 'STARTING':
       return ready(program, now)
     case 'BACKOFF':
-    case 'FATAL':
       return spawn(program, now)
+    case 'FATAL':
+      return spawn(onProbation(program, policy, now), now)
     case 'STOPPING':
       // KILL is repeated until the exit is seen, as supervisord does.
       return { program, effects: [{ type: 'kill' }, { type: 'timer', ms: policy.stopWaitMs }] }
@@ -247,6 +260,12 @@ function due(program: Program, policy: RestartPolicy, now: number): Step {
     default:
       return unreachable(state)
   }
+}
+
+/** As if all deaths but the last had just happened. */
+function onProbation(program: Program, policy: RestartPolicy, now: number): Program {
+  if (!Number.isFinite(policy.maxDeaths)) return program
+  return { ...program, deaths: new Array<number>(Math.max(0, policy.maxDeaths - 1)).fill(now) }
 }
 
 function died(
@@ -274,15 +293,24 @@ function died(
       program: { ...ended, state: { name: 'EXITED', since: now, why: how } },
       effects: [{ type: 'no-timer' }],
     }
+  if (state.name === 'RUNNING' && expected) return afterExit(ended, policy, now)
   return afterDeath(ended, policy, now, random)
 }
 
+function afterExit(program: Program, policy: RestartPolicy, now: number): Step {
+  const exits = latest(program.exits, policy, now)
+  const next: Program = { ...program, quick: 0, exits }
+  if (exits.length < policy.maxDeaths) return spawn(next, now)
+  return wait(next, policy.backoff.baseMs, now)
+}
+
 function afterDeath(program: Program, policy: RestartPolicy, now: number, random: number): Step {
-  const wasQuick = now - program.bornAt < policy.startMs || program.state.name === 'STARTING'
+  // RUNNING may come early, by `ready`.
+  const wasQuick = program.state.name === 'STARTING' || now - program.bornAt < policy.startMs
   const quick = wasQuick ? program.quick + 1 : 0
-  const deaths = [...program.deaths.filter(at => now - at < policy.windowMs), now]
-  const next = { ...program, quick, deaths: deaths.slice(-policy.maxDeaths) }
-  if (quick >= policy.maxDeaths || deaths.length >= policy.maxDeaths) {
+  const deaths = latest(program.deaths, policy, now)
+  const next: Program = { ...program, quick, deaths }
+  if (quick >= policy.maxQuick || deaths.length >= policy.maxDeaths) {
     const { fatalRetryMs } = policy
     const retry = fatalRetryMs > 0 && { retryAt: now + fatalRetryMs }
     return {
@@ -291,11 +319,20 @@ function afterDeath(program: Program, policy: RestartPolicy, now: number, random
     }
   }
   if (quick === 0) return spawn(next, now)
-  const ms = backoffDelay(policy.backoff, quick, random)
+  return wait(next, backoffDelay(policy.backoff, quick, random), now)
+}
+
+function wait(program: Program, ms: number, now: number): Step {
   return {
-    program: { ...next, state: { name: 'BACKOFF', since: now, retryAt: now + ms } },
+    program: { ...program, state: { name: 'BACKOFF', since: now, retryAt: now + ms } },
     effects: [{ type: 'timer', ms }],
   }
+}
+
+/** With the one that is now; no more than are counted. */
+function latest(times: readonly number[], policy: RestartPolicy, now: number): readonly number[] {
+  const inWindow = [...times.filter(at => now - at < policy.windowMs), now]
+  return Number.isFinite(policy.maxDeaths) ? inWindow.slice(-policy.maxDeaths) : inWindow.slice(-1)
 }
 
 function isExpected(exit: { readonly exitCode: number | null }, policy: RestartPolicy): boolean {

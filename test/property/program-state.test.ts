@@ -15,6 +15,7 @@ const policyOf: fc.Arbitrary<RestartPolicy> = fc.record({
   exitCodes: fc.constantFrom([], [0], [0, 2]),
   startMs: fc.constantFrom(0, 1000, 10_000),
   backoff: fc.constant({ baseMs: 1000, factor: 2, capMs: 60_000, jitter: 0.2 }),
+  maxQuick: fc.constantFrom(1, 4, Number.POSITIVE_INFINITY),
   maxDeaths: fc.constantFrom(1, 3, 5, Number.POSITIVE_INFINITY),
   windowMs: fc.constantFrom(10_000, 60_000),
   fatalRetryMs: fc.constantFrom(0, 300_000),
@@ -216,6 +217,7 @@ const ordinary: RestartPolicy = {
   exitCodes: [0],
   startMs: 1000,
   backoff: { baseMs: 1000, factor: 2, capMs: 60_000, jitter: 0.2 },
+  maxQuick: 5,
   maxDeaths: 5,
   windowMs: 60_000,
   fatalRetryMs: 300_000,
@@ -260,7 +262,7 @@ test.each([0, 1, 999, 1200, 1300, 10_000])(
 test('quick deaths wait 1, 2, 4, 8 s with at most a fifth of jitter; a healthy life forgets them', () => {
   fc.assert(
     fc.property(fc.double({ min: 0, max: 0.999, noNaN: true }), random => {
-      const world = new World({ ...ordinary, maxDeaths: 100 }, () => random)
+      const world = new World({ ...ordinary, maxQuick: 100, maxDeaths: 100 }, () => random)
       world.send({ type: 'start' })
       for (const plain of [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]) {
         world.spawned()

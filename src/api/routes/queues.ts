@@ -13,7 +13,7 @@ export function queueRoutes(control: Control) {
       c.json(await control.setPaused(c.req.valid('json').names, false)),
     )
     .post('/queues/scale', body(scaleBody), async c => {
-      const { task_key, workers } = c.req.valid('json')
-      return c.json(await control.scale(task_key, workers))
+      const { name, count } = c.req.valid('json')
+      return c.json(await control.scale(name, count))
     })
 }

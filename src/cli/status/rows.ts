@@ -50,7 +50,8 @@ function healthRows({ redis, database, programs }: Status, nowMs: number): Row[]
   ]
 }
 
-type Child = Status['programs'][number] & Partial<Pick<WorkerStatus, 'running_task'>>
+type Child = Omit<Status['programs'][number], 'group' | 'dropped'> &
+  Partial<Pick<WorkerStatus, 'running_task'>>
 
 function childRow(child: Child): Row {
   const { name, state, pid, uptime_s, running_task = 0, detail } = child

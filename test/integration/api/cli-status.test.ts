@@ -25,7 +25,11 @@ test.each<[string, Partial<Status>, number]>([
   ['a worker waits before its next try', sync({ state: 'BACKOFF' }), 3],
   ['a worker is given up', sync({ state: 'FATAL' }), 3],
   ['a worker was stopped', sync({ state: 'STOPPED' }), 3],
-  ['a program is given up', { programs: [{ ...worker('sync'), state: 'FATAL' }] }, 3],
+  [
+    'a program is given up',
+    { programs: [{ ...worker('sync'), group: 'x', dropped: 0, state: 'FATAL' }] },
+    3,
+  ],
   ['Redis is away', { redis: { ...status().redis, ok: false, error: 'ECONNREFUSED' } }, 3],
   ['the database is away', { database: { ...status().database, ok: false } }, 3],
   ['a queue is paused', { queues: [{ ...queue('sync_tasks'), paused: true }] }, 0],

@@ -41,13 +41,17 @@ export function fakeControl(answers: Partial<Control> = {}): FakeControl {
       return { unique_task_id: id, was: 'waiting' }
     },
     setPaused: async (names, paused) => names.map(name => ({ name, paused })),
-    scale: async (task_key, workers) => ({ task_key, workers }),
+    scale: async (name, count) => ({ name, count }),
+    signal: async (signal, names) =>
+      names.map(name => ({ name, ok: name !== 'nobody', message: `signalled with ${signal}` })),
   }
   const merged: Control = { ...plain, ...answers }
   const recorded = Object.entries(merged).map(([name, method]) => [
     name,
     (...args: unknown[]) => {
-      calls.push([name, ...args.filter(arg => !(arg instanceof AbortSignal))])
+      // Who asks is different on every machine.
+      const plainArgs = name === 'change' ? args.slice(0, 2) : args
+      calls.push([name, ...plainArgs.filter(arg => !(arg instanceof AbortSignal))])
       return (method as (...args: unknown[]) => unknown)(...args)
     },
   ])

@@ -84,7 +84,7 @@ const CALLS: [string, (client: Control) => Promise<unknown>, unknown[], unknown]
     [{ name: 'q', paused: false }],
   ],
   ['resume of the whole node', c => c.setPaused([], false), ['setPaused', [], false], []],
-  ['scale', c => c.scale('q', 3), ['scale', 'q', 3], { task_key: 'q', workers: 3 }],
+  ['scale', c => c.scale('q', 3), ['scale', 'q', 3], { name: 'q', count: 3 }],
 ]
 
 test.each(CALLS)('%s goes to the daemon and back unchanged', async (_name, call, asked, answer) => {
@@ -150,7 +150,7 @@ const BAD: [string, 'GET' | 'POST', string, unknown, number, string][] = [
     'half a worker',
     'POST',
     '/api/queues/scale',
-    { task_key: 'q', workers: 0.5 },
+    { name: 'q', count: 0.5 },
     400,
     'E_BAD_REQUEST',
   ],
@@ -189,6 +189,6 @@ test('the message of a bad request names the field', async () => {
   const body = { task_key: '', workers: -1 }
   const path = '/api/queues/scale'
   const { text } = await requestUnix({ socket: daemon.socket, method: 'POST', path, body })
-  expect(text).toContain('task_key: ')
+  expect(text).toContain('name: ')
   expect(text).toContain('workers: ')
 })

@@ -10,6 +10,7 @@ const policy: RestartPolicy = {
   exitCodes: [],
   startMs: 1000,
   backoff: { baseMs: 1000, factor: 2, capMs: 60_000, jitter: 0 },
+  maxQuick: 3,
   maxDeaths: 3,
   windowMs: 60_000,
   fatalRetryMs: 300_000,

@@ -12,6 +12,7 @@ const policy: RestartPolicy = {
   exitCodes: [0],
   startMs: 1000,
   backoff: { baseMs: 1000, factor: 2, capMs: 60_000, jitter: 0 },
+  maxQuick: 3,
   maxDeaths: 3,
   windowMs: 60_000,
   fatalRetryMs: 0,

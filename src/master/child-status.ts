@@ -1,0 +1,72 @@
+import type { ProgramStatus } from '../api/control.ts'
+import type { Clock } from '../lib/clock.ts'
+import { usageOf } from '../lib/proc.ts'
+import type { ManagedProgram } from './managed-program.ts'
+import type { ProgramMember } from './programs/supervisor.ts'
+
+/** @param waitsFor why it still is STARTING, where that is known */
+export function childStatus(program: ManagedProgram, clock: Clock, waitsFor: string) {
+  const { state, lastEnd, spawns } = program.program
+  const since = clock.monotonic() - state.since
+  return {
+    name: program.name,
+    state: state.name,
+    pid: program.pid ?? 0,
+    uptime_s: program.pid === undefined ? 0 : Math.max(0, Math.round(since / 1000)),
+    restart_num: Math.max(0, spawns - 1),
+    detail: detailOf(program, clock, lastEnd, waitsFor),
+    cpu: 0,
+    memory: 0,
+  }
+}
+
+function detailOf(
+  program: ManagedProgram,
+  clock: Clock,
+  lastEnd: string,
+  waitsFor: string,
+): string {
+  const { state } = program
+  switch (state.name) {
+    case 'BACKOFF':
+      return `${lastEnd}; next try in ${inSeconds(state.retryAt, clock)}`
+    case 'FATAL':
+      if (state.retryAt === undefined) return lastEnd
+      return `${lastEnd}; next try in ${inSeconds(state.retryAt, clock)}`
+    case 'STOPPED':
+    case 'EXITED':
+    case 'STOPPING':
+      return state.why
+    case 'STARTING':
+      return waitsFor
+    case 'RUNNING':
+      return ''
+  }
+}
+
+function inSeconds(at: number, clock: Clock): string {
+  return `${Math.max(0, Math.ceil((at - clock.monotonic()) / 1000))} s`
+}
+
+/** Measured when it is asked for: a thousand quiet programs cost nothing between. */
+export function programStatus(member: ProgramMember, clock: Clock): ProgramStatus {
+  const { spec, program, outputs, process } = member
+  const status = childStatus(program, clock, '')
+  const usage = usageOf(status.pid)
+  const lived = clock.monotonic() - program.program.bornAt
+  const { dropped } = outputs
+  const notes = [
+    status.detail,
+    process?.adopted ? 'adopted' : '',
+    dropped > 0 ? `${dropped} bytes of output lost` : '',
+  ]
+  return {
+    ...status,
+    group: spec.group,
+    dropped,
+    detail: notes.filter(note => note !== '').join('; '),
+    // Over its whole life.
+    cpu: usage && lived > 0 ? Math.round((usage.cpuMs / lived) * 1000) / 10 : 0,
+    memory: usage?.memory ?? 0,
+  }
+}

@@ -1,0 +1,197 @@
+import type { ChangeResult, Control } from '../api/control.ts'
+import type { Config } from '../config/config.ts'
+import { processesOf } from '../config/programs/processes.ts'
+import { TaskdError } from '../lib/errors.ts'
+import type { ProgramState } from '../model/program-state.ts'
+import type { Engine } from './engine.ts'
+import type { ManagedProgram } from './managed-program.ts'
+import type { ProgramMember, Supervisor } from './programs/supervisor.ts'
+import type { Wanted } from './wanted.ts'
+
+export interface ProcessControlDeps {
+  readonly config: () => Config
+  readonly engine: () => Engine | undefined
+  readonly embedded: ManagedProgram | undefined
+  readonly supervisor: Supervisor
+  readonly wanted: Wanted
+}
+
+/** Any child by the names that people have for it. */
+interface Child {
+  readonly name: string
+  /** Queue; or group and program. */
+  readonly groups: readonly string[]
+  readonly program: ManagedProgram
+  /** Undefined for the embedded Redis, whose wishes are not remembered. */
+  readonly autostart: boolean | undefined
+  readonly member?: ProgramMember
+}
+
+type Action = 'start' | 'stop' | 'restart'
+
+/** How long an answer may wait for what was asked to have happened, ms. */
+const PATIENCE_MS = 10_000
+
+/** Starting, stopping, signalling and scaling by name: workers and programs alike. */
+export class ProcessControl {
+  readonly #deps: ProcessControlDeps
+
+  constructor(deps: ProcessControlDeps) {
+    this.#deps = deps
+  }
+
+  change: Control['change'] = async (action, names, by = '') => {
+    const { wanted } = this.#deps
+    const all = this.#children()
+    const found = names.map(name => ({ name, children: matching(all, name) }))
+    const chosen = [...new Set(found.flatMap(one => one.children))]
+    for (const [wish, children] of wishes(action, chosen))
+      wanted.set(
+        children.map(child => child.name),
+        wish,
+        `${action} ${by}`.trim(),
+      )
+    const answers = new Map<Child, Promise<ChangeResult>>(
+      chosen.map(child => [child, perform(action, child, by)]),
+    )
+    const results = found.map(async ({ name, children }) =>
+      children.length === 0
+        ? [{ name, ok: false, message: 'no such name' }]
+        : Promise.all(children.flatMap(child => answers.get(child) ?? [])),
+    )
+    return unique((await Promise.all(results)).flat())
+  }
+
+  signal: Control['signal'] = async (signal, names) => {
+    const all = this.#children()
+    return unique(
+      names.flatMap(name => {
+        const children = matching(all, name)
+        if (children.length === 0) return [{ name, ok: false, message: 'no such name' }]
+        return children.map(child => deliver(signal, child))
+      }),
+    )
+  }
+
+  scale: Control['scale'] = async (name, count) => {
+    const pool = this.#deps.engine()?.pools.get(name)
+    if (pool) {
+      pool.scale(count)
+      return { name, count }
+    }
+    const { config, supervisor } = this.#deps
+    const program = config().programs.find(one => one.name === name)
+    if (!program)
+      throw new TaskdError('E_NO_QUEUE', `no queue with workers and no program is named ${name}`)
+    if (!program.scalable && count > 1)
+      throw new TaskdError(
+        'E_NOT_SCALABLE',
+        `program ${name} cannot have ${count} processes: they would all have one name`,
+        'write process_name = %(program_name)s_%(process_num)02d in its section',
+      )
+    supervisor.configureProgram(name, processesOf(program, count))
+    return { name, count }
+  }
+
+  #children(): readonly Child[] {
+    const { engine, embedded, supervisor } = this.#deps
+    const workers = [...(engine()?.pools.values() ?? [])].flatMap(pool =>
+      pool.members.map(({ program }) => ({
+        name: program.name,
+        groups: [pool.spec.taskKey],
+        program,
+        autostart: true,
+      })),
+    )
+    const programs = supervisor.members.map(member => ({
+      name: member.spec.name,
+      groups: [member.spec.group, member.spec.program],
+      program: member.program,
+      autostart: member.spec.autostart,
+      member,
+    }))
+    const redis = { groups: [], autostart: undefined }
+    return [
+      ...workers,
+      ...programs,
+      ...(embedded ? [{ name: embedded.name, program: embedded, ...redis }] : []),
+    ]
+  }
+}
+
+/** `name`, `group`, `group:*`, or `all` for everything but the embedded Redis. */
+function matching(children: readonly Child[], name: string): readonly Child[] {
+  const exact = children.filter(child => child.name === name)
+  if (exact.length > 0) return exact
+  if (name === 'all') return children.filter(child => child.autostart !== undefined)
+  const group = name.endsWith(':*') ? name.slice(0, -2) : name
+  return children.filter(child => child.groups.includes(group))
+}
+
+/** What is to be remembered: only what differs from the configuration. */
+function wishes(action: Action, children: readonly Child[]) {
+  const known = children.filter(child => child.autostart !== undefined)
+  if (action === 'stop') return [['stopped', known]] as const
+  return [
+    [undefined, known.filter(child => child.autostart)],
+    ['running', known.filter(child => !child.autostart)],
+  ] as const
+}
+
+async function perform(action: Action, child: Child, by: string): Promise<ChangeResult> {
+  const { program, name } = child
+  const before = program.state.name
+  const why = `${action} by hand${by && ` (${by})`}`
+  const said = (message: string, ok = true) => ({ name, ok, message })
+  if (action === 'stop') {
+    const idle = before === 'STOPPED' || before === 'EXITED'
+    program.send({ type: 'stop', why })
+    if (idle) return said('not running')
+    const state = await program.untilWithin(PATIENCE_MS, 'STOPPED')
+    return said(state.name === 'STOPPED' ? 'stopped' : `still ${state.name}; it is given its time`)
+  }
+  if (action === 'start' && (before === 'RUNNING' || before === 'STARTING'))
+    return said('already started')
+  program.send(action === 'start' ? { type: 'start' } : { type: 'restart', why })
+  const state = await program.untilWithin(
+    PATIENCE_MS,
+    'RUNNING',
+    'BACKOFF',
+    'FATAL',
+    'EXITED',
+    'STOPPED',
+  )
+  return said(...outcome(state, program, action))
+}
+
+function outcome(
+  state: ProgramState,
+  program: ManagedProgram,
+  action: Action,
+): [message: string, ok?: boolean] {
+  switch (state.name) {
+    case 'RUNNING':
+      return [`${action}ed`]
+    case 'EXITED':
+      return [`${action}ed, and has exited: ${state.why}`]
+    case 'BACKOFF':
+    case 'FATAL':
+      return [`${state.name}: ${program.program.lastEnd}`, false]
+    case 'STOPPED':
+      return [`stopped meanwhile: ${state.why}`, false]
+    case 'STARTING':
+    case 'STOPPING':
+      return [`still ${state.name}`]
+  }
+}
+
+function deliver(signal: NodeJS.Signals, { name, member }: Child): ChangeResult {
+  if (!member) return { name, ok: false, message: 'no program: only programs take signals' }
+  if (!member.process) return { name, ok: false, message: 'not running' }
+  member.process.signal(signal, false)
+  return { name, ok: true, message: `signalled with ${signal}` }
+}
+
+function unique(results: readonly ChangeResult[]): ChangeResult[] {
+  return [...new Map(results.map(one => [`${one.name} ${one.message}`, one])).values()]
+}

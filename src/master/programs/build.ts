@@ -1,0 +1,53 @@
+import { join } from 'node:path'
+import type { Settings } from '../../config/config.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../lib/log.ts'
+import { bootId } from '../../lib/proc.ts'
+import { Turns } from '../../lib/turns.ts'
+import { openOutput } from '../../logs/output.ts'
+import type { Events } from '../../model/events.ts'
+import { WORKER_VARIABLE } from '../../model/ipc.ts'
+import type { Wanted } from '../wanted.ts'
+import { PROGRAM_VARIABLE } from './orphans.ts'
+import { ProcessRecords } from './records.ts'
+import { Supervisor } from './supervisor.ts'
+
+/** How long starting programs may keep others from their turn, ms. */
+const SLICE_MS = 10
+
+interface Parts {
+  readonly settings: Settings
+  readonly instance: string
+  readonly clock: Clock
+  readonly events: Events
+  readonly log: Logger
+  readonly wanted: Wanted
+  readonly environment: NodeJS.ProcessEnv
+}
+
+/** Puts the supervisor of programs together. */
+export function buildSupervisor(parts: Parts): Supervisor {
+  const { settings, instance, clock, events, log, wanted } = parts
+  return new Supervisor({
+    instance,
+    clock,
+    events,
+    log,
+    wanted,
+    random: Math.random,
+    boot: bootId(),
+    records: new ProcessRecords(join(settings.dataDir, 'run')),
+    environment: withoutMarks(parts.environment),
+    turns: new Turns(SLICE_MS),
+    openOutput: spec => openOutput(spec, { clock, log, folder: join(settings.dataDir, 'run') }),
+  })
+}
+
+/** A daemon that a program or a task started has their marks, and must not hand them on. */
+function withoutMarks(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const kept = Object.entries(environment).filter(
+    (pair): pair is [string, string] =>
+      pair[1] !== undefined && pair[0] !== PROGRAM_VARIABLE && pair[0] !== WORKER_VARIABLE,
+  )
+  return Object.fromEntries(kept)
+}

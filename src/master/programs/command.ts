@@ -1,0 +1,94 @@
+import { accessSync, constants, statSync } from 'node:fs'
+import { delimiter, join, resolve } from 'node:path'
+import { messageOf } from '../../lib/errors.ts'
+import type { ProcessSpec } from '../../model/program-spec.ts'
+import { lookUpUser } from '../../workers/users.ts'
+
+export type Command =
+  | { readonly ok: true; readonly file: string; readonly args: readonly string[] }
+  | { readonly ok: false; readonly reason: string }
+
+/**
+ * What is executed for a process. Node can set neither the umask nor the supplementary groups of a
+ * child, so where one is asked for, sh or setpriv (util-linux) do it and then become the program:
+ * its pid stays the same.
+ * @param path the PATH that the program itself will have
+ */
+export async function commandOf(spec: ProcessSpec, path: string): Promise<Command> {
+  const [name, ...args] = spec.argv
+  const folder = checkFolder(spec.directory)
+  if (folder !== undefined) return refuse(folder)
+  const found = findExecutable(name, spec.directory ?? process.cwd(), path)
+  if (!found.ok) return found
+  let argv: readonly string[] = [found.file, ...args]
+  if (spec.user !== undefined) {
+    const become = await asUser(spec.user)
+    if (!become.ok) return become
+    argv = [...become.prefix, ...argv]
+  }
+  if (spec.umask !== undefined)
+    argv = ['/bin/sh', '-c', 'umask "$0" && exec "$@"', spec.umask.toString(8), ...argv]
+  const [file = '', ...rest] = argv
+  return { ok: true, file, args: rest }
+}
+
+function refuse(reason: string): { readonly ok: false; readonly reason: string } {
+  return { ok: false, reason }
+}
+
+function checkFolder(directory: string | undefined): string | undefined {
+  if (directory === undefined) return undefined
+  try {
+    if (!statSync(directory).isDirectory()) return `directory ${directory} is no directory`
+    accessSync(directory, constants.X_OK)
+    return undefined
+  } catch (error) {
+    return `cannot change to directory ${directory}: ${messageOf(error)}`
+  }
+}
+
+/** As execvp(3) looks, but before there is a child, so that what is wrong can be said. */
+function findExecutable(name: string, directory: string, path: string): Command {
+  const places = name.includes('/')
+    ? [resolve(directory, name)]
+    : path.split(delimiter).map(folder => join(folder === '' ? directory : folder, name))
+  let there: string | undefined
+  for (const file of places) {
+    const stat = statSync(file, { throwIfNoEntry: false })
+    if (stat === undefined || stat.isDirectory()) continue
+    there ??= file
+    if (isExecutable(file)) return { ok: true, file, args: [] }
+  }
+  if (there !== undefined) return refuse(`command at ${there} is not executable`)
+  return refuse(`can't find command ${name}`)
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+type Prefix = { readonly ok: true; readonly prefix: readonly string[] }
+
+async function asUser(
+  name: string,
+): Promise<Prefix | { readonly ok: false; readonly reason: string }> {
+  try {
+    const { uid, gid } = await lookUpUser(name)
+    const own = process.getuid?.()
+    if (own !== 0)
+      return own === uid
+        ? { ok: true, prefix: [] }
+        : refuse(`cannot become user ${name}: taskd does not run as root`)
+    const setpriv = findExecutable('setpriv', '/', '/usr/bin:/bin:/usr/sbin:/sbin')
+    if (!setpriv.ok) return refuse(`cannot become user ${name}: apt-get install util-linux`)
+    const flags = [`--reuid=${uid}`, `--regid=${gid}`, '--init-groups', '--']
+    return { ok: true, prefix: [setpriv.file, ...flags] }
+  } catch (error) {
+    return refuse(messageOf(error))
+  }
+}

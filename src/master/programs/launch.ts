@@ -1,0 +1,219 @@
+import { spawn } from 'node:child_process'
+import type { Clock } from '../../lib/clock.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import { groupLives, isAlive, type ProcessId, signalGroup, startTimeOf } from '../../lib/proc.ts'
+import type { Turns } from '../../lib/turns.ts'
+import type { ProcessSpec } from '../../model/program-spec.ts'
+import type { Launch, LaunchListener } from '../managed-program.ts'
+import { commandOf } from './command.ts'
+import { endOrphan, type Orphan, PROGRAM_VARIABLE } from './orphans.ts'
+import type { ProgramOutputs } from './outputs.ts'
+import { digestOf, type ProcessRecords } from './records.ts'
+
+export interface ProgramLaunch {
+  /** As it is when the process starts: a reload may have changed it. */
+  readonly spec: () => ProcessSpec
+  readonly outputs: ProgramOutputs
+  /** What an earlier daemon left of this program; told once. */
+  readonly takeOrphan: () => Orphan | undefined
+  /** No more patience: a stop is a KILL. */
+  readonly hurrying: () => boolean
+  /** The process, as long as it lives. */
+  readonly onProcess: (process: ProgramProcess | undefined) => void
+}
+
+export interface LaunchDeps {
+  readonly instance: string
+  readonly boot: string
+  readonly records: ProcessRecords
+  readonly clock: Clock
+  readonly log: Logger
+  /** What every program gets of our own environment. */
+  readonly environment: Readonly<Record<string, string>>
+  /** A fork takes a millisecond of the main thread; many at once must not hold up everything. */
+  readonly turns: Turns
+}
+
+export interface ProgramProcess extends ProcessId {
+  /** Started by an earlier daemon. */
+  readonly adopted: boolean
+  /** @param group the whole process group */
+  signal(signal: NodeJS.Signals, group: boolean): void
+}
+
+/** How often an adopted process is looked at: it is not our child, so nobody tells us of its end. */
+const ADOPTED_POLL_MS = 200
+
+/** Starts the process of a program, or takes over the one that a KILLed daemon left running. */
+export function programLauncher(options: ProgramLaunch, deps: LaunchDeps): Launch {
+  return listener => {
+    const { spec, onProcess } = options
+    let running: ProgramProcess | undefined
+    let over = false
+
+    const ended = (exitCode: number | null, signal: string | null) => {
+      over = true
+      const was = running
+      running = undefined
+      onProcess(undefined)
+      deps.records.remove(spec().name)
+      listener.exited(exitCode, signal)
+      if (was) noteLeftBehind(was.pid, spec(), deps)
+    }
+    const begun = (process: ProgramProcess) => {
+      running = process
+      onProcess(process)
+      listener.spawned(process.pid)
+    }
+
+    const begin = async () => {
+      const orphan = options.takeOrphan()
+      const adopted = orphan && adoptable(orphan, spec())
+      if (adopted) return watchAdopted(adopted, begun, ended, listener, deps)
+      if (orphan && !(await endOrphan(orphan, stopOf(spec()), deps)))
+        return listener.failed('what the daemon before has left cannot be ended')
+      if (over) return undefined
+      await startProcess(options, deps, () => over, begun, ended, listener)
+      return undefined
+    }
+    begin().catch((error: unknown) => listener.failed(messageOf(error)))
+
+    return {
+      terminate() {
+        if (!running) {
+          over = true
+          return queueMicrotask(() => listener.exited(null, null))
+        }
+        const { stopSignal, stopAsGroup, killAsGroup } = spec()
+        if (options.hurrying()) return running.signal('SIGKILL', killAsGroup)
+        running.signal(stopSignal, stopAsGroup)
+        // One that is stopped must wake to hear it.
+        return running.signal('SIGCONT', stopAsGroup)
+      },
+      kill: () => running?.signal('SIGKILL', spec().killAsGroup),
+    }
+  }
+}
+
+async function startProcess(
+  { spec: specOf, outputs }: ProgramLaunch,
+  deps: LaunchDeps,
+  calledOff: () => boolean,
+  begun: (process: ProgramProcess) => void,
+  ended: (exitCode: number | null, signal: string | null) => void,
+  listener: LaunchListener,
+): Promise<void> {
+  const spec = specOf()
+  const environment = environmentOf(spec, deps)
+  const command = await commandOf(spec, environment['PATH'] ?? '')
+  if (calledOff()) return
+  if (!command.ok) return listener.failed(command.reason)
+  const [stdout, stderr] = await outputs.descriptors(spec)
+  try {
+    await deps.turns.wait()
+    if (calledOff()) return
+    const child = spawn(command.file, command.args, {
+      // A session and a group of its own: ^C at our terminal is ours, and the group can be ended.
+      detached: true,
+      stdio: ['ignore', stdout.stdio, stderr.stdio],
+      env: environment,
+      ...(spec.directory !== undefined && { cwd: spec.directory }),
+    })
+    child.on('error', error => {
+      if (child.pid === undefined) listener.failed(messageOf(error))
+    })
+    const { pid } = child
+    if (pid === undefined) return
+    // `exit`, never `close`: a grandchild may hold the output for ever.
+    child.once('exit', ended)
+    const startTime = startTimeOf(pid) ?? 0
+    remember(spec, { pid, startTime }, deps)
+    begun({ pid, startTime, adopted: false, signal: signaller(pid, () => !calledOff()) })
+  } finally {
+    stdout.release()
+    stderr.release()
+  }
+}
+
+/** The pid is ours to signal until its exit was seen; from then on it may be somebody else's. */
+function signaller(pid: number, lives: () => boolean): ProgramProcess['signal'] {
+  return (signal, group) => {
+    if (!lives()) return
+    if (group) signalGroup(pid, signal)
+    else
+      try {
+        process.kill(pid, signal)
+      } catch {
+        // Gone in this very moment: its exit is on the way.
+      }
+  }
+}
+
+function watchAdopted(
+  id: ProcessId,
+  begun: (process: ProgramProcess) => void,
+  ended: (exitCode: number | null, signal: string | null) => void,
+  listener: LaunchListener,
+  { clock, log }: LaunchDeps,
+): void {
+  const look = () => {
+    if (isAlive(id)) clock.setTimer(ADOPTED_POLL_MS, look)
+    // Only its parent is told how it ended, and that is not us.
+    else ended(null, null)
+  }
+  log.info({ pid: id.pid }, 'adopted a process that the daemon before has left')
+  begun({ ...id, adopted: true, signal: signaller(id.pid, () => isAlive(id)) })
+  listener.ready()
+  clock.setTimer(ADOPTED_POLL_MS, look)
+}
+
+/** It stays as it is only when it is what we would start now. */
+function adoptable(orphan: Orphan, spec: ProcessSpec): ProcessId | undefined {
+  const { leader } = orphan
+  if (spec.onOrphan !== 'adopt' || !leader || !isAlive(leader)) return undefined
+  return leader.digest === identityOf(spec) ? leader : undefined
+}
+
+export function stopOf(spec: ProcessSpec) {
+  return { signal: spec.stopSignal, waitMs: spec.restart.stopWaitMs }
+}
+
+function remember(spec: ProcessSpec, id: ProcessId, { boot, records, log }: LaunchDeps): void {
+  try {
+    records.write({ ...id, name: spec.name, boot, digest: identityOf(spec) })
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, `${spec.name}: its pid could not be noted on disk`)
+  }
+}
+
+function environmentOf(spec: ProcessSpec, deps: LaunchDeps): Record<string, string> {
+  return {
+    ...deps.environment,
+    SUPERVISOR_ENABLED: '1',
+    SUPERVISOR_PROCESS_NAME: spec.process,
+    SUPERVISOR_GROUP_NAME: spec.group,
+    ...spec.environment,
+    [PROGRAM_VARIABLE]: `${deps.instance}/${spec.name}`,
+  }
+}
+
+/** What makes it another process when it changes: with it, a running one must be restarted. */
+export function identityOf(spec: ProcessSpec): string {
+  const { argv, directory, environment, user, umask, stdout, stderr } = spec
+  const outputs = [stdout, stderr].map(one =>
+    typeof one === 'object' && one.kind === 'file'
+      ? [one.kind, one.through, one.through === 'file' ? one.path : '']
+      : one,
+  )
+  return digestOf([argv, directory, environment, user, umask, outputs])
+}
+
+/** Supervisor leaves them too, and so does whoever asked for it; but not without a word. */
+function noteLeftBehind(group: number, spec: ProcessSpec, { log }: LaunchDeps): void {
+  if (!signalGroup(group, 0) || !groupLives(group)) return
+  log.warn(
+    { group },
+    `${spec.name} ended and left processes of its group behind; stopasgroup and killasgroup end them on a stop`,
+  )
+}

@@ -1,0 +1,186 @@
+import type { Logger } from '../../lib/log.ts'
+import type { ProcessSpec } from '../../model/program-spec.ts'
+import { ManagedProgram, type ProgramDeps } from '../managed-program.ts'
+import type { Wanted } from '../wanted.ts'
+import {
+  identityOf,
+  type LaunchDeps,
+  type ProgramProcess,
+  programLauncher,
+  stopOf,
+} from './launch.ts'
+import { endOrphan, findOrphans, type Orphan } from './orphans.ts'
+import { type OpenOutput, ProgramOutputs } from './outputs.ts'
+
+export interface SupervisorDeps extends ProgramDeps, Omit<LaunchDeps, 'clock' | 'log'> {
+  readonly log: Logger
+  readonly wanted: Wanted
+  readonly openOutput: OpenOutput
+}
+
+/** One supervised process, as the rest of the daemon sees it. */
+export interface ProgramMember {
+  readonly spec: ProcessSpec
+  readonly program: ManagedProgram
+  readonly process: ProgramProcess | undefined
+  readonly outputs: ProgramOutputs
+}
+
+interface Member extends ProgramMember {
+  spec: ProcessSpec
+  process: ProgramProcess | undefined
+  /** No longer configured: it is forgotten once it has stopped. */
+  retired: boolean
+}
+
+/** The processes of all programs: started in order of priority, stopped in the opposite one. */
+export class Supervisor {
+  readonly #deps: SupervisorDeps
+  readonly #members = new Map<string, Member>()
+  #orphans = new Map<string, Orphan>()
+  #hurrying = false
+  #stopping = false
+
+  constructor(deps: SupervisorDeps) {
+    this.#deps = deps
+  }
+
+  get members(): readonly ProgramMember[] {
+    return [...this.#members.values()]
+  }
+
+  /** @param specs in the order of their start */
+  async start(specs: readonly ProcessSpec[]): Promise<void> {
+    const { records, instance, boot } = this.#deps
+    this.#orphans = new Map(findOrphans(records.readAll(), instance, boot))
+    for (const record of records.readAll())
+      if (!this.#orphans.has(record.name)) records.remove(record.name)
+    this.configure(specs)
+    await this.#endUnwanted()
+  }
+
+  /** What a KILLed daemon left and nothing starts again. */
+  async #endUnwanted(): Promise<void> {
+    const unwanted = [...this.#orphans.values()].filter(orphan => {
+      const member = this.#members.get(orphan.name)
+      return member === undefined || member.program.state.name === 'STOPPED'
+    })
+    await Promise.all(
+      unwanted.map(async orphan => {
+        this.#orphans.delete(orphan.name)
+        const spec = this.#members.get(orphan.name)?.spec
+        const how = spec ? stopOf(spec) : { signal: 'SIGTERM' as const, waitMs: 10_000 }
+        await endOrphan(orphan, how, this.#deps)
+        this.#deps.records.remove(orphan.name)
+      }),
+    )
+  }
+
+  /**
+   * Makes the processes as these say. Of those there are, only what became another process is
+   * restarted; what was stopped by hand stays stopped.
+   */
+  configure(specs: readonly ProcessSpec[]): void {
+    if (this.#stopping) return
+    const names = new Set(specs.map(spec => spec.name))
+    for (const member of this.#members.values())
+      if (!names.has(member.spec.name)) void this.#retire(member)
+    for (const spec of specs) this.#apply(spec)
+  }
+
+  /** The same for the processes of one program. */
+  configureProgram(program: string, specs: readonly ProcessSpec[]): void {
+    const others = this.members.filter(one => one.spec.program !== program && this.#isKept(one))
+    this.configure([...others.map(one => one.spec), ...specs])
+  }
+
+  #isKept(member: ProgramMember): boolean {
+    return this.#members.get(member.spec.name)?.retired === false
+  }
+
+  #apply(spec: ProcessSpec): void {
+    const { wanted } = this.#deps
+    const known = this.#members.get(spec.name)
+    if (!known || known.retired) {
+      const member = known ?? this.#add(spec)
+      member.spec = spec
+      member.retired = false
+      if (wanted.runs(spec.name, spec.autostart)) member.program.send({ type: 'start' })
+      return
+    }
+    const old = known.spec
+    known.spec = spec
+    known.outputs.retune(spec)
+    const runs = known.process !== undefined || known.program.state.name === 'BACKOFF'
+    if (runs && identityOf(old) !== identityOf(spec))
+      known.program.send({ type: 'restart', why: 'its configuration changed' })
+    else if (known.program.state.name === 'FATAL' && identityOf(old) !== identityOf(spec))
+      known.program.send({ type: 'start' })
+    else if (!old.autostart && spec.autostart && wanted.runs(spec.name, true))
+      known.program.send({ type: 'start' })
+  }
+
+  async #retire(member: Member): Promise<void> {
+    if (member.retired) return
+    member.retired = true
+    member.program.send({ type: 'stop', why: 'it is no longer configured' })
+    await member.program.until('STOPPED')
+    // Configured again in the meantime?
+    if (!member.retired || this.#members.get(member.spec.name) !== member) return
+    this.#members.delete(member.spec.name)
+    await member.outputs.close()
+  }
+
+  /** Highest priority number first; the next ones only when these have stopped, as Supervisor does. */
+  async stop(why: string): Promise<void> {
+    this.#stopping = true
+    const priorities = [...new Set(this.members.map(one => one.spec.groupPriority))]
+    for (const priority of priorities.toSorted((a, b) => b - a)) {
+      const batch = this.members
+        .filter(one => one.spec.groupPriority === priority)
+        .toSorted((a, b) => b.spec.priority - a.spec.priority)
+      for (const { program } of batch) program.send({ type: 'stop', why })
+      await Promise.all(batch.map(one => one.program.until('STOPPED')))
+    }
+    await Promise.all(this.members.map(one => one.outputs.close()))
+  }
+
+  hurry(): void {
+    this.#hurrying = true
+    for (const { program } of this.#members.values()) program.hurry()
+  }
+
+  reopenLogs(): void {
+    for (const { outputs } of this.#members.values()) outputs.reopen()
+  }
+
+  #add(spec: ProcessSpec): Member {
+    const outputs = new ProgramOutputs(this.#deps.openOutput)
+    const launch = programLauncher(
+      {
+        spec: () => member.spec,
+        outputs,
+        takeOrphan: () => {
+          const orphan = this.#orphans.get(spec.name)
+          this.#orphans.delete(spec.name)
+          return orphan
+        },
+        hurrying: () => this.#hurrying,
+        onProcess: process => {
+          member.process = process
+        },
+      },
+      this.#deps,
+    )
+    const policy = () => member.spec.restart
+    const member: Member = {
+      spec,
+      program: new ManagedProgram(spec.name, launch, policy, this.#deps),
+      process: undefined,
+      outputs,
+      retired: false,
+    }
+    this.#members.set(spec.name, member)
+    return member
+  }
+}

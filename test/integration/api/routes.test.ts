@@ -186,9 +186,9 @@ test.each(BAD)('%s is refused and asks nothing of the daemon', async (...bad) =>
 
 test('the message of a bad request names the field', async () => {
   await using daemon = await serveFake()
-  const body = { task_key: '', workers: -1 }
+  const body = { name: '', count: -1 }
   const path = '/api/queues/scale'
   const { text } = await requestUnix({ socket: daemon.socket, method: 'POST', path, body })
   expect(text).toContain('name: ')
-  expect(text).toContain('workers: ')
+  expect(text).toContain('count: ')
 })

@@ -10,6 +10,7 @@ import { ownerLives, parseOwner } from '../model/owner.ts'
 import { lostResult, MAX_DEATHS } from '../model/run-result.ts'
 import { runRow } from '../queue/keys.ts'
 import { findOrphans, type Orphan } from '../queue/recover.ts'
+import { RunHistory } from '../queue/run-history.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import { Recorder } from '../workers/settle.ts'
 
@@ -39,6 +40,7 @@ export class Recovery implements Service {
   readonly name = 'recovery'
   readonly #deps: RecoveryDeps
   readonly #recorder: Recorder
+  readonly #history: RunHistory
   readonly #stopping = new AbortController()
   /** Worker processes of an earlier daemon that still finish their tasks, by worker id. */
   readonly #predecessors = new Map<string, { pid: number; startTime: number }[]>()
@@ -48,6 +50,7 @@ export class Recovery implements Service {
   constructor(deps: RecoveryDeps) {
     this.#deps = deps
     this.#recorder = new Recorder(deps.redis, deps.clock, deps.resultKeepMs)
+    this.#history = new RunHistory(deps.redis, deps.resultKeepMs)
   }
 
   /** What an earlier daemon left: ends its orphaned runs, gives their tasks back, and watches the rest. */
@@ -148,8 +151,31 @@ export class Recovery implements Service {
     const buried = deaths >= MAX_DEATHS
     if (buried) await this.#bury(orphan, workerId, startedAt ? Date.parse(startedAt) : undefined)
     else await orphan.giveBack()
+    this.#remember(orphan, workerId, startedAt ? Date.parse(startedAt) : undefined)
     const outcome = buried ? 'buried' : 'given back'
     events.emit({ type: 'recovered', taskId: task.id, workerId, deaths, outcome })
+  }
+
+  /** The run that its worker took down with it; one that had not begun leaves no trace. */
+  #remember({ task, attempt }: Orphan, workerId: string, startedAt: number | undefined): void {
+    if (startedAt === undefined) return
+    this.#history.add({
+      unique_task_id: task.id,
+      job: task.job,
+      task_key: task.taskKey,
+      attempt,
+      worker_id: workerId,
+      node: this.#deps.node,
+      startedAt,
+      endedAt: this.#deps.clock.now(),
+      outcome: 'fail',
+      kind: 'lost',
+      code: 'fail',
+      exit_code: null,
+      signal: '',
+      peak_memory: null,
+      output: '',
+    })
   }
 
   async #bury(orphan: Orphan, workerId: string, startedAt: number | undefined): Promise<void> {

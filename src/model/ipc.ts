@@ -33,6 +33,11 @@ export type ToWorker =
   /** Take no more tasks; what still runs after `waitMs` is ended and given back. */
   | { readonly type: 'drain'; readonly waitMs: number }
   | { readonly type: 'cancel'; readonly id: string; readonly reason: string }
+  /**
+   * Send the output of this run, or of all that run or will: first what it has written so far,
+   * once more with each call. Until `unwatch` says the same.
+   */
+  | { readonly type: 'watch' | 'unwatch'; readonly id: string | undefined }
   /** The master's measure of the worker and its runs: percent of a core, bytes. */
   | { readonly type: 'usage'; readonly cpu: number; readonly memory: number }
 
@@ -58,12 +63,24 @@ export interface RunEnded {
   readonly retryInMs?: number
 }
 
+/** Sent only while somebody watches; left out rather than queued where the channel is full. */
+export interface RunOutput {
+  readonly type: 'output'
+  readonly id: string
+  /** How much the run had written before this, bytes. */
+  readonly at: number
+  readonly base64: string
+  /** The last part of all so far: a watcher begins with one. */
+  readonly snapshot: boolean
+}
+
 export type FromWorker =
   | { readonly type: 'ready' }
   /** Comes with every heartbeat: the worker is not stuck. */
   | { readonly type: 'pulse' }
   | RunStarted
   | RunEnded
+  | RunOutput
   | {
       readonly type: 'log'
       readonly level: 'debug' | 'info' | 'warn' | 'error'

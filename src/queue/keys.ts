@@ -40,6 +40,12 @@ export const nodeName = (node: string) => `Task:Node:${node}`
 /** SET of the node names that were ever used and not yet cleared away. */
 export const NODES = 'Task:Nodes'
 
+/** STREAM of the runs of a job, oldest first: field `run` (JSON, see run-history.ts). */
+export const jobRuns = (job: string) => `Task:Runs:Job:${job}`
+
+/** STREAM of the runs of a queue that belong to no job. */
+export const queueRuns = (taskKey: string) => `Task:Runs:Queue:${taskKey}`
+
 /** PUB/SUB: orders to whichever node has the run, JSON `{order: "cancel", id, reason}`. */
 export const ORDERS_CHANNEL = 'Task:Orders'
 

@@ -4,18 +4,24 @@
 # Frames in both directions: 4 bytes length (big endian), then fields that are joined by NUL.
 #   in   E  k=v …                                  the environment of every process
 #   in   R  id  uid  gid  directory  argc  argv…  k=v …   start this (uid '' = as we are)
+#   in   W  id  1 or ''                            watch it: what it has written, then what it writes
 #   out  S  id  pid                                started; pid leads a group of its own
 #   out  F  id  errno                              the system had no process to spare
-#   out  X  id  status  errno  length  stdout output   ended: wait status, what exec said, the
+#   out  O  id  at  snapshot  bytes                of a watched one: `at` bytes came before these;
+#                                                  snapshot 1: the last part of all so far
+#   out  X  id  status  errno  peak  written  length  stdout output   ended: wait status, what exec
+#                                                  said, peak memory in KiB or '', bytes written, the
 #                                                  last part of standard output, and of both
 # It ends when its standard input does. Perl, because it is part of every Debian and Ubuntu.
 use strict;
 use warnings;
+use Config;
 use POSIX ();
 
 use constant { stdout => 1 << 20, output => 1 << 16 };    # how much of each is kept
 use constant DRAIN_S  => 0.2;     # how long pipes may stay open after the process is gone
 use constant POLL_S   => 0.01;    # bounds the wait for an exit whose SIGCHLD came too early
+use constant BEHIND   => 1 << 18; # a reader that is this far behind misses output, and nothing else
 
 $SIG{$_} = 'IGNORE' for qw(INT TERM HUP PIPE);
 $SIG{CHLD} = sub { };
@@ -25,14 +31,29 @@ my $ending = POSIX::SigSet->new(POSIX::SIGINT(), POSIX::SIGTERM(), POSIX::SIGHUP
 open my $null, '<', '/dev/null' or die "/dev/null: $!";
 my $nonce = join '', map { sprintf '%08x', rand 2**32 } 1 .. 4;
 my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
-my (%run_of_pid, %run_of_fd);
-my $bits  = '';
-my $input = '';
+my (%run_of_pid, %run_of_fd, %watchable);
+my $bits    = '';
+my $input   = '';
+my $pending = '';
 vec($bits, 0, 1) = 1;
+vec(my $reader = '', 1, 1) = 1;
+# A reader that is slow must not keep us from the pipes of the processes.
+fcntl STDOUT, POSIX::F_SETFL(), POSIX::O_NONBLOCK() | fcntl(STDOUT, POSIX::F_GETFL(), 0) or die "fcntl: $!";
+
+# The number of wait4, which tells the memory of one child: waitpid does not, and the libraries
+# that do are not part of perl-base. Where it is not known, there is no figure.
+my $long = length pack 'l!', 0;
+my ($wait4) = map { $_->[2] } grep { $Config{archname} =~ $_->[0] && $long == $_->[1] }
+    [qr/^x86_64-/, 8, 61], [qr/^(?:aarch64|riscv64)-/, 8, 260],
+    [qr/^(?:powerpc64|ppc64|s390x)/, 8, 114], [qr/^(?:i[3-6]86|arm)/, 4, 114];
+
+my ($status, $usage, $wnohang) = ("\0" x 4, "\0" x (18 * $long), POSIX::WNOHANG());
 
 while (1) {
-    my $ready = $bits;
-    my $found = select $ready, undef, undef, (%run_of_pid ? POLL_S : undef);
+    my $ready   = $bits;
+    my $waiting = $pending eq '' ? undef : $reader;
+    my $found   = select $ready, $waiting, undef, (%run_of_pid ? POLL_S : undef);
+    push_out() if $pending ne '';
     if ($found > 0) {
         for my $fd (keys %run_of_fd) { take($fd) if vec($ready, $fd, 1) }
         requests() if vec($ready, 0, 1);
@@ -41,12 +62,20 @@ while (1) {
 }
 
 sub frame {
-    my $body  = join "\0", @_;
-    my $bytes = pack('N', length $body) . $body;
-    while (length $bytes) {
-        my $written = syswrite STDOUT, $bytes;
-        if (!defined $written) { next if $!{EINTR}; exit 0 }
-        substr $bytes, 0, $written, '';
+    my $body = join "\0", @_;
+    $pending .= pack('N', length $body) . $body;
+    push_out();
+}
+
+sub push_out {
+    while ($pending ne '') {
+        my $written = syswrite STDOUT, $pending;
+        if (!defined $written) {
+            next if $!{EINTR};
+            return if $!{EAGAIN};
+            exit 0;
+        }
+        substr $pending, 0, $written, '';
     }
 }
 
@@ -59,8 +88,9 @@ sub requests {
         last if length $input < 4 + $length;
         my ($kind, @fields) = split /\0/, substr($input, 4, $length), -1;
         substr $input, 0, 4 + $length, '';
-        if   ($kind eq 'E') { %ENV = map { split /=/, $_, 2 } @fields }
-        else                { start(@fields) }
+        if    ($kind eq 'R') { start(@fields) }
+        elsif ($kind eq 'W') { watch(@fields) }
+        else                 { %ENV = map { split /=/, $_, 2 } @fields }
     }
 }
 
@@ -79,8 +109,8 @@ sub start {
     POSIX::setpgid($pid, $pid);
     close $out_end;
     close $err_end;
-    my $run = { id => $id, stdout => '', output => '', pipes => 2 };
-    $run_of_pid{$pid} = $run;
+    my $run = { id => $id, stdout => '', output => '', written => 0, pipes => 2 };
+    $run_of_pid{$pid} = $watchable{$id} = $run;
     for ([$out, 1], [$err, 0]) {
         my ($pipe, $is_stdout) = @$_;
         my $fd = fileno $pipe;
@@ -125,11 +155,26 @@ sub take {
     my $read = sysread $pipe, my $chunk, 65536;
     return if !defined $read && $!{EINTR};
     return shut($fd) if !$read;
+    # With what is pending, each of the others still has its place behind it.
+    frame('O', $run->{id}, $run->{written}, '', $chunk)
+        if $run->{watched} && length $pending < BEHIND && index($chunk, $nonce) != 0;
+    $run->{written} += $read;
     for my $tail ($is_stdout ? qw(stdout output) : 'output') {
         $run->{$tail} .= $chunk;
         my $kept = $tail eq 'stdout' ? stdout : output;
         $run->{$tail} = substr $run->{$tail}, -$kept if length $run->{$tail} > 2 * $kept;
     }
+}
+
+sub watch {
+    my ($id, $on) = @_;
+    my $run = $watchable{$id} or return;
+    $run->{watched} = $on;
+    return if !$on;
+    my $so_far = $run->{output};
+    $so_far = substr $so_far, -output() if length $so_far > output;
+    $so_far = '' if index($so_far, $nonce) == 0;
+    frame('O', $id, $run->{written} - length $so_far, 1, $so_far);
 }
 
 sub shut {
@@ -141,9 +186,11 @@ sub shut {
 }
 
 sub reap {
-    while ((my $pid = waitpid -1, POSIX::WNOHANG()) > 0) {
+    while ((my $pid = $wait4 ? syscall $wait4, -1, $status, $wnohang, $usage : waitpid -1, $wnohang) > 0) {
         my $run = $run_of_pid{$pid} or next;
-        $run->{status} = $?;
+        $run->{status} = $wait4 ? unpack 'i', $status : $?;
+        # Behind two struct timeval, each of two longs.
+        $run->{peak}   = $wait4 ? unpack 'l!', substr $usage, 4 * $long, $long : '';
         $run->{until}  = now() + DRAIN_S;
     }
     for my $pid (keys %run_of_pid) {
@@ -154,6 +201,7 @@ sub reap {
             for my $fd (keys %run_of_fd) { shut($fd) if $run_of_fd{$fd}[0] == $run }
         }
         delete $run_of_pid{$pid};
+        delete $watchable{ $run->{id} };
         ended($run);
     }
 }
@@ -167,5 +215,6 @@ sub ended {
     $stdout = substr $stdout, -stdout() if length $stdout > stdout;
     $output = substr $output, -output() if length $output > output;
     my $errno = $output =~ /\A\Q$nonce\E (\d+)\z/ ? $1 : '';
-    frame('X', $run->{id}, $run->{status}, $errno, length $stdout, $stdout . ($errno eq '' ? $output : ''));
+    frame('X', $run->{id}, $run->{status}, $errno, @$run{qw(peak written)}, length $stdout,
+        $stdout . ($errno eq '' ? $output : ''));
 }

@@ -3,7 +3,7 @@ import { constants } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorMap } from 'node:util'
 import { textOf } from './output.ts'
-import type { Exit, Spawned, Spawner } from './spawn.ts'
+import type { Exit, OutputListener, Spawned, Spawner } from './spawn.ts'
 
 const SCRIPT = fileURLToPath(new URL('./launcher.pl', import.meta.url))
 
@@ -12,6 +12,9 @@ const SIGNALS = new Map(Object.entries(constants.signals).map(([name, value]) =>
 interface Waiting {
   readonly started: (pid: number | Error) => void
   readonly ended: (exit: Exit | Error) => void
+  listener?: OutputListener | undefined
+  /** Parts that come before it belong to an earlier watch. */
+  snapshotDue: boolean
 }
 
 export interface LauncherOptions {
@@ -67,13 +70,23 @@ class Launcher {
     const fields = ['R', id, String(uid), String(gid), directory, String(command.length)]
     this.#send([...fields, ...command, ...variables(spec.environment)])
     return new Promise(resolve => {
+      const watch = (listener: OutputListener | undefined) => this.#watch(id, listener)
       const exit = new Promise<Exit | Error>(ended => {
         this.#waiting.set(id, {
-          started: pid => resolve(pid instanceof Error ? pid : { pid, exit }),
+          started: pid => resolve(pid instanceof Error ? pid : { pid, exit, watch }),
           ended,
+          snapshotDue: false,
         })
       })
     })
+  }
+
+  #watch(id: string, listener: OutputListener | undefined): void {
+    const waiting = this.#waiting.get(id)
+    if (!waiting) return
+    if (!waiting.listener) waiting.snapshotDue = true
+    waiting.listener = listener
+    this.#send(['W', id, listener ? '1' : ''])
   }
 
   #send(fields: readonly string[]): void {
@@ -95,9 +108,12 @@ class Launcher {
   }
 
   #hear(body: Buffer): void {
-    const [[kind, id = '', number = '', errno = '', length = ''], rest] = splitFields(body)
+    const kind = String.fromCharCode(body[0] ?? 0)
+    const [fields, rest] = splitFields(body, FIELDS[kind] ?? 0)
+    const [, id = '', number = '', errno = '', peak = '', written = '', length = ''] = fields
     const waiting = this.#waiting.get(id)
     if (kind === 'S') return waiting?.started(Number(number))
+    if (kind === 'O') return hearOutput(waiting, Number(number), rest, errno === '1')
     this.#waiting.delete(id)
     if (kind === 'F') return waiting?.started(systemError(number))
     if (errno !== '') return waiting?.ended(systemError(errno))
@@ -108,15 +124,31 @@ class Launcher {
       signal: signal === 0 ? null : (SIGNALS.get(signal) ?? `signal ${signal}`),
       stdout: textOf(rest.subarray(0, Number(length))),
       output: textOf(rest.subarray(Number(length))),
+      written: Number(written),
+      peakMemory: peak === '' ? null : Number(peak) * 1024,
     })
   }
 }
 
-/** Up to five fields, and what follows them, which may hold NULs of its own. */
-function splitFields(body: Buffer): [string[], Buffer] {
+function hearOutput(
+  waiting: Waiting | undefined,
+  at: number,
+  bytes: Buffer,
+  snapshot: boolean,
+): void {
+  if (!waiting?.listener || (waiting.snapshotDue && !snapshot)) return
+  waiting.snapshotDue = false
+  waiting.listener({ at, bytes, snapshot })
+}
+
+/** How many fields a frame begins with. */
+const FIELDS: Readonly<Record<string, number>> = { S: 3, F: 3, O: 4, X: 7 }
+
+/** That many fields, and what follows them, which may hold NULs of its own. */
+function splitFields(body: Buffer, count: number): [string[], Buffer] {
   const fields: string[] = []
   let at = 0
-  while (fields.length < 5) {
+  while (fields.length < count) {
     const end = body.indexOf(0, at)
     fields.push(body.toString('latin1', at, end < 0 ? body.length : end))
     if (end < 0) return [fields, Buffer.alloc(0)]

@@ -16,18 +16,26 @@ let worker: TaskWorker | undefined
 let leaving: Promise<void> | undefined
 
 const outgoing: FromWorker[] = []
+/** To be called once what is in `outgoing` is on its way. */
+const sent: (() => void)[] = []
 
 /** How long a word may wait for company: a write that wakes the master costs 0.1 ms. */
 const COMPANY_MS = 5
 
-function send(message: FromWorker): void {
+function send(message: FromWorker, then?: () => void): void {
+  if (then) sent.push(then)
   if (outgoing.push(message) === 1) setTimeout(flush, COMPANY_MS)
 }
 
 function flush(): void {
   const messages = outgoing.splice(0)
+  const callbacks = sent.splice(0)
+  const done = () => {
+    for (const callback of callbacks) callback()
+  }
   // The master may be gone; its successor reads the queue, not our messages.
-  if (process.connected) process.send?.(messages, undefined, undefined, () => undefined)
+  if (process.connected) process.send?.(messages, undefined, undefined, done)
+  else done()
 }
 
 /** Scripts see the environment of the daemon without taskd's own settings and secrets. */
@@ -83,6 +91,10 @@ function onMessage(message: ToWorker): void {
       return worker?.tune(message.concurrency, message.limits)
     case 'cancel':
       return worker?.cancel(message.id, message.reason)
+    case 'watch':
+      return worker?.watch.watch(message.id)
+    case 'unwatch':
+      return worker?.watch.unwatch(message.id)
     case 'usage':
       return worker?.beat(message)
   }

@@ -34,11 +34,14 @@ export class Tail {
     this.#size = kept.length
   }
 
+  bytes(): Buffer {
+    this.#compact()
+    return this.#chunks[0] ?? Buffer.alloc(0)
+  }
+
   /** As text. */
   toString(): string {
-    if (this.#size === 0) return ''
-    this.#compact()
-    return textOf(this.#chunks[0] ?? Buffer.alloc(0))
+    return this.#size === 0 ? '' : textOf(this.bytes())
   }
 }
 

@@ -5,7 +5,7 @@ import { groupLives, signalGroup } from '../lib/proc.ts'
 import type { Ending } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { commandOf } from './command.ts'
-import type { Exit, Spawned, Spawner, SpawnSpec } from './spawn.ts'
+import type { Exit, OutputListener, Spawned, Spawner, SpawnSpec } from './spawn.ts'
 import { lookUpUser } from './users.ts'
 
 /** Why we end a run before it ends itself. `returned` is our own drain: nobody's failure. */
@@ -14,7 +14,14 @@ export type StopCause = 'timeout' | 'cancelled' | 'returned'
 /** How long a KILLed group may take to be reaped before it is left to the kernel. */
 const REAP_MS = 2000
 /** Of a process that there never was. */
-const NO_EXIT: Exit = { exitCode: null, signal: null, stdout: '', output: '' }
+const NO_EXIT: Exit = {
+  exitCode: null,
+  signal: null,
+  stdout: '',
+  output: '',
+  written: 0,
+  peakMemory: null,
+}
 const TRANSIENT: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'])
 
 export interface RunOptions {
@@ -27,19 +34,25 @@ export interface RunOptions {
   readonly onPid: (pid: number) => void
 }
 
-export type Stopped = Ending & { readonly stopped?: StopCause }
+export type Stopped = Ending & Exit & { readonly stopped?: StopCause }
 
 /** A run in progress. */
 export interface Run {
   readonly ending: Promise<Stopped>
   /** TERM to the group, KILL after `killWaitMs`. The first cause wins. */
   stop(cause: StopCause, reason: string): void
+  /** See Spawned.watch; may be called before there is a process. */
+  watch(listener: OutputListener | undefined): void
 }
 
 /** Runs one task as one process group and tells how it ended; it never throws. */
 export function startRun(options: RunOptions, spawner: Spawner, clock: Clock): Run {
   const run = new ProcessRun(options, clock)
-  return { ending: run.run(spawner), stop: (cause, reason) => run.stop(cause, reason) }
+  return {
+    ending: run.run(spawner),
+    stop: (cause, reason) => run.stop(cause, reason),
+    watch: listener => run.watch(listener),
+  }
 }
 
 class ProcessRun {
@@ -49,6 +62,8 @@ class ProcessRun {
   #group: number | undefined
   #cause: { readonly kind: StopCause; readonly reason: string } | undefined
   #killTimer: { cancel(): void } | undefined
+  #spawned: Spawned | undefined
+  #listener: OutputListener | undefined
 
   constructor(options: RunOptions, clock: Clock) {
     this.#options = options
@@ -59,6 +74,8 @@ class ProcessRun {
     const spawned = await this.#spawn(spawner).catch((error: unknown) => messageOf(error))
     if (typeof spawned === 'string') return this.#ending(NO_EXIT, spawned)
     this.#group = spawned.pid
+    this.#spawned = spawned
+    if (this.#listener) spawned.watch(this.#listener)
     // Asked to stop while starting: done now that there is something to stop.
     if (this.#cause) this.#terminate()
     this.#options.onPid(spawned.pid)
@@ -78,6 +95,11 @@ class ProcessRun {
     if (this.#cause) return
     this.#cause = { kind, reason }
     if (this.#group !== undefined) this.#terminate()
+  }
+
+  watch(listener: OutputListener | undefined): void {
+    this.#listener = listener
+    this.#spawned?.watch(listener)
   }
 
   /** @returns the process, or why there is none */

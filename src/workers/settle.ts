@@ -2,9 +2,13 @@ import type { Redis } from 'ioredis'
 import { backoffDelay } from '../lib/backoff.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import type { FailRow } from '../model/fail-row.ts'
-import type { RunResult } from '../model/run-result.ts'
+import type { WorkerInit } from '../model/ipc.ts'
+import type { Answer, RunResult } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { recordFailure, recordVerdict } from '../monitor/hashes.ts'
+import type { Claim } from '../queue/consumer.ts'
+import type { EndedRun } from '../queue/run-history.ts'
+import type { Exit } from './spawn.ts'
 
 const RETRY = { baseMs: 100, factor: 2, capMs: 5000, jitter: 0.2 }
 
@@ -97,5 +101,38 @@ export class Recorder {
         await this.#clock.sleep(backoffDelay(RETRY, failures, Math.random()))
       }
     }
+  }
+}
+
+/** What goes into the queue and the rows: an answer no longer than what is kept of the output. */
+export function bounded(answer: Answer): Answer {
+  const text = JSON.stringify(answer)
+  if (text.length <= 64 * 1024) return answer
+  return { ...answer, data: [], msg: answer.msg.slice(0, 1000) }
+}
+
+/** A run as the history keeps it. */
+export function endedRunOf(
+  { task, attempt }: Claim,
+  { workerId, node }: WorkerInit,
+  startedAt: number,
+  endedAt: number,
+  { exitCode, signal, peakMemory, output }: Exit,
+  verdict: Pick<EndedRun, 'outcome' | 'kind' | 'code'>,
+): EndedRun {
+  return {
+    unique_task_id: task.id,
+    job: task.job,
+    task_key: task.taskKey,
+    attempt,
+    worker_id: workerId,
+    node,
+    startedAt,
+    endedAt,
+    ...verdict,
+    exit_code: exitCode,
+    signal: signal ?? '',
+    peak_memory: peakMemory,
+    output,
   }
 }

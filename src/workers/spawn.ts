@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import type { Readable } from 'node:stream'
 import { ANSWER_BYTES, Tail } from './output.ts'
 
 export interface SpawnSpec {
@@ -12,6 +11,18 @@ export interface SpawnSpec {
   readonly gid?: number
 }
 
+/** What a process has written, or a part of it. */
+export interface OutputPart {
+  /** How much it had written before this, bytes; so a gap shows by itself. */
+  readonly at: number
+  readonly bytes: Buffer
+  /** The last part of all that it has written so far. */
+  readonly snapshot: boolean
+}
+
+/** It may keep nothing of `bytes`, which are used again. */
+export type OutputListener = (part: OutputPart) => void
+
 /** How a process ended, and the last part of what it wrote. */
 export interface Exit {
   readonly exitCode: number | null
@@ -19,6 +30,10 @@ export interface Exit {
   readonly stdout: string
   /** Both streams, in the order they came. */
   readonly output: string
+  /** All that it wrote, bytes. */
+  readonly written: number
+  /** The most memory it had at a time, bytes; null where nobody tells. */
+  readonly peakMemory: number | null
 }
 
 /** A process that leads its own group: its pid is the id of the group. */
@@ -26,6 +41,11 @@ export interface Spawned {
   readonly pid: number
   /** When the process itself has ended and its pipes are read; it never rejects. */
   readonly exit: Promise<Exit | Error>
+  /**
+   * Hands on what it writes, beginning with a snapshot; each call makes another one. Parts may be
+   * left out where the listener is too slow: the process never waits for it.
+   */
+  watch(listener: OutputListener | undefined): void
 }
 
 /** @returns the process, or what kept it from starting */
@@ -56,21 +76,38 @@ export function nodeSpawner(base: Readonly<Record<string, string | undefined>>):
     const { pid } = child
     if (pid === undefined) return new Promise(resolve => child.once('error', resolve))
     child.on('error', () => undefined)
-    return Promise.resolve({ pid, exit: watch(child) })
+    return Promise.resolve({ pid, ...collected(child) })
   }
 }
 
-function watch(child: ReturnType<typeof spawn>): Promise<Exit> {
+function collected(child: ReturnType<typeof spawn>): Pick<Spawned, 'exit' | 'watch'> {
   const stdout = new Tail(ANSWER_BYTES)
   const output = new Tail()
-  collect(child.stdout, stdout, output)
-  collect(child.stderr, output)
-  return new Promise(resolve => {
+  let listener: OutputListener | undefined
+  const take = (bytes: Buffer) => {
+    const at = output.total
+    output.push(bytes)
+    listener?.({ at, bytes, snapshot: false })
+  }
+  child.stdout?.on('data', (chunk: Buffer) => {
+    stdout.push(chunk)
+    take(chunk)
+  })
+  child.stderr?.on('data', take)
+  for (const stream of [child.stdout, child.stderr]) stream?.on('error', () => undefined)
+  const exit = new Promise<Exit>(resolve => {
     // `exit`, because `close` waits for whoever else holds the pipes.
     child.once('exit', (exitCode, signal) => {
       const end = () => {
         clearTimeout(drained)
-        resolve({ exitCode, signal, stdout: stdout.toString(), output: output.toString() })
+        resolve({
+          exitCode,
+          signal,
+          stdout: stdout.toString(),
+          output: output.toString(),
+          written: output.total,
+          peakMemory: null,
+        })
       }
       const drained = setTimeout(() => {
         child.stdout?.destroy()
@@ -80,11 +117,10 @@ function watch(child: ReturnType<typeof spawn>): Promise<Exit> {
       child.once('close', end)
     })
   })
-}
-
-function collect(stream: Readable | null, ...tails: readonly Tail[]): void {
-  stream?.on('data', (chunk: Buffer) => {
-    for (const tail of tails) tail.push(chunk)
-  })
-  stream?.on('error', () => undefined)
+  const watch = (wanted: OutputListener | undefined) => {
+    listener = wanted
+    const bytes = output.bytes()
+    listener?.({ at: output.total - bytes.length, bytes, snapshot: true })
+  }
+  return { exit, watch }
 }

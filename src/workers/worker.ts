@@ -1,20 +1,21 @@
 import type { Redis } from 'ioredis'
-import { type Clock, isoWithOffset } from '../lib/clock.ts'
-import { type FromWorker, RUN_VARIABLE, type WorkerInit, type WorkerLimits } from '../model/ipc.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { FromWorker, WorkerInit, WorkerLimits } from '../model/ipc.ts'
 import {
-  type Answer,
   cancelledResult,
   judge,
   lostResult,
   MAX_DEATHS,
   type RunResult,
 } from '../model/run-result.ts'
-import type { Task } from '../model/task.ts'
 import { WorkerHashes } from '../monitor/hashes.ts'
 import { type Claim, Consumer, type Settlement } from '../queue/consumer.ts'
 import { HEARTBEAT_MS } from '../queue/keys.ts'
-import { type Run, startRun } from './runner.ts'
-import { Recorder } from './settle.ts'
+import { type EndedRun, RunHistory } from '../queue/run-history.ts'
+import { environmentOf } from './environment.ts'
+import { RunWatch } from './run-watch.ts'
+import { type Run, type Stopped, startRun } from './runner.ts'
+import { bounded, endedRunOf, Recorder } from './settle.ts'
 import type { Spawner } from './spawn.ts'
 
 export interface WorkerDeps {
@@ -24,7 +25,8 @@ export interface WorkerDeps {
   readonly owner: string
   readonly clock: Clock
   readonly spawner: Spawner
-  readonly send: (message: FromWorker) => void
+  /** @param sent called once the message is on its way */
+  readonly send: (message: FromWorker, sent?: () => void) => void
 }
 
 /** Takes tasks from one queue, runs them, and says how they ended. */
@@ -34,6 +36,9 @@ export class TaskWorker {
   readonly #recorder: Recorder
   readonly #consumer: Consumer
   readonly #runs = new Map<string, Run>()
+  readonly #history: RunHistory
+  /** For those who look at the output of runs as it comes. */
+  readonly watch: RunWatch
   /** Tasks taken but not begun (see `period`), with the reason when one is cancelled. */
   readonly #pausing = new Map<string, string>()
   readonly #leaving = new AbortController()
@@ -57,6 +62,8 @@ export class TaskWorker {
       startedAt: clock.now(),
     })
     this.#recorder = new Recorder(redis, clock, () => this.#limits.resultKeepMs)
+    this.#history = new RunHistory(redis, () => this.#limits.resultKeepMs)
+    this.watch = new RunWatch(this.#runs, deps.send)
     this.#consumer = new Consumer({
       redis,
       queue: init.queue,
@@ -126,7 +133,7 @@ export class TaskWorker {
     const run = startRun(
       {
         task,
-        environment: this.#environmentOf(claim),
+        environment: environmentOf(claim, this.#deps.init, this.#deps.owner),
         maxRunTimeMs: task.maxRunTimeMs ?? this.#limits.maxRunTimeMs,
         killWaitMs: this.#limits.killWaitMs,
         php: this.#limits.php,
@@ -136,11 +143,13 @@ export class TaskWorker {
       this.#deps.clock,
     )
     this.#runs.set(task.id, run)
+    this.watch.began(task.id, run)
     const ended = await run.ending
     this.#runs.delete(task.id)
+    this.watch.ended(task.id, ended)
     this.#lastEnd = this.#deps.clock.monotonic()
-    if (ended.stopped === 'returned') return this.#giveBack(claim, startedAt)
-    return this.#settle(claim, judge(ended), startedAt)
+    if (ended.stopped === 'returned') return this.#giveBack(claim, startedAt, ended)
+    return this.#settle(claim, judge(ended), startedAt, ended)
   }
 
   /**
@@ -163,13 +172,19 @@ export class TaskWorker {
     this.#deps.send({ type: 'started', id: task.id, job: task.job, attempt, pid })
   }
 
-  #giveBack(claim: Claim, startedAt: number): Settlement {
+  #giveBack(claim: Claim, startedAt: number, ended: Stopped): Settlement {
     this.#hashes.runEnded(claim.task.id, undefined)
+    this.#remember(claim, startedAt, ended, { outcome: 'returned', kind: '', code: '' })
     this.#report(claim, startedAt, { outcome: 'returned', kind: '', code: '', msg: 'given back' })
     return { type: 'returned' }
   }
 
-  async #settle(claim: Claim, result: RunResult, startedAt: number): Promise<Settlement> {
+  async #settle(
+    claim: Claim,
+    result: RunResult,
+    startedAt: number,
+    ended?: Stopped,
+  ): Promise<Settlement> {
     const { task, attempt, retryInMs } = claim
     const { init, clock } = this.#deps
     const retry = result.retryable && retryInMs !== undefined
@@ -186,6 +201,7 @@ export class TaskWorker {
     const answer = bounded(result.answer)
     this.#hashes.runEnded(task.id, JSON.stringify(answer))
     const { outcome, kind } = result
+    if (ended) this.#remember(claim, startedAt, ended, { outcome, kind, code: answer.code })
     this.#report(claim, startedAt, {
       outcome,
       kind,
@@ -194,6 +210,17 @@ export class TaskWorker {
       ...(retry && { retryInMs }),
     })
     return outcome === 'succ' ? { type: 'done', answer } : { type: 'failed', answer, retry }
+  }
+
+  /** In the history: what was no run, such as a task that was cancelled before it, is not. */
+  #remember(
+    claim: Claim,
+    startedAt: number,
+    ended: Stopped,
+    verdict: Pick<EndedRun, 'outcome' | 'kind' | 'code'>,
+  ): void {
+    const { init, clock } = this.#deps
+    this.#history.add(endedRunOf(claim, init, startedAt, clock.now(), ended, verdict))
   }
 
   #report(
@@ -216,33 +243,7 @@ export class TaskWorker {
     })
   }
 
-  #environmentOf(claim: Claim): Record<string, string | undefined> {
-    const { init, owner } = this.#deps
-    const { task } = claim
-    return {
-      TASKD_TASK_ID: task.id,
-      TASKD_TASK_KEY: task.taskKey,
-      TASKD_JOB: task.job,
-      TASKD_WORKER_ID: init.workerId,
-      TASKD_ATTEMPT: String(claim.attempt),
-      TASKD_SCHEDULED_AT: scheduledAt(task),
-      [RUN_VARIABLE]: owner,
-    }
-  }
-
   #log(level: 'debug' | 'warn', msg: string, fields: Record<string, unknown>): void {
     this.#deps.send({ type: 'log', level, msg, fields })
   }
-}
-
-function scheduledAt(task: Task): string {
-  const at = task.scheduledAt ?? task.startAt
-  return at === undefined ? '' : isoWithOffset(at)
-}
-
-/** What goes into the queue and the rows: an answer no longer than what is kept of the output. */
-function bounded(answer: Answer): Answer {
-  const text = JSON.stringify(answer)
-  if (text.length <= 64 * 1024) return answer
-  return { ...answer, data: [], msg: answer.msg.slice(0, 1000) }
 }

@@ -1,0 +1,26 @@
+import type { FailKind } from './run-result.ts'
+
+/** One run as the history has it: what `taskd runs` shows. */
+export interface RunRecord {
+  readonly unique_task_id: string
+  readonly job: string
+  readonly task_key: string
+  readonly attempt: number
+  readonly worker_id: string
+  readonly node: string
+  /** ISO 8601 with milliseconds and offset. */
+  readonly start_runtime: string
+  readonly end_runtime: string
+  readonly duration_ms: number
+  /** `returned`: ended by taskd itself when it stopped, and given back to its queue. */
+  readonly outcome: 'succ' | 'fail' | 'other' | 'returned'
+  /** '' when it succeeded or was given back. */
+  readonly kind: FailKind | ''
+  readonly code: string
+  readonly exit_code: number | null
+  readonly signal: string
+  /** Bytes of the largest of its processes; null where nobody could tell. */
+  readonly peak_memory: number | null
+  /** The last 1 KiB of what it wrote. */
+  readonly output: string
+}

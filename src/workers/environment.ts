@@ -1,0 +1,26 @@
+import { isoWithOffset } from '../lib/clock.ts'
+import { RUN_VARIABLE, type WorkerInit } from '../model/ipc.ts'
+import type { Task } from '../model/task.ts'
+import type { Claim } from '../queue/consumer.ts'
+
+/** What a run finds in its environment on top of what every run has. */
+export function environmentOf(
+  { task, attempt }: Claim,
+  { workerId }: WorkerInit,
+  owner: string,
+): Record<string, string> {
+  return {
+    TASKD_TASK_ID: task.id,
+    TASKD_TASK_KEY: task.taskKey,
+    TASKD_JOB: task.job,
+    TASKD_WORKER_ID: workerId,
+    TASKD_ATTEMPT: String(attempt),
+    TASKD_SCHEDULED_AT: scheduledAt(task),
+    [RUN_VARIABLE]: owner,
+  }
+}
+
+function scheduledAt(task: Task): string {
+  const at = task.scheduledAt ?? task.startAt
+  return at === undefined ? '' : isoWithOffset(at)
+}

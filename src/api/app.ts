@@ -11,6 +11,7 @@ import { processRoutes } from './routes/processes.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { statusRoutes } from './routes/status.ts'
 import { taskRoutes } from './routes/tasks.ts'
+import { whyRoutes } from './routes/why.ts'
 
 /** A task is at most 1 MiB, and JSON may write one character as six. */
 const MAX_BODY_BYTES = 8 << 20
@@ -61,6 +62,7 @@ function allRoutes(control: Control) {
     .route('/', failRoutes(control))
     .route('/', queueRoutes(control))
     .route('/', daemonRoutes(control))
+    .route('/', whyRoutes(control))
 }
 
 /** What the typed client is made from. */

@@ -28,6 +28,7 @@ export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
     status: () => get('/api/status'),
     change: (action, names, by = '') => post(`/api/processes/${action}`, { names: [...names], by }),
     signal: (signal, names) => post('/api/processes/signal', { names: [...names], signal }),
+    why: name => get('/api/why', { name }),
     plan: () => get('/api/config/plan'),
     reload: () => post('/api/config/reload', {}),
     shutdown: async options => void (await post('/api/daemon/shutdown', options)),

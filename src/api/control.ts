@@ -54,6 +54,8 @@ export interface Control {
     names: readonly string[],
     paused: boolean,
   ): Promise<{ readonly name: string; readonly paused: boolean }[]>
+  /** @throws TaskdError E_NO_NAME */
+  why(name: string): Promise<Why>
   /** How many processes a queue or a program has on this node, until the next reload. */
   scale(name: string, count: number): Promise<Scaled>
 }
@@ -86,6 +88,24 @@ export interface ChangeResult {
   readonly ok: boolean
   /** In words: `started`, `already running`, `no such name`, … */
   readonly message: string
+}
+
+/** Why something is as it is. */
+export interface Why {
+  readonly name: string
+  readonly kind: 'worker' | 'program' | 'queue' | 'job'
+  readonly state: string
+  /** ISO 8601, or '' where it is not known. */
+  readonly since: string
+  /** In words: what made it so, and what comes next. */
+  readonly reasons: readonly string[]
+  /** Its last steps, the oldest first. */
+  readonly history: readonly {
+    readonly at: string
+    readonly from: string
+    readonly to: string
+    readonly detail: string
+  }[]
 }
 
 export interface Scaled {

@@ -33,3 +33,5 @@ export const failsQuery = z.object({
   job: name.optional(),
   task_key: name.optional(),
 })
+
+export const nameQuery = z.object({ name })

@@ -1,5 +1,6 @@
 import type { Problem } from '../config/diagnostics.ts'
 import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
+import type { Command } from './context.ts'
 
 /** What a command tells the shell. `status` has two more of its own. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, down: 3, unknown: 4 } as const
@@ -39,3 +40,18 @@ const MISUSE = ['E_BAD_USAGE', 'E_BAD_CONFIG', 'E_BAD_REQUEST', 'E_BAD_TASK']
 export function exitCodeOf(error: unknown): number {
   return error instanceof TaskdError && MISUSE.includes(error.code) ? EXIT.usage : EXIT.failed
 }
+
+/** For commands that look a name up: no such name and no daemon have an exit code of their own. */
+export function orUnknown(command: Command): Command {
+  return async (context, args, options) => {
+    try {
+      return await command(context, args, options)
+    } catch (error) {
+      if (!(error instanceof TaskdError) || !UNKNOWN.includes(error.code)) throw error
+      context.out.note(errorLine(error))
+      return EXIT.unknown
+    }
+  }
+}
+
+const UNKNOWN = ['E_NO_NAME', 'E_NO_DAEMON']

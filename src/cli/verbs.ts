@@ -73,6 +73,15 @@ const DAEMON: Readonly<Record<string, Verb>> = {
     ],
     load: () => import('./commands/status.ts'),
   },
+  why: {
+    args: '<name>',
+    summary: 'say why a worker, program, queue or job is as it is',
+    about:
+      'What made it so, who asked for it, when the next attempt or tick comes, and its last steps.',
+    examples: ['taskd why web', 'taskd why accumulate_pay', 'taskd why async_tasks --json'],
+    exits: ['0  it is known', '4  no such name, or no daemon'],
+    load: () => import('./commands/why.ts'),
+  },
   doctor: {
     summary: 'check this machine and say how to mend it',
     examples: ['taskd doctor', 'taskd doctor -c /etc/taskd/cron.ini --json'],

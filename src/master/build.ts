@@ -22,12 +22,14 @@ import { Daemon } from './daemon.ts'
 import { embeddedRedis } from './embedded-redis.ts'
 import { Engine } from './engine.ts'
 import { claimNode } from './installation.ts'
+import { Journal } from './journal.ts'
 import { ManagedProgram } from './managed-program.ts'
 import { ProcessControl } from './process-control.ts'
 import { buildSupervisor } from './programs/build.ts'
 import { readStatus } from './status.ts'
 import { TaskControl } from './task-control.ts'
 import { Wanted } from './wanted.ts'
+import { explain } from './why.ts'
 
 /** What the embedded Redis may do when it dies: always back, at once when it had lived. */
 const REDIS_POLICY = {
@@ -148,6 +150,15 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     asking,
   }
 
+  const whyDeps = {
+    config: () => daemon.config,
+    readStatus: () => readStatus(statusDeps),
+    journal: new Journal(events, clock),
+    wanted,
+    supervisor,
+    monotonic: () => clock.monotonic(),
+  }
+
   const daemon: Daemon = new Daemon({
     config,
     load,
@@ -168,6 +179,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     buildEngine,
     tasks,
     readStatus: () => readStatus(statusDeps),
+    explain: name => explain(name, whyDeps),
     releaseAll: async () => {
       await asking.queues.close()
       redis.disconnect()

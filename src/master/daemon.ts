@@ -41,6 +41,7 @@ export interface DaemonDeps {
   readonly buildEngine: () => Promise<Engine>
   readonly tasks: TaskControl
   readonly readStatus: () => Promise<Status>
+  readonly explain: Control['why']
   readonly releaseAll: () => Promise<void>
 }
 
@@ -184,6 +185,7 @@ export class Daemon implements Control {
     return report
   }
 
+  why: Control['why'] = name => this.#deps.explain(name)
   change: Control['change'] = (...args) => this.#deps.processes.change(...args)
   signal: Control['signal'] = (...args) => this.#deps.processes.signal(...args)
   scale: Control['scale'] = (...args) => this.#deps.processes.scale(...args)

@@ -22,6 +22,14 @@ export function fakeControl(answers: Partial<Control> = {}): FakeControl {
     status: async () => status(),
     change: async (action, names) =>
       names.map(name => ({ name, ok: name !== 'nobody', message: `${action}ed` })),
+    why: async name => ({
+      name,
+      kind: 'job',
+      state: 'SCHEDULED',
+      since: '',
+      reasons: ['so'],
+      history: [],
+    }),
     plan: async () => ({ applied: false, changes: ['job a: added'], problems: [] }),
     reload: async () => ({ applied: true, changes: ['job a: added'], problems: [] }),
     shutdown: async () => undefined,

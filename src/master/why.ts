@@ -1,0 +1,173 @@
+import type { JobStatus, QueueStatus, Status, Why } from '../api/control.ts'
+import type { Config } from '../config/config.ts'
+import { formatDuration } from '../lib/duration.ts'
+import { TaskdError } from '../lib/errors.ts'
+import { suggest } from '../lib/suggest.ts'
+import type { Job } from '../model/job.ts'
+import type { RestartPolicy } from '../model/program-state.ts'
+import type { Journal } from './journal.ts'
+import type { ManagedProgram } from './managed-program.ts'
+import type { Supervisor } from './programs/supervisor.ts'
+import type { Wanted } from './wanted.ts'
+
+export interface WhyDeps {
+  readonly config: () => Config
+  readonly readStatus: () => Promise<Status>
+  readonly journal: Journal
+  readonly wanted: Wanted
+  readonly supervisor: Supervisor
+  readonly monotonic: () => number
+}
+
+/**
+ * Why a worker, program, queue or job is as it is, who or what made it so, and what comes next.
+ * @throws TaskdError E_NO_NAME
+ */
+export async function explain(name: string, deps: WhyDeps): Promise<Why> {
+  const status = await deps.readStatus()
+  const child = [...status.workers, ...status.programs].find(one => one.name === name)
+  if (child) {
+    const history = deps.journal.of(name)
+    const since = history.at(-1)?.at ?? ''
+    const kind = 'task_key' in child ? 'worker' : 'program'
+    return { name, kind, state: child.state, since, reasons: childReasons(child, deps), history }
+  }
+  const queue = status.queues.find(one => one.task_key === name)
+  if (queue) {
+    const state = queue.paused ? 'PAUSED' : 'OPEN'
+    const reasons = queueReasons(queue, status)
+    return { name, kind: 'queue', state, since: '', reasons, history: [] }
+  }
+  const job = status.jobs.find(one => one.name === name)
+  const own = deps.config().jobs.find(one => one.name === name)
+  if (job && own) {
+    const state = !job.enabled ? 'DISABLED' : job.held === '' ? 'SCHEDULED' : 'PAUSED'
+    const reasons = jobReasons(job, own, status)
+    return { name, kind: 'job', state, since: '', reasons, history: [] }
+  }
+  const near = suggest(name, namesOf(status))
+  throw new TaskdError(
+    'E_NO_NAME',
+    `no worker, program, queue or job is named ${name}`,
+    near === undefined ? '`taskd status` lists them' : `did you mean ${near}?`,
+  )
+}
+
+function namesOf(status: Status): string[] {
+  return [
+    ...[...status.workers, ...status.programs, ...status.jobs].map(one => one.name),
+    ...status.queues.map(one => one.task_key),
+  ]
+}
+
+type Child = Status['workers'][number] | Status['programs'][number]
+
+function childReasons(child: Child, deps: WhyDeps): string[] {
+  const { name, state, detail, restart_num } = child
+  const member = deps.supervisor.members.find(one => one.spec.name === name)
+  const wish = deps.wanted.get(name)
+  const lines: string[] = []
+  const restarts = restart_num === 0 ? '' : `, started again ${times(restart_num)} since`
+  switch (state) {
+    case 'RUNNING':
+      lines.push(`it runs as pid ${child.pid}${restarts}`)
+      break
+    case 'STARTING':
+      lines.push(
+        member && child.pid > 0
+          ? `it counts as RUNNING when it has lived for ${formatDuration(member.spec.restart.startMs)} (startsecs)`
+          : 'its process is being started',
+      )
+      break
+    case 'STOPPED':
+      if (wish?.state === 'stopped')
+        lines.push(
+          `stopped by a person: ${wish.by}, ${wish.at}`,
+          `it stays so, over restarts of taskd too, until taskd start ${name}`,
+        )
+      else if (member && !member.spec.autostart)
+        lines.push('autostart is off', `taskd start ${name} starts it`)
+      break
+    case 'BACKOFF':
+    case 'FATAL':
+      if (member) lines.push(...deathReasons(member.program, member.spec.restart, deps))
+      break
+    case 'EXITED':
+      lines.push('it ended by itself, and autorestart does not start it again after such an end')
+      break
+    case 'STOPPING':
+      lines.push('it was asked to end and has not yet; KILL follows when its time is over')
+      break
+  }
+  if (detail !== '' && !(state === 'STOPPED' && wish)) lines.push(detail)
+  if (wish?.state === 'running') lines.push(`wanted by a person: ${wish.by}, ${wish.at}`)
+  return lines
+}
+
+function deathReasons(program: ManagedProgram, policy: RestartPolicy, deps: WhyDeps): string[] {
+  const { quick, deaths, state } = program.program
+  const window = formatDuration(policy.windowMs)
+  const recent = deaths.filter(at => deps.monotonic() - at < policy.windowMs).length
+  if (state.name === 'FATAL') {
+    const cause =
+      quick >= policy.maxQuick
+        ? `it died before startsecs ${times(quick)} in a row, and startretries allows ${policy.maxQuick - 1} retries`
+        : `it died ${policy.maxDeaths} times within ${window} (max_deaths, death_window)`
+    const next =
+      state.retryAt === undefined
+        ? 'only taskd start brings it back (fatal_retry = 0)'
+        : `one slow retry comes every ${formatDuration(policy.fatalRetryMs)} (fatal_retry)`
+    return [cause, next]
+  }
+  if (quick === 0) return [`it ends so often that each start waits (${window} death_window)`]
+  return [
+    `it died before startsecs ${times(quick)} in a row; FATAL comes at ${policy.maxQuick}`,
+    `${recent} of ${policy.maxDeaths} deaths within ${window}`,
+  ]
+}
+
+function queueReasons(queue: QueueStatus, status: Status): string[] {
+  const workers = status.workers.filter(one => one.task_key === queue.task_key)
+  const busy = workers.filter(one => one.state === 'RUNNING').length
+  return [
+    ...(status.redis.ok ? [] : [`Redis is away: ${status.redis.error}`]),
+    ...(queue.paused ? [`paused by a person; taskd resume ${queue.task_key} ends it`] : []),
+    ...(status.state === 'draining' || status.state === 'drained'
+      ? ['this node drains and takes no task; taskd resume ends it']
+      : []),
+    `${queue.waiting} tasks wait, ${queue.delayed} are put off to a later time, ${queue.active} run`,
+    queue.mode === 'pull'
+      ? 'a pull queue: agents take its tasks'
+      : `${busy} of ${workers.length} workers here are RUNNING`,
+    ...(queue.bad > 0 ? [`${queue.bad} messages could not be understood: Task:Bad`] : []),
+  ]
+}
+
+function jobReasons(job: JobStatus, own: Job, status: Status): string[] {
+  const queue = status.queues.find(one => one.task_key === job.task_key)
+  const next =
+    job.next === null
+      ? job.held === ''
+        ? 'it never comes due again'
+        : ''
+      : `next due at ${job.next}`
+  return [
+    ...(status.redis.ok ? [] : [`Redis is away, and ticks wait for it: ${status.redis.error}`]),
+    job.held === '' ? 'it is enabled' : job.held,
+    next,
+    job.last === null
+      ? 'it has made no task yet'
+      : `last tick ${job.last}${job.last_code === '' ? ', whose run has not ended' : `: ${job.last_code}`}`,
+    job.failures > 0 ? `${job.failures} failures in a row${pauseRule(own)}` : '',
+    `overlap = ${own.overlap}, misfire = ${own.misfire}`,
+    queue?.paused ? `its queue ${job.task_key} is paused: its tasks wait there` : '',
+  ].filter(line => line !== '')
+}
+
+function pauseRule({ pauseOnFailures }: Job): string {
+  return pauseOnFailures === 0 ? '' : `; it is paused at ${pauseOnFailures} (pause_on_failures)`
+}
+
+function times(number: number): string {
+  return number === 1 ? 'once' : `${number} times`
+}

@@ -61,17 +61,26 @@ async function expectAway(daemon: TestDaemon, part: 'redis' | 'database'): Promi
   return status
 }
 
+/** The database is asked less and less often while it is away, at last each 30 s. */
 const notices = (daemon: TestDaemon, part: 'redis' | 'database', ok: boolean) =>
   waitFor(async () => (await daemon.status())[part].ok === ok, {
-    timeoutMs: 170_000,
+    timeoutMs: part === 'redis' ? 15_000 : 45_000,
     what: `status says that ${part} is ${ok ? 'back' : 'away'}`,
   })
 
+/** Within a second on an idle machine; the slowest way, a wait that was cut off, takes 8 s. */
 const allDone = (daemon: TestDaemon, names: readonly string[]) =>
-  waitFor(() => names.every(name => done(daemon).includes(name)), {
-    timeoutMs: 170_000,
+  waitFor(() => missing(daemon, names).length === 0, {
+    timeoutMs: 20_000,
     what: `${names.length} tasks have run`,
+  }).catch((error: unknown) => {
+    throw new Error(`missing: ${missing(daemon, names).join()}`, { cause: error })
   })
+
+const missing = (daemon: TestDaemon, names: readonly string[]) => {
+  const have = new Set(done(daemon))
+  return names.filter(name => !have.has(name))
+}
 
 /** Each exactly once. */
 const expectOnce = (daemon: TestDaemon, names: readonly string[]) =>

@@ -1,5 +1,13 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { Redis } from 'ioredis'
 import { createClient } from '../../src/api/client.ts'
@@ -64,7 +72,7 @@ export interface TestDaemon extends AsyncDisposable {
   log(): string
   /** Writes cron.ini anew, without telling anybody. */
   configure(options: Pick<DaemonOptions, 'taskd' | 'ini'>): void
-  /** Writes an executable file into the folder. @returns its path */
+  /** Writes an executable file into the folder, also while an older one runs. @returns its path */
   script(name: string, text: string): string
   /** LPUSHes a message as any producer would. */
   push(taskKey: string, ...messages: object[]): Promise<void>
@@ -174,8 +182,10 @@ export function newDaemon(options: DaemonOptions = {}): TestDaemon {
     configure: write,
     script(name, text) {
       const path = join(dir, name)
-      writeFileSync(path, text)
-      chmodSync(path, 0o755)
+      // In one step: a run that has the old one open reads it to its end, and none finds it empty.
+      writeFileSync(`${path}.new`, text)
+      chmodSync(`${path}.new`, 0o755)
+      renameSync(`${path}.new`, path)
       return path
     },
     async push(taskKey, ...messages) {

@@ -7,8 +7,8 @@ import {
   type ProgramEvent,
   type ProgramState,
   type RestartPolicy,
-  step,
 } from '../model/program-state.ts'
+import { step } from '../model/program-step.ts'
 
 /** A process that was launched, as its supervisor sees it. */
 export interface Launched {

@@ -4,8 +4,8 @@ import {
   type Program,
   type ProgramEvent,
   type RestartPolicy,
-  step,
 } from '../../../src/model/program-state.ts'
+import { step } from '../../../src/model/program-step.ts'
 
 const policy: RestartPolicy = {
   autorestart: 'unexpected',

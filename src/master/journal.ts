@@ -20,7 +20,8 @@ export class Journal {
 
   constructor(events: Events, clock: Clock) {
     events.subscribe(event => {
-      if (event.type !== 'program') return
+      // STARTING is told once more when its pid is known.
+      if (event.type !== 'program' || event.from === event.state.name) return
       const { name, from, state } = event
       const detail = 'why' in state ? state.why : from === 'STOPPED' ? '' : event.detail
       const entry = { at: isoWithOffset(clock.now()), from, to: state.name, detail }

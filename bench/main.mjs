@@ -13,12 +13,26 @@ import { fill } from './rows/fill.mjs'
 import { imports } from './rows/imports.mjs'
 import { latency } from './rows/latency.mjs'
 import { memory } from './rows/memory.mjs'
+import { programs, thousand } from './rows/programs.mjs'
 import { recovery } from './rows/recovery.mjs'
 import { php, spawn } from './rows/spawn.mjs'
 import { status } from './rows/status.mjs'
 import { minutes, ticks } from './rows/ticks.mjs'
 
-const PARTS = [spawn, php, latency, ticks, minutes, recovery, memory, status, fill, imports]
+const PARTS = [
+  spawn,
+  php,
+  latency,
+  ticks,
+  minutes,
+  recovery,
+  programs,
+  thousand,
+  memory,
+  status,
+  fill,
+  imports,
+]
 
 const { values } = parseArgs({
   options: {

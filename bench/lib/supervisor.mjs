@@ -3,8 +3,18 @@ import { mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { childrenOf, end, nameOf, until, which } from './proc.mjs'
 
-/** A supervisord of our own with one `sleep infinity`; undefined when it is not installed. */
-export async function startSupervisor(ctx) {
+/** `count` programs that do nothing; supervisord and taskd read the same lines. */
+export function sleepers(count, keys = 'startsecs=0') {
+  return Array.from(
+    { length: count },
+    (_, n) => `[program:sleeper${n}]\ncommand=sleep infinity\nautorestart=true\n${keys}\n`,
+  ).join('')
+}
+
+export const sleepersOf = pid => childrenOf(pid).filter(child => nameOf(child) === 'sleep')
+
+/** A supervisord of our own that runs `sleep infinity`; undefined when it is not installed. */
+export async function startSupervisor(ctx, count = 1) {
   const binary = which('supervisord')
   if (!binary) return undefined
   const folder = mkdtempSync(join(ctx.folder, 'supervisor-'))
@@ -23,14 +33,12 @@ nodaemon=true
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [supervisorctl]
 serverurl=unix://${socket}
-[program:sleeper]
-command=sleep infinity
-autorestart=true
-startsecs=0
-`,
+${sleepers(count)}`,
   )
+  const begun = performance.now()
   const child = spawn(binary, ['-c', config], { stdio: 'ignore' })
   ctx.onEnd(() => end(child))
-  await until('supervisord', () => childrenOf(child.pid).some(pid => nameOf(pid) === 'sleep'))
-  return { pid: child.pid, config, stop: () => end(child) }
+  await until('supervisord', () => sleepersOf(child.pid).length === count)
+  const upMs = performance.now() - begun
+  return { pid: child.pid, config, upMs, stop: () => end(child) }
 }

@@ -5,8 +5,11 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { childrenOf, commandOf, end, until } from './proc.mjs'
 
-/** A daemon of our own in a folder of its own, with the embedded Redis, as a user would run it. */
-export async function startTaskd(ctx, ini) {
+/**
+ * A daemon of our own in a folder of its own, with the embedded Redis, as a user would run it.
+ * @param early called as soon as the process is there; what it returns is waited for too
+ */
+export async function startTaskd(ctx, ini, early = async () => undefined) {
   const folder = mkdtempSync(join(ctx.folder, 'taskd-'))
   mkdirSync(join(folder, 'conf'))
   const config = join(folder, 'conf', 'cron.ini')
@@ -16,14 +19,16 @@ export async function startTaskd(ctx, ini) {
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('TASKD_')),
   )
+  const begun = performance.now()
   const child = spawn(ctx.taskd, ['start', '-n', '-c', config], {
     stdio: ['ignore', out, out],
     env,
   })
   closeSync(out)
   ctx.onEnd(() => end(child))
-  const daemon = new Taskd(child, folder, config)
+  const daemon = new Taskd(child, folder, config, begun)
   try {
+    await early(daemon)
     await until('taskd to be ready', () => daemon.ready(), { timeoutMs: 20_000 })
   } catch (error) {
     throw new Error(`taskd did not start: ${readFileSync(log, 'utf8').slice(-2000)}`, {
@@ -36,8 +41,9 @@ export async function startTaskd(ctx, ini) {
 class Taskd {
   #child
 
-  constructor(child, folder, config) {
+  constructor(child, folder, config, begun) {
     this.#child = child
+    this.begun = begun
     this.folder = folder
     this.config = config
     this.redisSocket = join(folder, 'data', 'redis.sock')

@@ -9,7 +9,9 @@ import { daemonRoutes } from './routes/daemon.ts'
 import { failRoutes } from './routes/fails.ts'
 import { processRoutes } from './routes/processes.ts'
 import { queueRoutes } from './routes/queues.ts'
+import { runRoutes } from './routes/runs.ts'
 import { statusRoutes } from './routes/status.ts'
+import { tailRoutes } from './routes/tail.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { whyRoutes } from './routes/why.ts'
 
@@ -62,6 +64,8 @@ function allRoutes(control: Control) {
     .route('/', failRoutes(control))
     .route('/', queueRoutes(control))
     .route('/', daemonRoutes(control))
+    .route('/', runRoutes(control))
+    .route('/', tailRoutes(control))
     .route('/', whyRoutes(control))
 }
 

@@ -3,7 +3,7 @@ import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
 import type { App } from './app.ts'
 import type { Control } from './control.ts'
 import type { ErrorBody } from './errors.ts'
-import { requestUnix, type UnixRequest } from './unix-request.ts'
+import { requestUnix, streamUnix, type UnixRequest, type UnixResponse } from './unix-request.ts'
 
 /** Longer than any answer but a wait should take: Redis away is told within a second. */
 const ANSWER_MS = 15_000
@@ -37,6 +37,17 @@ export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
       post('/api/tasks/run', { job, wait }, wait ? signal : undefined),
     push: (request, signal) => post('/api/tasks/push', request, request.wait ? signal : undefined),
     fails: query => get('/api/fails', { ...query }),
+    runs: query => get('/api/runs', { ...query }),
+    tail: async (name, { lines, follow, stream }, signal) => {
+      const query = { name, lines, follow: String(follow), ...(stream && { stream }) }
+      const path = withQuery('/api/tail', query)
+      const request = { socket, timeoutMs, method: 'GET', path, signal } as const
+      const response = await streamUnix(request).catch((error: unknown) => {
+        throw explain(error, request)
+      })
+      if ('parts' in response) return explained(response.parts, request)
+      return answerOf(response, socket)
+    },
     retry: id => post('/api/tasks/retry', { unique_task_id: id }),
     cancel: id => post('/api/tasks/cancel', { unique_task_id: id }),
     setPaused: (names, paused) =>
@@ -66,19 +77,36 @@ function withQuery(path: string, query: Query): string {
 }
 
 async function ask<T>(request: UnixRequest): Promise<T> {
-  const { status, text } = await requestUnix(request).catch((error: unknown) => {
+  const response = await requestUnix(request).catch((error: unknown) => {
     throw explain(error, request)
   })
+  return answerOf(response, request.socket)
+}
+
+/** @throws TaskdError what the daemon answered, when it is an error */
+function answerOf<T>({ status, text }: UnixResponse, socket: string): T {
   const answer = read(text)
   if (answer === undefined)
     throw new TaskdError(
       'E_NOT_TASKD',
-      `what listens on ${request.socket} is not taskd (HTTP status ${status})`,
+      `what listens on ${socket} is not taskd (HTTP status ${status})`,
       'look at socket in [taskd]',
     )
   if (status < 400) return answer as T
   const { error } = answer as Partial<ErrorBody>
   throw new TaskdError(error?.code ?? 'E_INTERNAL', error?.message ?? `HTTP status ${status}`)
+}
+
+async function* explained(
+  parts: AsyncIterable<Uint8Array>,
+  request: UnixRequest,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* parts
+  } catch (error) {
+    if (request.signal?.aborted) return
+    throw explain(error, request)
+  }
 }
 
 function read(text: string): object | undefined {

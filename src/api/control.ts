@@ -1,5 +1,6 @@
 import type { FailRow } from '../model/fail-row.ts'
 import type { ProgramState } from '../model/program-state.ts'
+import type { RunRecord } from '../model/run-record.ts'
 import type { Answer } from '../model/run-result.ts'
 
 /** What the API may ask of the daemon: the only door between the two. */
@@ -42,6 +43,16 @@ export interface Control {
    */
   push(request: PushRequest, signal: AbortSignal): Promise<Pushed | Answer>
   fails(query: FailsQuery): Promise<readonly StoredFail[]>
+  /**
+   * Runs that are over, the newest first, of all nodes. @throws TaskdError E_NO_JOB, E_NO_QUEUE
+   */
+  runs(query: RunsQuery): Promise<readonly RunRecord[]>
+  /**
+   * The end of what a program, a worker's runs or one run has written, and with `follow` what
+   * comes. It is over when `signal` aborts. A reader that is slow misses some, and is told so.
+   * @throws TaskdError E_NO_NAME, E_NO_RUN, E_BAD_STATE, E_NO_OUTPUT
+   */
+  tail(name: string, options: TailOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
   /** Runs a failed task again, by unique_task_id. @throws TaskdError E_NO_TASK */
   retry(id: string): Promise<Pushed>
   /** @throws TaskdError E_NO_TASK when it is neither waiting nor running */
@@ -79,6 +90,20 @@ export interface FailsQuery {
   readonly limit: number
   readonly job?: string
   readonly task_key?: string
+}
+
+export interface RunsQuery {
+  readonly limit: number
+  readonly job?: string
+  readonly task_key?: string
+}
+
+export interface TailOptions {
+  /** How many of the last lines to begin with. */
+  readonly lines: number
+  readonly follow: boolean
+  /** Undefined: what is usual for what is named. */
+  readonly stream: 'stdout' | 'stderr' | undefined
 }
 
 export type StoredFail = FailRow & { readonly id: number }

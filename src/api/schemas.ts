@@ -35,3 +35,16 @@ export const failsQuery = z.object({
 })
 
 export const nameQuery = z.object({ name })
+
+export const runsQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(10_000).default(20),
+  job: name.optional(),
+  task_key: name.optional(),
+})
+
+export const tailQuery = z.object({
+  name,
+  lines: z.coerce.number().int().min(0).max(1_000_000).default(10),
+  follow: z.enum(['true', 'false']).default('false'),
+  stream: z.enum(['stdout', 'stderr']).optional(),
+})

@@ -1,4 +1,4 @@
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 
 export interface UnixRequest {
   readonly socket: string
@@ -22,8 +22,32 @@ export interface UnixResponse {
  * than all the rest of `taskd status`.
  * @throws the system's error, with its code
  */
-export function requestUnix(options: UnixRequest): Promise<UnixResponse> {
-  const { socket, method, path, body, signal, timeoutMs } = options
+export async function requestUnix(options: UnixRequest): Promise<UnixResponse> {
+  return textOf(await send(options))
+}
+
+/**
+ * The same with an answer that comes in parts, for as long as it takes; what is no success comes
+ * whole. @throws the system's error, with its code, also from `parts`
+ */
+export async function streamUnix(
+  options: UnixRequest,
+): Promise<UnixResponse | { readonly parts: AsyncIterable<Uint8Array> }> {
+  const response = await send(options)
+  if ((response.statusCode ?? 0) >= 300) return textOf(response)
+  // Silence is no fault any more.
+  response.socket.setTimeout(0)
+  return { parts: response }
+}
+
+function send({
+  socket,
+  method,
+  path,
+  body,
+  signal,
+  timeoutMs,
+}: UnixRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body)
     const sent = request({
@@ -42,18 +66,17 @@ export function requestUnix(options: UnixRequest): Promise<UnixResponse> {
       ...(signal && { signal }),
     })
     sent.once('error', reject)
-    sent.once('response', response => {
-      const chunks: Buffer[] = []
-      response.on('data', (chunk: Buffer) => chunks.push(chunk))
-      response.once('error', reject)
-      response.once('end', () => {
-        resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') })
-      })
-    })
+    sent.once('response', resolve)
     if (timeoutMs !== undefined)
       sent.setTimeout(timeoutMs, () => {
         sent.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }))
       })
     sent.end(payload)
   })
+}
+
+async function textOf(response: IncomingMessage): Promise<UnixResponse> {
+  const chunks: Buffer[] = []
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk)
+  return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }
 }

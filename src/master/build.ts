@@ -26,7 +26,10 @@ import { Journal } from './journal.ts'
 import { ManagedProgram } from './managed-program.ts'
 import { ProcessControl } from './process-control.ts'
 import { buildSupervisor } from './programs/build.ts'
+import { RunLog } from './run-log.ts'
 import { readStatus } from './status.ts'
+import { tailOf } from './tail.ts'
+import { runTail, workerTail } from './tail-runs.ts'
 import { TaskControl } from './task-control.ts'
 import { Wanted } from './wanted.ts'
 import { explain } from './why.ts'
@@ -159,6 +162,23 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     monotonic: () => clock.monotonic(),
   }
 
+  const runLog = new RunLog({ config: () => daemon.config, redis: ask, store })
+  const tailDeps = {
+    engine: () => daemon.engine,
+    taskKeys: () => daemon.config.queues.map(queue => queue.taskKey),
+    queues: asking.queues,
+    runLog,
+    clock,
+  }
+  const tailSources = [workerTail(tailDeps), runTail(tailDeps)]
+  const tailNames = {
+    names: () => [
+      ...supervisor.members.map(one => one.spec.name),
+      ...(daemon.engine?.members ?? []).map(one => one.program.name),
+    ],
+    jobs: () => daemon.config.jobs.map(job => job.name),
+  }
+
   const daemon: Daemon = new Daemon({
     config,
     load,
@@ -180,6 +200,8 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     tasks,
     readStatus: () => readStatus(statusDeps),
     explain: name => explain(name, whyDeps),
+    runLog,
+    tail: (...args) => tailOf(tailSources, args, tailNames),
     releaseAll: async () => {
       await asking.queues.close()
       redis.disconnect()

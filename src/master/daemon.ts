@@ -13,6 +13,7 @@ import type { ManagedProgram } from './managed-program.ts'
 import type { ProcessControl } from './process-control.ts'
 import type { Supervisor } from './programs/supervisor.ts'
 import { reportOf } from './reload.ts'
+import type { RunLog } from './run-log.ts'
 import type { TaskControl } from './task-control.ts'
 
 export interface DaemonDeps {
@@ -42,6 +43,8 @@ export interface DaemonDeps {
   readonly tasks: TaskControl
   readonly readStatus: () => Promise<Status>
   readonly explain: Control['why']
+  readonly runLog: RunLog
+  readonly tail: Control['tail']
   readonly releaseAll: () => Promise<void>
 }
 
@@ -236,6 +239,8 @@ export class Daemon implements Control {
       )
     }
   }
+  runs: Control['runs'] = query => asked(() => this.#deps.runLog.runs(query))
+  tail: Control['tail'] = (...args) => asked(() => this.#deps.tail(...args))
   retry: Control['retry'] = id => asked(() => this.#tasks().retry(id))
   cancel: Control['cancel'] = id => asked(() => this.#tasks().cancel(id))
 

@@ -19,6 +19,7 @@ import { TaskQueues } from '../queue/task-queues.ts'
 import { Ticker } from '../schedule/ticker.ts'
 import { releaseNode, renewNode } from './installation.ts'
 import { Recovery } from './recovery.ts'
+import { RunOutputs } from './run-outputs.ts'
 import type { Wanted } from './wanted.ts'
 import { type PoolMember, WorkerPool } from './worker-pool.ts'
 
@@ -46,6 +47,7 @@ export class Engine {
   readonly queues: TaskQueues
   readonly cron: CronStore
   readonly ticker: Ticker
+  readonly outputs: RunOutputs
   readonly #deps: EngineDeps
   readonly #recovery: Recovery
   readonly #pools = new Map<string, WorkerPool>()
@@ -62,6 +64,7 @@ export class Engine {
     this.node = deps.node
     this.queues = new TaskQueues(deps.redis, () => deps.clock.now())
     this.cron = new CronStore(deps.redis)
+    this.outputs = new RunOutputs(() => this.members, deps.events)
     this.#orders = createClient(deps.redisUrl, 'work', `${deps.node} orders`)
     this.#recovery = new Recovery({
       redis: deps.redis,
@@ -177,6 +180,7 @@ export class Engine {
   async stop(): Promise<void> {
     this.#over = true
     await this.drain('taskd stops')
+    this.outputs.close()
     clearInterval(this.#lease)
     this.#unsubscribe?.()
     this.#orders.disconnect()
@@ -261,6 +265,7 @@ export class Engine {
       log,
       random: Math.random,
       wanted,
+      outputs: this.outputs,
       limits: () => this.#limits(),
       stopWaitMs: () => (this.#hurrying ? 0 : config().settings.stopWaitMs),
       predecessorsOf: workerId => this.#recovery.predecessorsOf(workerId),

@@ -4,6 +4,7 @@ import type { RestartPolicy } from '../model/program-state.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { type WorkerProcess, workerLauncher } from './launch-worker.ts'
 import { ManagedProgram, type ProgramDeps } from './managed-program.ts'
+import type { RunOutputs } from './run-outputs.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface PoolDeps extends ProgramDeps {
@@ -12,6 +13,7 @@ export interface PoolDeps extends ProgramDeps {
   readonly redisUrl: string
   readonly log: Logger
   readonly wanted: Wanted
+  readonly outputs: RunOutputs
   readonly limits: () => WorkerLimits
   /** How long running tasks may go on when a worker is told to leave, ms; 0 when in a hurry. */
   readonly stopWaitMs: () => number
@@ -227,6 +229,9 @@ export class WorkerPool {
     const runs = member?.runs
     switch (message.type) {
       case 'ready':
+        return this.#deps.outputs.ready(name)
+      case 'output':
+        return this.#deps.outputs.hear(name, message)
       case 'pulse':
         return undefined
       case 'started':

@@ -75,10 +75,10 @@ class ProcessRun {
     if (typeof spawned === 'string') return this.#ending(NO_EXIT, spawned)
     this.#group = spawned.pid
     this.#spawned = spawned
-    if (this.#listener) spawned.watch(this.#listener)
     // Asked to stop while starting: done now that there is something to stop.
     if (this.#cause) this.#terminate()
     this.#options.onPid(spawned.pid)
+    if (this.#listener) spawned.watch(this.#listener)
     const { maxRunTimeMs } = this.#options
     const limit = this.#clock.setTimer(maxRunTimeMs, () =>
       this.stop('timeout', `ran longer than ${maxRunTimeMs / 1000} s`),

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Control, Status, StoredFail } from '../../../src/api/control.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
+import type { RunRecord } from '../../../src/model/run-record.ts'
 
 export interface FakeControl extends Control {
   /** What was asked, in order: the method and its plain arguments. */
@@ -43,6 +44,11 @@ export function fakeControl(answers: Partial<Control> = {}): FakeControl {
         : { unique_task_id: (task['unique_task_id'] as string) ?? 'new' }
     },
     fails: async () => [failRow()],
+    runs: async () => [runRecord()],
+    tail: async name => {
+      if (name === 'nobody') throw new TaskdError('E_NO_NAME', 'no such name', 'look at status')
+      return parts(`${name} says\n`, 'hello\n')
+    },
     retry: async id => ({ unique_task_id: id }),
     cancel: async id => {
       if (id === 'gone') throw new TaskdError('E_NO_TASK', `no such task: ${id}`, 'look at fails')
@@ -116,6 +122,32 @@ export function job(name: string): Status['jobs'][number] {
     last: '2026-11-21T10:01:00.000+00:00',
     last_code: 'succ',
     failures: 0,
+  }
+}
+
+async function* parts(...texts: readonly string[]): AsyncGenerator<Uint8Array> {
+  for (const text of texts) yield Buffer.from(text)
+}
+
+export function runRecord(changes: Partial<RunRecord> = {}): RunRecord {
+  return {
+    unique_task_id: 'cron-accumulate_pay-1795255200000',
+    job: 'accumulate_pay',
+    task_key: 'sync_tasks',
+    attempt: 1,
+    worker_id: 'web-1-sync_tasks-1',
+    node: 'web-1',
+    start_runtime: '2026-11-21T10:00:00.000+00:00',
+    end_runtime: '2026-11-21T10:00:00.130+00:00',
+    duration_ms: 130,
+    outcome: 'fail',
+    kind: 'exit',
+    code: 'fail',
+    exit_code: 1,
+    signal: '',
+    peak_memory: 13_002_342,
+    output: 'counting\nno points today\n',
+    ...changes,
   }
 }
 

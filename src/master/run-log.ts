@@ -1,0 +1,98 @@
+import type { Redis } from 'ioredis'
+import type { RunsQuery } from '../api/control.ts'
+import type { Config } from '../config/config.ts'
+import { TaskdError } from '../lib/errors.ts'
+import { suggest } from '../lib/suggest.ts'
+import type { RunRecord } from '../model/run-record.ts'
+import type { Task } from '../model/task.ts'
+import { jobRuns, queueRuns } from '../queue/keys.ts'
+import { KEPT_OF_QUEUE, newestRuns } from '../queue/run-history.ts'
+import type { Store } from '../store/store.ts'
+
+export interface RunLogDeps {
+  readonly config: () => Config
+  /** A connection that fails rather than waits. */
+  readonly redis: Redis
+  readonly store: Store
+}
+
+/** What is known of runs that are over: the history in Redis and, of failed ones, fail_log. */
+export class RunLog {
+  readonly #deps: RunLogDeps
+
+  constructor(deps: RunLogDeps) {
+    this.#deps = deps
+  }
+
+  /** @throws TaskdError E_NO_JOB, E_NO_QUEUE */
+  async runs({ limit, job, task_key: taskKey }: RunsQuery): Promise<RunRecord[]> {
+    const { config, redis } = this.#deps
+    const { jobs, queues } = config()
+    const known = taskKey === undefined || queues.some(one => one.taskKey === taskKey)
+    if (!known)
+      throw unknown(
+        'E_NO_QUEUE',
+        'queue',
+        taskKey,
+        queues.map(one => one.taskKey),
+      )
+    const wanted = (run: RunRecord) => taskKey === undefined || run.task_key === taskKey
+    if (job !== undefined) {
+      const found = await newestRuns(redis, { limit, keys: [jobRuns(job)], wanted })
+      // A job that is no longer configured still has its history.
+      if (found.length === 0 && !jobs.some(one => one.name === job))
+        throw unknown(
+          'E_NO_JOB',
+          'job',
+          job,
+          jobs.map(one => one.name),
+        )
+      return found
+    }
+    const keys = [
+      ...jobs
+        .filter(one => taskKey === undefined || one.task.taskKey === taskKey)
+        .map(one => jobRuns(one.name)),
+      ...queues
+        .filter(one => taskKey === undefined || one.taskKey === taskKey)
+        .map(one => queueRuns(one.taskKey)),
+    ]
+    return newestRuns(redis, { limit, keys, wanted })
+  }
+
+  /**
+   * The end of what the last run of a task wrote.
+   * @param task when the queue still knows it
+   */
+  async outputOf(id: string, task: Task | undefined): Promise<string | undefined> {
+    const { redis, store } = this.#deps
+    const keys = task ? [runsOf(task)] : this.#likely(id)
+    const wanted = (run: RunRecord) => run.unique_task_id === id
+    const [run] = await newestRuns(redis, { limit: KEPT_OF_QUEUE, keys, wanted })
+    // While the database is away there is still the shorter one.
+    const rows = await store.failLog.byTaskId(id).catch(() => [])
+    const row = rows.at(-1)
+    if (row && row.attempt >= (run?.attempt ?? 0)) return row.output
+    return run?.output
+  }
+
+  /** Where a task may stand that the queue has forgotten: ids of tasks of a job tell its name. */
+  #likely(id: string): string[] {
+    const { jobs, queues } = this.#deps.config()
+    const own = jobs.filter(
+      ({ name }) => id.startsWith(`cron-${name}-`) || id.startsWith(`run-${name}-`),
+    )
+    if (own.length > 0) return own.map(job => jobRuns(job.name))
+    return queues.map(queue => queueRuns(queue.taskKey))
+  }
+}
+
+function runsOf({ job, taskKey }: Task): string {
+  return job === '' ? queueRuns(taskKey) : jobRuns(job)
+}
+
+function unknown(code: string, what: string, name: string, names: readonly string[]): TaskdError {
+  const near = suggest(name, names)
+  const hint = near === undefined ? '`taskd status` lists them' : `did you mean ${near}?`
+  return new TaskdError(code, `no ${what} named ${name}`, hint)
+}

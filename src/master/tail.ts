@@ -1,0 +1,42 @@
+import type { TailOptions } from '../api/control.ts'
+import { TaskdError } from '../lib/errors.ts'
+import { suggest } from '../lib/suggest.ts'
+
+/** Something whose output can be looked at: a program, a worker, a run. Undefined: not its name. */
+export type TailSource = (
+  name: string,
+  options: TailOptions,
+  signal: AbortSignal,
+) => Promise<AsyncIterable<Uint8Array> | undefined>
+
+export interface TailNames {
+  /** What can be looked at and has a name. */
+  readonly names: () => readonly string[]
+  readonly jobs: () => readonly string[]
+}
+
+/** Asks the sources in turn. @throws TaskdError E_NO_NAME when none of them knows the name */
+export async function tailOf(
+  sources: readonly TailSource[],
+  [name, options, signal]: Parameters<TailSource>,
+  { names, jobs }: TailNames,
+): Promise<AsyncIterable<Uint8Array>> {
+  for (const source of sources) {
+    const found = await source(name, options, signal)
+    if (found) return found
+  }
+  if (jobs().includes(name))
+    throw new TaskdError(
+      'E_NO_NAME',
+      `${name} is a job, and a job writes nothing itself`,
+      `\`taskd runs ${name}\` lists its runs with their ids`,
+    )
+  const near = suggest(name, names())
+  throw new TaskdError(
+    'E_NO_NAME',
+    `no program, worker or run is named ${name}`,
+    near === undefined
+      ? '`taskd status` lists programs and workers, `taskd runs` the ids of runs'
+      : `did you mean ${near}?`,
+  )
+}

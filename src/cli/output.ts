@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import pc from 'picocolors'
 
 export type Colours = ReturnType<typeof pc.createColors>
@@ -11,6 +12,8 @@ export interface Output {
   readonly line: (text: string) => void
   /** One JSON value to standard output: on one line for machines, spread out on a terminal. */
   readonly json: (value: unknown) => void
+  /** To standard output as it is; resolves when there is room for more. */
+  readonly raw: (bytes: Uint8Array) => Promise<void>
   /** To standard error: what is no part of the answer. */
   readonly note: (text: string) => void
 }
@@ -32,6 +35,9 @@ export function createOutput(
     colours: pc.createColors(colour),
     line: text => void stdout.write(`${text}\n`),
     json: value => void stdout.write(`${JSON.stringify(value, undefined, tty ? 2 : undefined)}\n`),
+    raw: async bytes => {
+      if (!stdout.write(bytes)) await once(stdout as NodeJS.WriteStream, 'drain')
+    },
     note: text => void stderr.write(`${text}\n`),
   }
 }

@@ -171,6 +171,40 @@ const TASKS: Readonly<Record<string, Verb>> = {
     examples: ['taskd fails', 'taskd fails --job accumulate_pay --limit 5 --json'],
     load: () => import('./commands/fails.ts'),
   },
+  runs: {
+    args: '[job]',
+    summary: 'show the newest runs, of one job or of all',
+    about:
+      'When each run began, how it ended, how long it took, the most memory it had, its id, and\n' +
+      'the last line it wrote. Runs of all nodes, the newest first.',
+    options: [
+      ['--limit <n>', 'how many; 20 when not given'],
+      ['--queue <task_key>', 'of this queue only'],
+      ['-o, --output', 'all that is kept of what each wrote, up to 1 KiB'],
+    ],
+    examples: ['taskd runs accumulate_pay', 'taskd runs --queue async_tasks --limit 50 --output'],
+    load: () => import('./commands/runs.ts'),
+  },
+  tail: {
+    args: '<name> [stream]',
+    summary: 'show the end of what a program, worker or run writes',
+    about:
+      'Of a program: its log, stdout unless stderr is named. Of a worker or a queue: the output\n' +
+      'of its runs, those in progress first. Of a run, by its id: its output so far, or what was\n' +
+      'kept of it. A reader that is too slow misses some of it and is told how much.',
+    options: [
+      ['-f, --follow', 'go on with what comes; a run that ends ends it'],
+      ['-n, --lines <n>', 'how many of the last lines; 10 when not given'],
+    ],
+    examples: [
+      'taskd tail web',
+      'taskd tail -f web stderr',
+      'taskd tail -f web-1-async_tasks-1',
+      'taskd tail -n 100 cron-accumulate_pay-1795255200000',
+    ],
+    exits: ['0  done', '4  no such name, or no daemon'],
+    load: () => import('./commands/tail.ts'),
+  },
   retry: {
     args: '<id...>',
     summary: 'run failed tasks again',

@@ -17,6 +17,11 @@ export interface RunOptions {
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 2
 
+/** Node reaps its own children only; bin/taskd starts init.pl as process 1 where there is perl. */
+const NO_INIT =
+  'taskd itself is process 1, so what others leave behind stays as zombies; ' +
+  'install perl and start bin/taskd, or give the container an init (docker run --init)'
+
 /**
  * The daemon: reads its configuration, takes its data folder, runs until it is told to stop.
  * @returns the exit code
@@ -45,6 +50,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
       'taskd starts',
     )
     for (const note of loaded.notes) root.log.warn(formatProblem(note))
+    if (process.pid === 1) root.log.warn(NO_INIT)
     const daemon = buildDaemon({ config, instance, root, load, environment: process.env })
     obeySignals(daemon, root)
     daemon.start().catch((error: unknown) => {

@@ -52,12 +52,19 @@ export class ManagedProgram {
   readonly #mailbox: ProgramEvent[] = []
   readonly #watchers = new Set<(state: ProgramState) => void>()
 
-  constructor(name: string, launch: Launch, policy: () => RestartPolicy, deps: ProgramDeps) {
+  /** @param why it is not running yet, in words */
+  constructor(
+    name: string,
+    launch: Launch,
+    policy: () => RestartPolicy,
+    deps: ProgramDeps,
+    why = 'not started',
+  ) {
     this.name = name
     this.#launch = launch
     this.#policy = policy
     this.#deps = deps
-    this.#program = newProgram(deps.clock.monotonic())
+    this.#program = newProgram(deps.clock.monotonic(), why)
   }
 
   get program(): Program {

@@ -80,16 +80,20 @@ export class ProcessControl {
       return { name, count }
     }
     const { config, supervisor } = this.#deps
-    const program = config().programs.find(one => one.name === name)
-    if (!program)
+    // Twice, when it is in two groups.
+    const programs = config().programs.filter(one => one.name === name)
+    if (programs.length === 0)
       throw new TaskdError('E_NO_QUEUE', `no queue with workers and no program is named ${name}`)
-    if (!program.scalable && count > 1)
+    if (count > 1 && !programs.every(one => one.scalable))
       throw new TaskdError(
         'E_NOT_SCALABLE',
         `program ${name} cannot have ${count} processes: they would all have one name`,
         'write process_name = %(program_name)s_%(process_num)02d in its section',
       )
-    supervisor.configureProgram(name, processesOf(program, count))
+    supervisor.configureProgram(
+      name,
+      programs.flatMap(program => processesOf(program, count)),
+    )
     return { name, count }
   }
 

@@ -1,6 +1,7 @@
 import type { ReloadReport } from '../api/control.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { type Changes, diffConfig } from '../config/diff.ts'
+import { identityOf } from './programs/launch.ts'
 
 /** Settings that the daemon takes over only when it starts. */
 const FIXED = new Set([
@@ -30,6 +31,11 @@ export function describeChanges(old: Config, next: Config): string[] {
         ? `changed live (${keys.join(', ')})`
         : `its workers restart (${keys.join(', ')})`,
     ),
+    ...listed('program', diff.processes, (keys, name) =>
+      becomesAnother(old, next, name)
+        ? `restarts (${keys.join(', ')})`
+        : `changed live (${keys.join(', ')})`,
+    ),
     ...diff.settings.changedKeys.map(key =>
       FIXED.has(key)
         ? `${key}: changed; takes effect with \`taskd restart\``
@@ -38,15 +44,21 @@ export function describeChanges(old: Config, next: Config): string[] {
   ]
 }
 
+/** Only then is a running process restarted. */
+function becomesAnother(old: Config, next: Config, name: string): boolean {
+  const [before, after] = [old, next].map(config => config.processes.find(one => one.name === name))
+  return !before || !after || identityOf(before) !== identityOf(after)
+}
+
 function listed(
   noun: string,
   changes: Changes,
-  changed: (keys: readonly string[]) => string,
+  changed: (keys: readonly string[], name: string) => string,
 ): string[] {
   return [
     ...changes.added.map(name => `${noun} ${name}: added`),
     ...changes.removed.map(name => `${noun} ${name}: removed`),
-    ...changes.changed.map(({ name, keys }) => `${noun} ${name}: ${changed(keys)}`),
+    ...changes.changed.map(({ name, keys }) => `${noun} ${name}: ${changed(keys, name)}`),
   ]
 }
 

@@ -99,7 +99,8 @@ function childReasons(child: Child, deps: WhyDeps): string[] {
       lines.push('it was asked to end and has not yet; KILL follows when its time is over')
       break
   }
-  if (detail !== '' && !(state === 'STOPPED' && wish)) lines.push(detail)
+  // What a wish or a switch explains needs no second word.
+  if (detail !== '' && !(state === 'STOPPED' && lines.length > 0)) lines.push(detail)
   if (wish?.state === 'running') lines.push(`wanted by a person: ${wish.by}, ${wish.at}`)
   return lines
 }

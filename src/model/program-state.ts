@@ -114,7 +114,8 @@ export const CLEAN_RECORD: DeathRecord = {
   probationUntil: undefined,
 }
 
-export function newProgram(now: number): Program {
-  const state = { name: 'STOPPED', since: now, why: 'not started' } as const
+/** @param why it is not running yet, in words */
+export function newProgram(now: number, why = 'not started'): Program {
+  const state = { name: 'STOPPED', since: now, why } as const
   return { ...CLEAN_RECORD, state, spawns: 0, bornAt: now, lastEnd: '' }
 }

@@ -57,8 +57,9 @@ function program(event: Extract<DaemonEvent, { type: 'program' }>, log: Logger):
     case 'STOPPING':
       return log.debug({ why: state.why }, `${name} stops`)
     case 'STOPPED':
-    case 'EXITED':
       return log.info({ why: state.why }, `${name} stopped`)
+    case 'EXITED':
+      return log.info({ ended: state.why }, `${name} has exited`)
     default:
       return unreachable(state)
   }

@@ -46,6 +46,7 @@ export function findOrphans(
     if (!value.startsWith(prefix) || startTime === undefined || group === ours) continue
     const name = value.slice(prefix.length)
     const known = found.get(name) ?? { name, leader: undefined, processes: [] }
+    if (known.processes.some(one => one.pid === pid)) continue
     found.set(name, { ...known, processes: [...known.processes, { pid, startTime, group }] })
   }
   return found

@@ -154,6 +154,12 @@ export class Supervisor {
     for (const { outputs } of this.#members.values()) outputs.reopen()
   }
 
+  #whyStopped(spec: ProcessSpec): string {
+    const wish = this.#deps.wanted.get(spec.name)
+    if (wish?.state === 'stopped') return `${wish.by}, ${wish.at}`
+    return spec.autostart ? 'not started' : 'autostart is off'
+  }
+
   #add(spec: ProcessSpec): Member {
     const outputs = new ProgramOutputs(this.#deps.openOutput)
     const launch = programLauncher(
@@ -175,7 +181,7 @@ export class Supervisor {
     const policy = () => member.spec.restart
     const member: Member = {
       spec,
-      program: new ManagedProgram(spec.name, launch, policy, this.#deps),
+      program: new ManagedProgram(spec.name, launch, policy, this.#deps, this.#whyStopped(spec)),
       process: undefined,
       outputs,
       retired: false,

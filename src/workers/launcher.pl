@@ -22,6 +22,7 @@ use constant { stdout => 1 << 20, output => 1 << 16 };    # how much of each is 
 use constant DRAIN_S  => 0.2;     # how long pipes may stay open after the process is gone
 use constant POLL_S   => 0.01;    # bounds the wait for an exit whose SIGCHLD came too early
 use constant BEHIND   => 1 << 18; # a reader that is this far behind misses output, and nothing else
+use constant SHOWN    => 1 << 17; # and one that watches gets so much of it in 10 ms
 
 $SIG{$_} = 'IGNORE' for qw(INT TERM HUP PIPE);
 $SIG{CHLD} = sub { };
@@ -35,6 +36,7 @@ my (%run_of_pid, %run_of_fd, %watchable);
 my $bits    = '';
 my $input   = '';
 my $pending = '';
+my ($shown, $shown_at) = (0, 0);
 vec($bits, 0, 1) = 1;
 vec(my $reader = '', 1, 1) = 1;
 # A reader that is slow must not keep us from the pipes of the processes.
@@ -155,15 +157,23 @@ sub take {
     my $read = sysread $pipe, my $chunk, 65536;
     return if !defined $read && $!{EINTR};
     return shut($fd) if !$read;
-    # With what is pending, each of the others still has its place behind it.
-    frame('O', $run->{id}, $run->{written}, '', $chunk)
-        if $run->{watched} && length $pending < BEHIND && index($chunk, $nonce) != 0;
+    show($run, $chunk) if $run->{watched};
     $run->{written} += $read;
     for my $tail ($is_stdout ? qw(stdout output) : 'output') {
         $run->{$tail} .= $chunk;
         my $kept = $tail eq 'stdout' ? stdout : output;
-        $run->{$tail} = substr $run->{$tail}, -$kept if length $run->{$tail} > 2 * $kept;
+        shorten($run->{$tail}, $kept) if length $run->{$tail} > 2 * $kept;
     }
+}
+
+# As much as a reader can take in; whoever writes more must not wait for the copying.
+sub show {
+    my ($run) = @_;
+    my $tick = now();
+    ($shown_at, $shown) = ($tick, 0) if $tick != $shown_at;
+    return if $shown >= SHOWN || length $pending >= BEHIND || index($_[1], $nonce) == 0;
+    $shown += length $_[1];
+    frame('O', $run->{id}, $run->{written}, '', $_[1]);
 }
 
 sub watch {
@@ -171,9 +181,8 @@ sub watch {
     my $run = $watchable{$id} or return;
     $run->{watched} = $on;
     return if !$on;
-    my $so_far = $run->{output};
-    $so_far = substr $so_far, -output() if length $so_far > output;
-    $so_far = '' if index($so_far, $nonce) == 0;
+    shorten($run->{output}, output);
+    my $so_far = index($run->{output}, $nonce) == 0 ? '' : $run->{output};
     frame('O', $id, $run->{written} - length $so_far, 1, $so_far);
 }
 
@@ -209,12 +218,23 @@ sub reap {
 # Seconds that no change of the clock moves.
 sub now { (POSIX::times())[0] / $ticks }
 
+# Without copies on the way: what perl has once used for them stays with this process, and a child
+# counts it as its own until it has become what it is to be.
 sub ended {
     my ($run) = @_;
-    my ($stdout, $output) = @$run{qw(stdout output)};
-    $stdout = substr $stdout, -stdout() if length $stdout > stdout;
-    $output = substr $output, -output() if length $output > output;
-    my $errno = $output =~ /\A\Q$nonce\E (\d+)\z/ ? $1 : '';
-    frame('X', $run->{id}, $run->{status}, $errno, @$run{qw(peak written)}, length $stdout,
-        $stdout . ($errno eq '' ? $output : ''));
+    shorten($run->{stdout}, stdout);
+    shorten($run->{output}, output);
+    my $errno = $run->{output} =~ /\A\Q$nonce\E (\d+)\z/ ? $1 : '';
+    $run->{output} = '' if $errno ne '';
+    my $head = join "\0", 'X', @$run{qw(id status)}, $errno, @$run{qw(peak written)}, length $run->{stdout}, '';
+    $pending .= pack('N', length($head) + length($run->{stdout}) + length $run->{output}) . $head;
+    $pending .= $run->{stdout};
+    $pending .= $run->{output};
+    push_out();
+}
+
+# Keeps the end of a text, in place.
+sub shorten {
+    my $over = length($_[0]) - $_[1];
+    substr $_[0], 0, $over, '' if $over > 0;
 }

@@ -31,6 +31,9 @@ export interface RunLinesOptions {
   readonly whole: boolean
 }
 
+/** A name that is longer is cut: the id has it too. */
+const NAME_WIDTH = 32
+
 /** Two lines for each: when, how it ended, how long, how much, its id; then what it wrote last. */
 export function runLines(
   runs: readonly RunRecord[],
@@ -39,7 +42,7 @@ export function runLines(
 ): string[] {
   const cells = runs.map(run => [
     shortTime(run.start_runtime, nowMs),
-    ...(job === undefined ? [clean(run.job || run.task_key)] : []),
+    ...(job === undefined ? [cut(clean(run.job || run.task_key), NAME_WIDTH)] : []),
     clean(resultOf(run)),
     seconds(run.duration_ms),
     run.peak_memory === null ? '-' : megabytes(run.peak_memory),

@@ -82,11 +82,19 @@ const nodeOf = ({ first }: Container) =>
   childrenOf(first).find(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('main.js'))
 
 describe(`taskd ${HOW}`, () => {
-  it('reaps strangers while its workers run tasks, drains at TERM and ends with 0', async () => {
+  it('reaps strangers while tasks and programs run, drains at TERM and ends with 0', async () => {
     await using daemon = newDaemon()
+    const leaves = daemon.script('program.sh', LEAVES_STRANGERS.replaceAll('/gone', '/gone2'))
+    daemon.configure({
+      ini: `[program:leaves]\ncommand = ${leaves} ${daemon.dir}\nstartsecs = 0\nautorestart = true\n`,
+    })
     const container = await contain(daemon)
     await leaveStrangers(daemon, 60)
-    await waitFor(() => zombiesOf(container).length === 0, { what: 'no zombie is left' })
+    await waitFor(() => linesOf(join(daemon.dir, 'gone2')).length > 5, {
+      what: 'what the program had left behind has ended',
+    })
+    await daemon.cli('stop', 'leaves')
+    await waitFor(() => childrenOf(container.first).length === 1, { what: 'no stranger is left' })
     expect(childrenOf(container.first)).toEqual([nodeOf(container)])
     process.kill(container.first, 'SIGUSR1')
     await waitFor(() => daemon.log().includes(' state '), { what: 'USR1 is obeyed' })

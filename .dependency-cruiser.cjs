@@ -29,6 +29,7 @@ module.exports = {
     only('schedule', ['model', 'lib'], 'Next-fire is pure; the ticker asks ports.'),
     only('queue', ['model', 'lib'], 'The engine knows tasks, not who makes or runs them.'),
     only('store', ['model', 'lib'], 'SQL knows rows, not who writes them.'),
+    only('logs', ['model', 'lib'], 'The output of programs; who they are it does not know.'),
     only(
       'monitor',
       ['queue/keys.ts', 'queue/scripts.ts', 'store', 'model', 'lib'],
@@ -47,7 +48,7 @@ module.exports = {
     ),
     only(
       'master',
-      ['api', 'workers', 'monitor', 'queue', 'store', 'schedule', 'config', 'model', 'lib'],
+      ['api', 'workers', 'monitor', 'logs', 'queue', 'store', 'schedule', 'config', 'model', 'lib'],
       'The composition root.',
     ),
   ],

@@ -1,32 +1,10 @@
-import type { Clock } from '../lib/clock.ts'
-import type { Logger } from '../lib/log.ts'
 import type { OutputSpec } from '../model/program-spec.ts'
+import { Logs, type LogsDeps } from './logs.ts'
+import type { Output } from './output-port.ts'
 
-export interface Descriptor {
-  readonly stdio: 'ignore' | number
-  release(): void
-}
+export type { Descriptor, Output } from './output-port.ts'
 
-export interface Output {
-  descriptor(): Promise<Descriptor> | Descriptor
-  readonly dropped: number
-  retune(spec: OutputSpec): void
-  reopen(): void
-  close(): Promise<void>
-}
-
-export interface OutputDeps {
-  readonly clock: Clock
-  readonly log: Logger
-  readonly folder: string
-}
-
-export function openOutput(_spec: OutputSpec, _deps: OutputDeps): Output {
-  return {
-    descriptor: () => ({ stdio: 'ignore', release: () => undefined }),
-    dropped: 0,
-    retune: () => undefined,
-    reopen: () => undefined,
-    close: async () => undefined,
-  }
+/** For one stream alone. Many are opened through one `Logs`, for what they share. */
+export function openOutput(spec: OutputSpec, deps: LogsDeps): Output {
+  return new Logs(deps).open(spec)
 }

@@ -1,0 +1,27 @@
+import type { OutputSpec } from '../model/program-spec.ts'
+
+/** What a program gets as its standard output or error, for one start. */
+export interface Descriptor {
+  readonly stdio: 'ignore' | number
+  /** To be called once the program has it; more calls do no harm. */
+  release(): void
+}
+
+/** Where one stream of one program goes, over all starts of its process. */
+export interface Output {
+  /** Made for each start. @throws TaskdError E_NO_PIPE */
+  descriptor(): Promise<Descriptor> | Descriptor
+  /** Bytes that could not be kept so far, the disk being full or slow. */
+  readonly dropped: number
+  /** Takes over what was changed, live. Another kind, or another `through`, needs a new Output. */
+  retune(spec: OutputSpec): void
+  /** Opens the file anew, after an outside logrotate has moved it. */
+  reopen(): void
+  /** Writes what is buffered, in bounded time. */
+  close(): Promise<void>
+}
+
+/** A bug: a specification was handed to an output that is of another kind. */
+export function unsuited(spec: OutputSpec): Error {
+  return new Error(`an output cannot become ${spec.kind === 'file' ? spec.through : spec.kind}`)
+}

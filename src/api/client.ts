@@ -46,7 +46,8 @@ export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
         throw explain(error, request)
       })
       if ('parts' in response) return explained(response.parts, request)
-      return answerOf(response, socket)
+      answerOf(response, socket)
+      throw new TaskdError('E_INTERNAL', `HTTP status ${response.status}`)
     },
     retry: id => post('/api/tasks/retry', { unique_task_id: id }),
     cancel: id => post('/api/tasks/cancel', { unique_task_id: id }),
@@ -80,11 +81,11 @@ async function ask<T>(request: UnixRequest): Promise<T> {
   const response = await requestUnix(request).catch((error: unknown) => {
     throw explain(error, request)
   })
-  return answerOf(response, request.socket)
+  return answerOf(response, request.socket) as T
 }
 
 /** @throws TaskdError what the daemon answered, when it is an error */
-function answerOf<T>({ status, text }: UnixResponse, socket: string): T {
+function answerOf({ status, text }: UnixResponse, socket: string): unknown {
   const answer = read(text)
   if (answer === undefined)
     throw new TaskdError(
@@ -92,7 +93,7 @@ function answerOf<T>({ status, text }: UnixResponse, socket: string): T {
       `what listens on ${socket} is not taskd (HTTP status ${status})`,
       'look at socket in [taskd]',
     )
-  if (status < 400) return answer as T
+  if (status < 400) return answer
   const { error } = answer as Partial<ErrorBody>
   throw new TaskdError(error?.code ?? 'E_INTERNAL', error?.message ?? `HTTP status ${status}`)
 }

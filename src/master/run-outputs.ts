@@ -1,13 +1,20 @@
 import type { DaemonEvent, Events } from '../model/events.ts'
-import type { RunOutput } from '../model/ipc.ts'
+import type { RunOutput, RunStarted, ToWorker } from '../model/ipc.ts'
 import { RunTail, type RunTailOptions, type TailItem } from './run-tail.ts'
-import type { PoolMember } from './worker-pool.ts'
+
+/** What has to be known of a worker. */
+export interface Watchable {
+  readonly program: { readonly name: string }
+  readonly spec: { readonly taskKey: string }
+  readonly process: { post(message: ToWorker): void } | undefined
+  readonly runs: ReadonlyMap<string, RunStarted>
+}
 
 /** Whose output somebody looks at. */
 interface Interest {
   /** Undefined: all runs of these workers. */
   readonly id: string | undefined
-  readonly worker: (member: PoolMember) => boolean
+  readonly worker: (member: Watchable) => boolean
 }
 
 interface Reader extends Interest {
@@ -22,10 +29,10 @@ const GONE: ReadonlySet<string> = new Set(['STARTING', 'BACKOFF', 'STOPPED', 'EX
 
 /** Has workers send the output of runs as long as somebody looks at it, and hands it on. */
 export class RunOutputs {
-  readonly #members: () => readonly PoolMember[]
+  readonly #members: () => readonly Watchable[]
   readonly #readers = new Set<Reader>()
 
-  constructor(members: () => readonly PoolMember[], events: Events) {
+  constructor(members: () => readonly Watchable[], events: Events) {
     this.#members = members
     events.subscribe(event => this.#happened(event))
   }

@@ -51,6 +51,7 @@ export class RunTail implements AsyncIterable<Uint8Array> {
   #missed = 0
   #headed = ''
   #atLineStart = true
+  #begun = false
   #over = false
   #wake: () => void = () => undefined
 
@@ -64,11 +65,12 @@ export class RunTail implements AsyncIterable<Uint8Array> {
 
   /** Something of a run has come. */
   get begun(): boolean {
-    return this.#runs.size > 0
+    return this.#begun
   }
 
   push(item: TailItem): void {
     if (this.#over || this.#isOther(item)) return
+    this.#begun = true
     this.#queue.push(item)
     this.#queued += sizeOf(item)
     if (item.type === 'output' && item.snapshot) this.#note(item)

@@ -77,12 +77,12 @@ export async function newestRuns(redis: Redis, query: RunsQuery): Promise<RunRec
   // No stream can have a part in the newest `limit` whose own newest is older than so many others.
   const likely = heads
     .filter(({ id }) => id !== '')
-    .sort((a, b) => byId(a.id, b.id))
+    .toSorted((a, b) => byId(a.id, b.id))
     .slice(0, limit)
   const found = await Promise.all(likely.map(({ key }) => newest(redis, key, limit)))
   return found
     .flat()
-    .sort((a, b) => byId(a.id, b.id))
+    .toSorted((a, b) => byId(a.id, b.id))
     .map(({ run }) => run)
     .filter(run => wanted(run))
     .slice(0, limit)

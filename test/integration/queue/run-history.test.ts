@@ -63,7 +63,7 @@ test('a run is read back as it was, its times as people read them', async () => 
   const { history, sent } = writer()
   history.add(aRun())
   await sent()
-  const { startedAt, endedAt, ...rest } = aRun()
+  const { startedAt: _startedAt, endedAt: _endedAt, ...rest } = aRun()
   expect(await ofJob('pay')).toEqual([
     {
       ...rest,

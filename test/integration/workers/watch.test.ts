@@ -2,12 +2,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { startLauncher } from '../../../src/workers/launcher.ts'
-import {
-  nodeSpawner,
-  type OutputPart,
-  type Spawned,
-  type Spawner,
-} from '../../../src/workers/spawn.ts'
+import { nodeSpawner, type OutputPart, type Spawner } from '../../../src/workers/spawn.ts'
 import { BASE, type Bench, bench } from '../../support/runs.ts'
 import { waitFor } from '../../support/wait.ts'
 

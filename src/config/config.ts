@@ -13,6 +13,7 @@ export interface Config {
   readonly settings: Settings
   readonly queues: readonly QueueSpec[]
   readonly jobs: readonly Job[]
+  /** In the order of the file; one that is in two groups stands here twice. */
   readonly programs: readonly ProgramSpec[]
   /** Of all programs, in the order of their start. */
   readonly processes: readonly ProcessSpec[]

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Job } from '../model/job.ts'
 import type { Config } from './config.ts'
+import { changedKeysOf } from './programs/changed-keys.ts'
 
 export interface Change {
   readonly name: string
@@ -17,6 +18,8 @@ export interface Changes {
 export interface ConfigDiff {
   readonly jobs: Changes
   readonly queues: Changes
+  /** Each process by itself, with the keys as they are called in supervisord's sections. */
+  readonly processes: Changes
   readonly settings: { readonly changedKeys: readonly string[] }
 }
 
@@ -25,6 +28,7 @@ export function diffConfig(old: Config, next: Config): ConfigDiff {
   return {
     jobs: changes(byName(old.jobs.map(flat)), byName(next.jobs.map(flat))),
     queues: changes(byName(old.queues.map(queue)), byName(next.queues.map(queue))),
+    processes: changes(named(old.processes), named(next.processes), changedKeysOf),
     settings: { changedKeys: differing(old.settings, next.settings) },
   }
 }
@@ -47,11 +51,19 @@ function byName(list: readonly Named[]): ReadonlyMap<string, object> {
   return new Map(list.map(one => [one.name, one.keys]))
 }
 
-function changes(old: ReadonlyMap<string, object>, next: ReadonlyMap<string, object>): Changes {
+function named<T extends { readonly name: string }>(list: readonly T[]): ReadonlyMap<string, T> {
+  return new Map(list.map(one => [one.name, one]))
+}
+
+function changes<T extends object>(
+  old: ReadonlyMap<string, T>,
+  next: ReadonlyMap<string, T>,
+  keysOf: (before: T, after: T) => readonly string[] = differing,
+): Changes {
   const changed: Change[] = []
   for (const [name, after] of next) {
     const before = old.get(name)
-    const keys = before === undefined ? [] : differing(before, after)
+    const keys = before === undefined ? [] : keysOf(before, after)
     if (keys.length > 0) changed.push({ name, keys })
   }
   return {

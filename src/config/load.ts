@@ -5,6 +5,7 @@ import type { ConfigDeps, Environment, Loaded } from './config.ts'
 import { Report } from './diagnostics.ts'
 import { buildJob } from './jobs.ts'
 import { placesOf } from './paths.ts'
+import { readPrograms } from './programs/read.ts'
 import { BUILT_IN_QUEUES, buildQueue } from './queues.ts'
 import { readRunTime } from './run-time.ts'
 import { type Checked, checkSection, placeOf } from './schema.ts'
@@ -54,14 +55,13 @@ export function loadConfig(file: string, env: Environment, deps: ConfigDeps): Lo
     jobs.push(buildJob(section.name, checked.complete, context))
   }
 
+  const { programs, processes } = readPrograms(sections, env, places, settings.dataDir, report)
+
   const problems = report.problems()
   const notes = report.notes()
   if (problems.length > 0) return deepFreeze({ ok: false, problems, notes })
-  return deepFreeze({
-    ok: true,
-    config: { file: absolute, files, settings, queues, jobs, programs: [], processes: [] },
-    notes,
-  })
+  const config = { file: absolute, files, settings, queues, jobs, programs, processes }
+  return deepFreeze({ ok: true, config, notes })
 }
 
 /** The built-in queues first, then those of the file in its order. */

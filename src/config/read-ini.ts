@@ -5,10 +5,9 @@ import {
   type Entry,
   type Header,
   headerOf,
+  isPythons,
   readHeader,
   type Section,
-  takesContinuation,
-  takesQuotes,
 } from './section.ts'
 
 /** After so many lines that make no sense the file is something else. */
@@ -83,7 +82,7 @@ class Scan {
   #continues(indent: number): boolean {
     const section = this.#section
     if (typeof section !== 'object' || this.#last === undefined) return false
-    return takesContinuation(section.kind) && indent > this.#last.indent
+    return isPythons(section.kind) && indent > this.#last.indent
   }
 
   #continue(raw: string): void {
@@ -124,28 +123,46 @@ class Scan {
   }
 
   #pair(raw: string, text: string, indent: number, line: number): void {
-    const equals = raw.indexOf('=')
-    const place = { file: this.#file, line, key: '', value: text }
-    if (equals < 0 || raw.slice(0, equals).trim() === '') {
-      const what = equals < 0 ? 'is neither [section] nor key = value' : 'has no key before the ='
+    const python = typeof this.#section === 'object' && isPythons(this.#section.kind)
+    const end = python ? raw.search(/[=:]/) : raw.indexOf('=')
+    const key = raw.slice(0, Math.max(0, end)).trim()
+    if (key === '') {
+      const place = { file: this.#file, line, key: '', value: text }
+      const what =
+        end < 0
+          ? 'is neither [section] nor key = value'
+          : `has no key before the ${raw.charAt(end)}`
       this.#badLine(place, what, 'write key = value, or begin a remark with ;')
       return
     }
     if (this.#section === 'unreadable') return
     this.#section ??= this.#open({ kind: 'job', name: DEFAULT_JOB }, line)
-    const section = this.#section
-    const name = raw.slice(0, equals).trim()
-    const rest = raw.slice(equals + 1)
+    const rest = raw.slice(end + 1)
     const plain = rest.slice(0, valueEnd(rest)).trim()
-    const value = takesQuotes(section.kind) ? unquote(plain) : plain
-    const entry = { name, file: this.#file, line, key: name, value }
-    const first = section.entries.get(name)
+    const name = python ? key.toLowerCase() : key
+    const value = python ? plain : unquote(plain)
+    const entry: Entry = { name, file: this.#file, line, key, value }
     this.#last = { name, indent }
-    if (first === undefined) section.entries.set(name, entry)
-    else {
-      const again = `is already set in ${headerOf(section)} on line ${first.line}`
-      this.#badLine(entry, again, `keep line ${first.line} or line ${line}`)
-    }
+    if (python && name === 'command') this.#noteRemark(entry, rest)
+    this.#enter(this.#section, entry)
+  }
+
+  /** Supervisor lets the last one count; elsewhere a key that stands twice is a mistake. */
+  #enter(section: Open, entry: Entry): void {
+    const first = section.entries.get(entry.name)
+    const lastCounts = isPythons(section.kind) && section.kind !== 'include'
+    if (first === undefined || lastCounts) section.entries.set(entry.name, entry)
+    if (first === undefined) return
+    const again = `is already set in ${headerOf(section)} on line ${first.line}`
+    const hint = `keep line ${first.line} or line ${entry.line}`
+    if (lastCounts) this.#report.note(entry, `${again}; the last one counts`, hint)
+    else this.#badLine(entry, again, hint)
+  }
+
+  #noteRemark(entry: Entry, rest: string): void {
+    if (!rest.slice(valueEnd(rest)).trim().startsWith('//')) return
+    const message = 'ends before the //, which begins a remark here but not in supervisord'
+    this.#report.note(entry, message, 'put the // in quotes to hand it on')
   }
 
   #badLine(place: Place, message: string, hint: string): void {

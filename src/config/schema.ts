@@ -3,14 +3,17 @@ import { suggest } from '../lib/suggest.ts'
 import type { Report } from './diagnostics.ts'
 import { filled } from './fields.ts'
 import { jobSchema } from './schema-job.ts'
+import { groupSchema, programSchema } from './schema-program.ts'
 import { queueSchema } from './schema-queue.ts'
 import { taskdSchema } from './schema-taskd.ts'
-import { headerOf, type Section } from './section.ts'
+import { type Entry, headerOf, type Section } from './section.ts'
 
 export const SCHEMAS = {
   job: jobSchema,
   taskd: taskdSchema,
   queue: queueSchema,
+  program: programSchema,
+  group: groupSchema,
   include: z.object({ files: filled('conf.d/*.ini') }),
 }
 
@@ -29,20 +32,26 @@ const PARTIAL: Readonly<Record<Known, z.ZodObject>> = {
   job: SCHEMAS.job.partial(),
   taskd: SCHEMAS.taskd.partial(),
   queue: SCHEMAS.queue.partial(),
+  program: SCHEMAS.program.partial(),
+  group: SCHEMAS.group.partial(),
   include: SCHEMAS.include.partial(),
 }
 
-/** Judges every key of a section on its own. */
+/**
+ * Judges every key of a section on its own.
+ * @param textOf what is judged, where that is not the value as written
+ */
 export function checkSection<K extends Known>(
   kind: K,
   section: Section,
   report: Report,
+  textOf: (entry: Entry) => string = entry => entry.value,
 ): Checked<K> {
   const schema: z.ZodObject = SCHEMAS[kind]
   const input: Record<string, string> = {}
   for (const entry of section.entries.values()) {
     if (Object.hasOwn(schema.shape, entry.name)) {
-      input[entry.name] = entry.value
+      input[entry.name] = textOf(entry)
     } else if (!report.full) {
       report.problem(entry, `is not a key of ${describe(kind, section)}`, remedy(kind, entry.name))
     }
@@ -77,6 +86,8 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   run_time: '*/5 * * * *',
   script: '/var/www/points/index.php',
   files: 'conf.d/*.ini',
+  command: '/usr/bin/php /srv/worker.php',
+  programs: 'a,b',
 }
 
 /** Where a key stands, or the header of a section that lacks it. */
@@ -97,7 +108,14 @@ function remedy(kind: Known, name: string): string {
   const keys = Object.keys(SCHEMAS[kind].shape)
   const near = suggest(name, keys)
   if (near !== undefined) return `did you mean "${near}"?`
-  const homes = { job: 'a job', taskd: '[taskd]', queue: '[queue:NAME]', include: '[include]' }
+  const homes = {
+    job: 'a job',
+    taskd: '[taskd]',
+    queue: '[queue:NAME]',
+    program: '[program:NAME]',
+    group: '[group:NAME]',
+    include: '[include]',
+  }
   for (const [other, home] of Object.entries(homes)) {
     if (other !== kind && Object.hasOwn(SCHEMAS[other as Known].shape, name))
       return `it belongs in ${home}`

@@ -4,7 +4,24 @@ import type { Place, Report } from './diagnostics.ts'
 /** Kinds with a name after a colon, as in `[queue:mail]`. */
 const NAMED = ['queue', 'program', 'group', 'notify', 'channel', 'source', 'relay'] as const
 
-export type SectionKind = 'job' | 'taskd' | 'include' | (typeof NAMED)[number]
+/** What else stands in a supervisord.conf, with or without a name after a colon. */
+export const SUPERVISORS = [
+  'supervisord',
+  'supervisorctl',
+  'unix_http_server',
+  'inet_http_server',
+  'rpcinterface',
+  'ctlplugin',
+  'eventlistener',
+  'fcgi-program',
+] as const
+
+export type SectionKind =
+  | 'job'
+  | 'taskd'
+  | 'include'
+  | (typeof NAMED)[number]
+  | (typeof SUPERVISORS)[number]
 
 /** The job that keys before the first section header belong to. */
 export const DEFAULT_JOB = 'default'
@@ -30,10 +47,12 @@ export interface Header {
 export function readHeader(text: string): Header {
   if (text === 'taskd' || text === 'include') return { kind: text, name: '' }
   const colon = text.indexOf(':')
-  const prefix = text.slice(0, Math.max(0, colon)).trim()
-  const kind = NAMED.find(one => one === prefix)
-  if (kind === undefined) return { kind: 'job', name: text }
-  return { kind, name: text.slice(colon + 1).trim() }
+  const prefix = (colon < 0 ? text : text.slice(0, colon)).trim()
+  const name = colon < 0 ? '' : text.slice(colon + 1).trim()
+  const foreign = SUPERVISORS.find(one => one === prefix)
+  if (foreign !== undefined) return { kind: foreign, name }
+  const kind = colon < 0 ? undefined : NAMED.find(one => one === prefix)
+  return kind === undefined ? { kind: 'job', name: text } : { kind, name }
 }
 
 /** How a section is called in messages, and what makes it unique. */
@@ -42,25 +61,19 @@ export function headerOf(header: Header): string {
   return header.name === '' ? `[${header.kind}]` : `[${header.kind}:${header.name}]`
 }
 
-/** Supervisor's sections take indented lines as more of the value above; jobs never do. */
-export function takesContinuation(kind: SectionKind): boolean {
-  return kind === 'program' || kind === 'group' || kind === 'include'
-}
+const PYTHONS: readonly SectionKind[] = ['program', 'group', 'include', ...SUPERVISORS]
 
-/** A quoted job value is one text; Supervisor's quotes belong to its own little languages. */
-export function takesQuotes(kind: SectionKind): boolean {
-  return !takesContinuation(kind)
+/**
+ * Supervisor's sections are written as Python's ConfigParser has them: indented lines are more of the
+ * value above, `key: value` will do, keys are the same in capitals, and quotes belong to little
+ * languages of their own. Jobs have none of that.
+ */
+export function isPythons(kind: SectionKind): boolean {
+  return PYTHONS.includes(kind)
 }
 
 /** The one place that knows what is recognised but cannot be run yet. */
-const UNSUPPORTED: readonly SectionKind[] = [
-  'program',
-  'group',
-  'notify',
-  'channel',
-  'source',
-  'relay',
-]
+const UNSUPPORTED: readonly SectionKind[] = ['notify', 'channel', 'source', 'relay']
 
 export function refuseUnsupported(section: Section, report: Report): void {
   if (!UNSUPPORTED.includes(section.kind)) return
@@ -76,6 +89,16 @@ export function isQueueName(name: string): boolean {
   return QUEUE_NAME.test(name)
 }
 
+/** What is wrong with the name of a program, a group or a process, if anything; and what to do. */
+export function refuseProcessName(name: string): readonly [string, string] | undefined {
+  if (name === '') return ['has no name', 'use letters, digits, _ . -']
+  if (/[\s:/\p{Cc}]/u.test(name))
+    return ['has a blank, a : or a / in its name', 'use letters, digits, _ . -']
+  return Array.from(name).length > MAX_JOB_NAME
+    ? [`is longer than ${MAX_JOB_NAME} characters`, 'shorten the name']
+    : undefined
+}
+
 /** Reports a section whose name cannot be used. */
 export function checkName(section: Section, report: Report): void {
   const { kind, name, place } = section
@@ -86,6 +109,11 @@ export function checkName(section: Section, report: Report): void {
         'is not a name for a queue',
         'use 1 to 64 of A-Z a-z 0-9 _ . -, as in [queue:mail]',
       )
+    return
+  }
+  if (kind === 'program' || kind === 'group') {
+    const reason = refuseProcessName(name)
+    if (reason !== undefined) report.problem(place, ...reason)
     return
   }
   if (kind !== 'job') return

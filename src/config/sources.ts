@@ -5,6 +5,7 @@ import type { Environment } from './config.ts'
 import { decode } from './decode.ts'
 import type { Place, Report } from './diagnostics.ts'
 import { expandGlob, isPattern } from './glob.ts'
+import { expandNow, scopeOf } from './programs/scope.ts'
 import { readIni } from './read-ini.ts'
 import { checkSection, placeOf } from './schema.ts'
 import { headerOf, type Section } from './section.ts'
@@ -15,20 +16,29 @@ export interface Sources {
   readonly sections: readonly Section[]
 }
 
-/** Reads the main file, what it includes, and the overlay that APP_ENV asks for. */
+/**
+ * Reads the main file, what it includes, and the overlay that APP_ENV asks for. A supervisord.conf that
+ * is included brings what it includes itself.
+ */
 export function gather(file: string, env: Environment, report: Report): Sources {
   const files: string[] = []
   const read = (path: string): readonly Section[] => {
     files.push(resolve(path))
     return readSections(path, report)
   }
-  const main = read(file)
-  const base = [...main]
-  for (const section of main.filter(one => one.kind === 'include')) {
-    for (const path of includedFiles(section, file, report)) {
-      if (!files.includes(resolve(path))) base.push(...withoutInclude(read(path), report))
+  const readAll = (path: string): readonly Section[] => {
+    const own = read(path)
+    const isWhole = path === file || own.some(section => section.kind === 'supervisord')
+    if (!isWhole) return withoutInclude(own, report)
+    const all = [...own]
+    for (const section of own.filter(one => one.kind === 'include')) {
+      for (const found of includedFiles(section, path, env, report))
+        if (!files.includes(resolve(found))) all.push(...readAll(found))
     }
+    // The pattern of each file is its own, so that two of them are no doubles.
+    return all.filter(section => section.kind !== 'include' || section.place.file === file)
   }
+  const base = readAll(file)
   refuseDuplicates(base, report)
   const overlay = overlayFiles(file, env, report).flatMap(path =>
     withoutInclude(read(path), report),
@@ -82,10 +92,16 @@ function unreadable(error: unknown): readonly [string, string] {
 }
 
 /** Patterns are separated by blanks, as in Supervisor, and start from the folder of the file. */
-function includedFiles(section: Section, file: string, report: Report): readonly string[] {
+function includedFiles(
+  section: Section,
+  file: string,
+  env: Environment,
+  report: Report,
+): readonly string[] {
   const { values } = checkSection('include', section, report)
   const found: string[] = []
-  for (const pattern of (values.files ?? '').split(/\s+/).filter(one => one !== '')) {
+  const files = expandFiles(values.files ?? '')
+  for (const pattern of files.split(/\s+/).filter(one => one !== '')) {
     const matched = expandGlob(pattern, dirname(file))
     found.push(...matched)
     if (matched.length > 0 || isPattern(pattern)) continue
@@ -93,6 +109,15 @@ function includedFiles(section: Section, file: string, report: Report): readonly
     report.problem(placeOf(section, 'files'), `there is no file ${pattern}`, hint)
   }
   return found
+
+  /** A `%` of another kind is a character of a name. */
+  function expandFiles(text: string): string {
+    if (!text.includes('%(')) return text
+    const read = expandNow(text, scopeOf({ texts: {}, env }, file))
+    if (read.ok) return read.value
+    report.problem(placeOf(section, 'files'), read.reason, read.hint ?? '')
+    return ''
+  }
 }
 
 function withoutInclude(sections: readonly Section[], report: Report): readonly Section[] {

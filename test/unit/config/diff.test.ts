@@ -29,6 +29,7 @@ test('the same configuration, written in another way, changes nothing', () => {
   expect(diff(text, same)).toEqual({
     jobs: NOTHING,
     queues: NOTHING,
+    processes: NOTHING,
     settings: { changedKeys: [] },
   })
 })
@@ -55,6 +56,7 @@ test('queues and settings too', () => {
     'http = on\nmax_run_time = 5\n[queue:q]\nmode = sync\nperiod = 1s\n[queue:async_tasks]\nworkers=2\nrate=1/1s\n'
   expect(diff(before, after)).toEqual({
     jobs: NOTHING,
+    processes: NOTHING,
     queues: {
       added: [],
       removed: ['r'],

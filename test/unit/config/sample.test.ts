@@ -22,8 +22,9 @@ test('the shipped sample runs three small jobs', () => {
 
 test.each(Object.entries(SCHEMAS))(
   'the sample and the manual show every key of %s',
-  (_, schema) => {
-    const manual = readFileSync('docs/configuration.md', 'utf8')
+  (kind, schema) => {
+    const page = kind === 'program' || kind === 'group' ? 'programs' : 'configuration'
+    const manual = readFileSync(`docs/${page}.md`, 'utf8')
     for (const key of Object.keys(schema.shape)) {
       expect(TEXT).toMatch(new RegExp(`^(; )?${key} *=`, 'm'))
       expect(manual).toContain(`\`${key}\``)

@@ -154,7 +154,7 @@ describe('APP_ENV', () => {
   })
 })
 
-test.each(['program:x', 'group:x', 'notify:x', 'channel:x', 'source:x', 'relay:x'])(
+test.each(['notify:x', 'channel:x', 'source:x', 'relay:x'])(
   '[%s] is known, and refused honestly',
   name => {
     const text = `[${name}]\ncommand = /bin/cat\nstdout_logfile = x\n${named('a')}`

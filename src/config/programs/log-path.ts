@@ -1,0 +1,72 @@
+import { join, resolve } from 'node:path'
+import type { LogFileSpec, OutputSpec } from '../../model/program-spec.ts'
+import { no, type Read, yes } from '../fields.ts'
+
+export interface LogFolders {
+  /** What relative paths start from. */
+  readonly base: string
+  /** What `~` stands for. */
+  readonly home: string
+  /** Where logs go that have no path of their own. */
+  readonly auto: string
+}
+
+export interface LogOwner {
+  readonly group: string
+  readonly process: string
+  readonly stream: 'stdout' | 'stderr'
+}
+
+/** A path that is a door to our own output, and which. */
+const DOORS: ReadonlyMap<string, 1 | 2> = new Map([
+  ['/dev/stdout', 1],
+  ['/dev/stderr', 2],
+  ['/dev/fd/1', 1],
+  ['/dev/fd/2', 2],
+  ['/proc/self/fd/1', 1],
+  ['/proc/self/fd/2', 2],
+])
+
+/** What `stdout_logfile` means: AUTO, NONE, a door, or a file. */
+export function readLog(
+  text: string,
+  owner: LogOwner,
+  folders: LogFolders,
+  limits: Omit<LogFileSpec, 'kind' | 'path'>,
+): ReturnType<Read<OutputSpec>> {
+  if (isNone(text)) return yes({ kind: 'none' })
+  if (isAuto(text))
+    return yes({ kind: 'file', path: join(folders.auto, autoName(owner)), ...limits })
+  const fd = DOORS.get(text)
+  if (fd !== undefined) return yes({ kind: 'inherit', fd })
+  const { stream } = owner
+  if (text.toLowerCase() === 'syslog') return no(NO_SYSLOG, syslogRemedy(stream))
+  if (text.endsWith('/')) return no('is a folder', `write ${text}${stream}.log`)
+  if (/^\/(?:dev|proc|sys)\//.test(text) && !text.startsWith('/dev/shm/'))
+    return no('is no file that can be rotated', 'write a file, /dev/stdout, /dev/stderr or NONE')
+  if (/[\n\0]/.test(text)) return no('has a line break in it', 'write the path on one line')
+  return yes({ kind: 'file', path: inFolder(text, folders), ...limits })
+}
+
+export function isAuto(text: string): boolean {
+  return text.toLowerCase() === 'auto'
+}
+
+export function isNone(text: string): boolean {
+  return text === '' || text === '/dev/null' || ['none', 'off'].includes(text.toLowerCase())
+}
+
+export const NO_SYSLOG = 'taskd writes no syslog'
+
+export function syslogRemedy(stream: string): string {
+  return `write ${stream}_logfile = AUTO or a path, or let the command pipe into logger`
+}
+
+/** Absolute; `~` and relative paths as docs/programs.md has them. */
+export function inFolder(path: string, { base, home }: LogFolders): string {
+  return resolve(base, path === '~' || path.startsWith('~/') ? `${home}${path.slice(1)}` : path)
+}
+
+function autoName({ group, process, stream }: LogOwner): string {
+  return group === process ? `${process}-${stream}.log` : `${group}-${process}-${stream}.log`
+}

@@ -71,6 +71,16 @@ function readPageSize(): number {
   return 4096
 }
 
+/** How long ago a process was started, ms; undefined where the kernel does not tell. */
+export function ageOf({ startTime }: Pick<ProcessId, 'startTime'>): number | undefined {
+  try {
+    const uptime = Number.parseFloat(readFileSync('/proc/uptime', 'latin1'))
+    return Number.isNaN(uptime) ? undefined : uptime * 1000 - startTime * MS_PER_TICK
+  } catch {
+    return undefined
+  }
+}
+
 /** What a process has used: processor time since its start, ms, and memory now, bytes. */
 export function usageOf(
   pid: number,

@@ -26,6 +26,7 @@ import { Journal } from './journal.ts'
 import { ManagedProgram } from './managed-program.ts'
 import { ProcessControl } from './process-control.ts'
 import { buildSupervisor } from './programs/build.ts'
+import { programTail } from './programs/tail.ts'
 import { RunLog } from './run-log.ts'
 import { readStatus } from './status.ts'
 import { tailOf } from './tail.ts'
@@ -170,7 +171,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     runLog,
     clock,
   }
-  const tailSources = [workerTail(tailDeps), runTail(tailDeps)]
+  const tailSources = [programTail(supervisor, clock), workerTail(tailDeps), runTail(tailDeps)]
   const tailNames = {
     names: () => [
       ...supervisor.members.map(one => one.spec.name),

@@ -1,6 +1,6 @@
 import type { ProgramStatus } from '../api/control.ts'
 import type { Clock } from '../lib/clock.ts'
-import { usageOf } from '../lib/proc.ts'
+import { ageOf, usageOf } from '../lib/proc.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { ProgramMember } from './programs/supervisor.ts'
 
@@ -53,7 +53,9 @@ export function programStatus(member: ProgramMember, clock: Clock): ProgramStatu
   const { spec, program, outputs, process } = member
   const status = childStatus(program, clock, '')
   const usage = usageOf(status.pid)
-  const lived = clock.monotonic() - program.program.bornAt
+  // An adopted one has lived longer than we have known it.
+  const older = process?.adopted ? ageOf(process) : undefined
+  const lived = older ?? clock.monotonic() - program.program.bornAt
   const { dropped } = outputs
   const notes = [
     status.detail,
@@ -62,6 +64,7 @@ export function programStatus(member: ProgramMember, clock: Clock): ProgramStatu
   ]
   return {
     ...status,
+    ...(older !== undefined && { uptime_s: Math.round(older / 1000) }),
     group: spec.group,
     dropped,
     detail: notes.filter(note => note !== '').join('; '),

@@ -4,6 +4,7 @@ import { realClock } from '../../src/lib/clock.ts'
 import type { Logger } from '../../src/lib/log.ts'
 import { bootId } from '../../src/lib/proc.ts'
 import { Turns } from '../../src/lib/turns.ts'
+import { Logs } from '../../src/logs/logs.ts'
 import { ProcessRecords } from '../../src/master/programs/records.ts'
 import { Supervisor } from '../../src/master/programs/supervisor.ts'
 import { Wanted } from '../../src/master/wanted.ts'
@@ -63,13 +64,7 @@ export function supervise(): Supervised {
       random: () => 0.5,
       environment: { PATH: process.env['PATH'] ?? '', DIR: dir },
       turns: new Turns(10),
-      openOutput: () => ({
-        descriptor: () => ({ stdio: 'ignore', release: () => undefined }),
-        dropped: 0,
-        retune: () => undefined,
-        reopen: () => undefined,
-        close: async () => undefined,
-      }),
+      logs: new Logs({ clock: realClock, log, folder: join(dir, 'run') }),
     })
     made.push(supervisor)
     return supervisor

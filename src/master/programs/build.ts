@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import { bootId } from '../../lib/proc.ts'
 import { Turns } from '../../lib/turns.ts'
-import { openOutput } from '../../logs/output.ts'
+import { Logs } from '../../logs/logs.ts'
 import type { Events } from '../../model/events.ts'
 import { WORKER_VARIABLE } from '../../model/ipc.ts'
 import type { Wanted } from '../wanted.ts'
@@ -39,7 +39,7 @@ export function buildSupervisor(parts: Parts): Supervisor {
     records: new ProcessRecords(join(settings.dataDir, 'run')),
     environment: withoutMarks(parts.environment),
     turns: new Turns(SLICE_MS),
-    openOutput: spec => openOutput(spec, { clock, log, folder: join(settings.dataDir, 'run') }),
+    logs: new Logs({ clock, log, folder: join(settings.dataDir, 'run') }),
   })
 }
 

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Descriptor, Output } from '../../logs/output.ts'
+import type { Descriptor, Output } from '../../logs/output-port.ts'
 import type { OutputSpec, ProcessSpec } from '../../model/program-spec.ts'
 
-export type OpenOutput = (spec: OutputSpec) => Output
+type OpenOutput = (spec: OutputSpec) => Output
 
 /** Where the two streams of one program go, from its first start until it is forgotten. */
 export class ProgramOutputs {

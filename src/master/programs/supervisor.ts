@@ -1,4 +1,5 @@
 import type { Logger } from '../../lib/log.ts'
+import type { Logs } from '../../logs/logs.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
 import { ManagedProgram, type ProgramDeps } from '../managed-program.ts'
 import type { Wanted } from '../wanted.ts'
@@ -10,12 +11,12 @@ import {
   stopOf,
 } from './launch.ts'
 import { endOrphan, findOrphans, type Orphan } from './orphans.ts'
-import { type OpenOutput, ProgramOutputs } from './outputs.ts'
+import { ProgramOutputs } from './outputs.ts'
 
 export interface SupervisorDeps extends ProgramDeps, Omit<LaunchDeps, 'clock' | 'log'> {
   readonly log: Logger
   readonly wanted: Wanted
-  readonly openOutput: OpenOutput
+  readonly logs: Pick<Logs, 'open' | 'stop'>
 }
 
 /** One supervised process, as the rest of the daemon sees it. */
@@ -143,6 +144,7 @@ export class Supervisor {
       await Promise.all(batch.map(one => one.program.until('STOPPED')))
     }
     await Promise.all(this.members.map(one => one.outputs.close()))
+    await this.#deps.logs.stop()
   }
 
   hurry(): void {
@@ -161,7 +163,7 @@ export class Supervisor {
   }
 
   #add(spec: ProcessSpec): Member {
-    const outputs = new ProgramOutputs(this.#deps.openOutput)
+    const outputs = new ProgramOutputs(output => this.#deps.logs.open(output))
     const launch = programLauncher(
       {
         spec: () => member.spec,

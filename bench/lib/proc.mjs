@@ -56,6 +56,12 @@ export function childrenOf(pid) {
   }
 }
 
+/** Clock ticks of CPU that a process alone has used. */
+export const ticksOf = pid =>
+  statOf(pid)
+    .slice(11, 13)
+    .reduce((sum, field) => sum + Number(field), 0)
+
 /** Clock ticks of CPU that a process, its ended children and all its live descendants have used. */
 export function treeTicks(pid) {
   const own = statOf(pid)

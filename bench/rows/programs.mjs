@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startPeer } from '../lib/peer.mjs'
-import { pss, timed, treeTicks, until, which } from '../lib/proc.mjs'
+import { pss, ticksOf, timed, treeTicks, until, which } from '../lib/proc.mjs'
 import { quietly } from '../lib/quiet.mjs'
 import { median, percentile, spread } from '../lib/stats.mjs'
 import { sleepers, sleepersOf, startSupervisor } from '../lib/supervisor.mjs'
@@ -38,7 +38,15 @@ export const programs = {
   },
 }
 
-const emptyFigures = () => ({ restart: [], up: [], again: [], stop: [], perProgram: [], idle: [] })
+const emptyFigures = () => ({
+  restart: [],
+  up: [],
+  again: [],
+  stop: [],
+  perProgram: [],
+  idle: [],
+  idleAll: [],
+})
 
 async function measureTaskd(ctx, figures) {
   const none = await startTaskd(ctx, '')
@@ -51,7 +59,9 @@ async function measureTaskd(ctx, figures) {
   })
   figures.restart.push(...(await restarts(ctx, () => sleepersOf(daemon.pid))))
   await sleep(2000)
-  figures.idle.push(await idleCpu(ctx, [daemon.pid]))
+  const [own, all] = await idleCpu(ctx, daemon.pid)
+  figures.idle.push(own)
+  figures.idleAll.push(all)
   figures.perProgram.push(((pss(daemon.pid) - empty) * 1024) / HUNDRED)
   const names = Array.from({ length: HUNDRED }, (_, n) => `sleeper${n}`)
   const change = action => () => daemon.ask('POST', `/processes/${action}`, { names })
@@ -68,7 +78,7 @@ async function measureSupervisor(ctx, figures) {
   figures.up.push(supervisor.upMs / 1000)
   figures.restart.push(...(await restarts(ctx, () => sleepersOf(supervisor.pid), 2)))
   await sleep(2000)
-  figures.idle.push(await idleCpu(ctx, [supervisor.pid]))
+  figures.idle.push((await idleCpu(ctx, supervisor.pid))[0])
   figures.perProgram.push(((pss(supervisor.pid) - empty) * 1024) / HUNDRED)
   const ctl = which('supervisorctl')
   const change = action => () => timed(ctl, ['-c', supervisor.config, action, 'all'])
@@ -101,7 +111,7 @@ async function measurePm2(ctx, figures) {
   figures.up.push(ms / 1000)
   figures.restart.push(...(await restarts(ctx, alive)))
   await sleep(2000)
-  figures.idle.push(await idleCpu(ctx, [pid]))
+  figures.idle.push((await idleCpu(ctx, pid))[0])
   figures.perProgram.push(((pss(pid) - empty) * 1024) / HUNDRED)
   await stopAndStart(
     figures,
@@ -152,13 +162,12 @@ async function seconds(act, done) {
   return (performance.now() - begun) / 1000
 }
 
-/** Percent of one core, over some seconds in which nothing happens. */
-async function idleCpu(ctx, pids) {
+/** Percent of one core, over some seconds in which nothing happens: of the process, and of all that it started. */
+async function idleCpu(ctx, pid) {
   const span = ctx.quick ? 10 : 30
-  const before = pids.reduce((sum, pid) => sum + treeTicks(pid), 0)
+  const before = [ticksOf(pid), treeTicks(pid)]
   await sleep(span * 1000)
-  const after = pids.reduce((sum, pid) => sum + treeTicks(pid), 0)
-  return (after - before) / span
+  return [ticksOf(pid), treeTicks(pid)].map((ticks, n) => (ticks - before[n]) / span)
 }
 
 function rowsOf({ ours, supervisord, pm2, bare }) {

@@ -61,9 +61,8 @@ export class RedisHealth implements Service {
 
   async #check(): Promise<void> {
     try {
-      await this.#redis.ping()
-      const version = this.#status.version || (await this.#version())
       const problem = await this.#problem()
+      const version = this.#status.version || (await this.#version())
       this.#set(problem === '', problem, version)
     } catch (error) {
       this.#set(false, wordsFor(error), '')

@@ -205,13 +205,9 @@ function rowsOf({ ours, supervisord, pm2, bare }) {
       n => n < 25,
       0,
     ),
-    row(
-      'idle CPU of all our processes with 100 programs, % of a core',
-      'idle',
-      '< 0.3',
-      n => n < 0.3,
-      2,
-    ),
+    row('idle CPU of the daemon with 100 programs, % of a core', 'idle', '< 0.3', n => n < 0.3, 2, [
+      ['taskd with its workers and its Redis', spread(ours.idleAll, 2)],
+    ]),
   ]
 }
 

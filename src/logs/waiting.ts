@@ -1,11 +1,16 @@
-/** What a chunk takes beside its bytes, so that many small ones do not take more than they may. */
+/** What a chunk takes beside its bytes. */
 const CHUNK_BYTES = 256
+/** Smaller ones that have to wait share a block, or many of them would take much more than they are. */
+const SMALL_BYTES = 4096
+const BLOCK_BYTES = 8192
 
 /** The chunks that wait to be written, first come first. */
 export class Waiting {
   chunks: Buffer[] = []
   /** Their bytes. */
   bytes = 0
+  #block: Buffer | undefined
+  #used = 0
 
   /** What they take in memory. */
   get held(): number {
@@ -13,8 +18,27 @@ export class Waiting {
   }
 
   push(chunk: Buffer): void {
-    this.chunks.push(chunk)
     this.bytes += chunk.length
+    if (this.chunks.length === 0 || chunk.length >= SMALL_BYTES) this.chunks.push(chunk)
+    else this.#pack(chunk)
+  }
+
+  /** Behind the bytes of the last chunk, if that is a block with room; these may be on their way. */
+  #pack(chunk: Buffer): void {
+    const last = this.chunks.at(-1)
+    if (!this.#block || last?.buffer !== this.#block.buffer || !this.#fits(chunk)) {
+      this.#block = Buffer.allocUnsafeSlow(BLOCK_BYTES)
+      this.#used = 0
+      this.chunks.push(this.#block.subarray(0, 0))
+    }
+    const at = this.chunks.length - 1
+    const from = this.chunks[at]?.byteOffset ?? 0
+    this.#used += chunk.copy(this.#block, this.#used)
+    this.chunks[at] = this.#block.subarray(from, this.#used)
+  }
+
+  #fits(chunk: Buffer): boolean {
+    return this.#used + chunk.length <= BLOCK_BYTES
   }
 
   /** Takes away the first bytes. */
@@ -31,12 +55,13 @@ export class Waiting {
     this.chunks.splice(0, whole)
     const [first] = this.chunks
     if (left > 0 && first) this.chunks[0] = first.subarray(left)
+    if (this.chunks.length === 0) this.#block = undefined
   }
 
+  /** Takes away all. @returns how many bytes that were */
   clear(): number {
     const { bytes } = this
-    this.chunks = []
-    this.bytes = 0
+    this.drop(bytes)
     return bytes
   }
 }

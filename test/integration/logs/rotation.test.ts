@@ -124,6 +124,7 @@ describe('rotation of what goes through a pipe', () => {
     await one.close()
     await run(other, 'echo the other goes on')
     await waitFor(() => rig.text().endsWith('the other goes on\n'), { what: 'the other goes on' })
+    expect(one.dropped + other.dropped).toBe(0)
   })
 
   test('when renaming is refused the log grows on and says so once', async () => {
@@ -202,6 +203,7 @@ describe('gzip', () => {
     await waitFor(() => files(rig.dir).join(' ') === 'out.log out.log.1.gz out.log.2.gz', {
       what: 'nothing else is left',
     })
+    expect(rig.said.lines).toEqual([])
   })
 })
 
@@ -258,12 +260,12 @@ test('whatever chunks come and however they are rotated, no byte is lost or doub
       async (chunks, maxBytes, gzip, pauses) => {
         await using rig = logRig()
         const output = rig.open(rig.spec({ maxBytes, backups: 1200, gzip }))
-        const { stdio, release } = await output.descriptor()
+        const given = await output.descriptor()
         for (const [n, text] of chunks.entries()) {
-          writeSync(Number(stdio), text)
+          writeSync(Number(given.stdio), text)
           if (pauses[n]) await new Promise(resolve => setImmediate(resolve))
         }
-        release()
+        given.release()
         await output.close()
         await rig.logs.stop()
         expect(wholeLog(rig.dir)).toBe(chunks.join(''))

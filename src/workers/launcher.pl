@@ -15,7 +15,6 @@
 # It ends when its standard input does. Perl, because it is part of every Debian and Ubuntu.
 use strict;
 use warnings;
-use Config;
 use POSIX ();
 
 use constant { stdout => 1 << 20, output => 1 << 16 };    # how much of each is kept
@@ -32,7 +31,7 @@ my $ending = POSIX::SigSet->new(POSIX::SIGINT(), POSIX::SIGTERM(), POSIX::SIGHUP
 open my $null, '<', '/dev/null' or die "/dev/null: $!";
 my $nonce = join '', map { sprintf '%08x', rand 2**32 } 1 .. 4;
 my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
-my (%run_of_pid, %run_of_fd, %watchable);
+my (%run_of_pid, %run_of_fd);
 my $bits    = '';
 my $input   = '';
 my $pending = '';
@@ -45,9 +44,11 @@ fcntl STDOUT, POSIX::F_SETFL(), POSIX::O_NONBLOCK() | fcntl(STDOUT, POSIX::F_GET
 # The number of wait4, which tells the memory of one child: waitpid does not, and the libraries
 # that do are not part of perl-base. Where it is not known, there is no figure.
 my $long = length pack 'l!', 0;
-my ($wait4) = map { $_->[2] } grep { $Config{archname} =~ $_->[0] && $long == $_->[1] }
-    [qr/^x86_64-/, 8, 61], [qr/^(?:aarch64|riscv64)-/, 8, 260],
-    [qr/^(?:powerpc64|ppc64|s390x)/, 8, 114], [qr/^(?:i[3-6]86|arm)/, 4, 114];
+# A 32-bit perl on a 64-bit kernel has none either: which numbers are its own, nothing tells.
+my $wait4 = {
+    8 => { x86_64 => 61, aarch64 => 260, riscv64 => 260, ppc64 => 114, ppc64le => 114, s390x => 114 },
+    4 => { i686 => 114, i586 => 114, i386 => 114, armv7l => 114, armv6l => 114 },
+}->{$long}{ (POSIX::uname())[4] };
 
 my ($status, $usage, $wnohang) = ("\0" x 4, "\0" x (18 * $long), POSIX::WNOHANG());
 
@@ -112,7 +113,7 @@ sub start {
     close $out_end;
     close $err_end;
     my $run = { id => $id, stdout => '', output => '', written => 0, pipes => 2 };
-    $run_of_pid{$pid} = $watchable{$id} = $run;
+    $run_of_pid{$pid} = $run;
     for ([$out, 1], [$err, 0]) {
         my ($pipe, $is_stdout) = @$_;
         my $fd = fileno $pipe;
@@ -178,10 +179,10 @@ sub show {
 
 sub watch {
     my ($id, $on) = @_;
-    my $run = $watchable{$id} or return;
+    my ($run) = grep { $_->{id} eq $id } values %run_of_pid or return;
     $run->{watched} = $on;
     return if !$on;
-    shorten($run->{output}, output);
+    shorten($run->{output}, output) if length $run->{output} > output;
     my $so_far = index($run->{output}, $nonce) == 0 ? '' : $run->{output};
     frame('O', $id, $run->{written} - length $so_far, 1, $so_far);
 }
@@ -210,7 +211,6 @@ sub reap {
             for my $fd (keys %run_of_fd) { shut($fd) if $run_of_fd{$fd}[0] == $run }
         }
         delete $run_of_pid{$pid};
-        delete $watchable{ $run->{id} };
         ended($run);
     }
 }
@@ -222,9 +222,9 @@ sub now { (POSIX::times())[0] / $ticks }
 # counts it as its own until it has become what it is to be.
 sub ended {
     my ($run) = @_;
-    shorten($run->{stdout}, stdout);
-    shorten($run->{output}, output);
-    my $errno = $run->{output} =~ /\A\Q$nonce\E (\d+)\z/ ? $1 : '';
+    shorten($run->{stdout}, stdout) if length $run->{stdout} > stdout;
+    shorten($run->{output}, output) if length $run->{output} > output;
+    my $errno = $run->{output} ne '' && $run->{output} =~ /\A\Q$nonce\E (\d+)\z/ ? $1 : '';
     $run->{output} = '' if $errno ne '';
     my $head = join "\0", 'X', @$run{qw(id status)}, $errno, @$run{qw(peak written)}, length $run->{stdout}, '';
     $pending .= pack('N', length($head) + length($run->{stdout}) + length $run->{output}) . $head;
@@ -233,8 +233,5 @@ sub ended {
     push_out();
 }
 
-# Keeps the end of a text, in place.
-sub shorten {
-    my $over = length($_[0]) - $_[1];
-    substr $_[0], 0, $over, '' if $over > 0;
-}
+# Keeps the end of a text that is longer, in place.
+sub shorten { substr $_[0], 0, length($_[0]) - $_[1], '' }

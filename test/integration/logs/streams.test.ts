@@ -12,8 +12,6 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../../src/lib/clock.ts'
 import { realClock } from '../../../src/lib/clock.ts'
-import { openOutput } from '../../../src/logs/output.ts'
-import { recordedLog } from '../../support/logs.ts'
 import { waitFor } from '../../support/wait.ts'
 import { logRig, run, start } from './rig.ts'
 
@@ -208,19 +206,6 @@ describe('streams that go elsewhere', () => {
     const inherited = rig.open({ kind: 'inherit', fd: 1 })
     expect(() => inherited.retune({ kind: 'inherit', fd: 2 })).toThrow('cannot become inherit')
     inherited.retune({ kind: 'inherit', fd: 1 })
-  })
-
-  test('one stream alone can be opened without the rest', async () => {
-    await using rig = logRig()
-    const { log } = recordedLog()
-    const output = openOutput(rig.spec(), {
-      clock: realClock,
-      log,
-      folder: join(rig.dir, 'run'),
-    })
-    await run(output, 'echo alone')
-    await output.close()
-    expect(rig.text()).toBe('alone\n')
   })
 })
 

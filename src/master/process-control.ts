@@ -2,6 +2,7 @@ import type { ChangeResult, Control } from '../api/control.ts'
 import type { Config } from '../config/config.ts'
 import { processesOf } from '../config/programs/processes.ts'
 import { TaskdError } from '../lib/errors.ts'
+import { suggest } from '../lib/suggest.ts'
 import type { ProgramState } from '../model/program-state.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
@@ -56,7 +57,7 @@ export class ProcessControl {
     )
     const results = found.map(async ({ name, children }) =>
       children.length === 0
-        ? [{ name, ok: false, message: 'no such name' }]
+        ? [unknown(name, all)]
         : Promise.all(children.flatMap(child => answers.get(child) ?? [])),
     )
     return unique((await Promise.all(results)).flat())
@@ -67,7 +68,7 @@ export class ProcessControl {
     return unique(
       names.flatMap(name => {
         const children = matching(all, name)
-        if (children.length === 0) return [{ name, ok: false, message: 'no such name' }]
+        if (children.length === 0) return [unknown(name, all)]
         return children.map(child => deliver(signal, child))
       }),
     )
@@ -79,14 +80,20 @@ export class ProcessControl {
       pool.scale(count)
       return { name, count }
     }
-    const { config, supervisor } = this.#deps
+    const { config, supervisor, engine } = this.#deps
     // Twice, when it is in two groups.
     const programs = config().programs.filter(one => one.name === name)
-    if (programs.length === 0)
-      throw new TaskdError('E_NO_QUEUE', `no queue with workers and no program is named ${name}`)
+    if (programs.length === 0) {
+      const scalable = [
+        ...(engine()?.pools.keys() ?? []),
+        ...config().programs.map(one => one.name),
+      ]
+      const what = `no queue with workers and no program is named ${name}`
+      throw new TaskdError('E_NO_QUEUE', what, didYouMean(name, scalable))
+    }
     if (count > 1 && !programs.every(one => one.scalable))
       throw new TaskdError(
-        'E_NOT_SCALABLE',
+        'E_BAD_SCALE',
         `program ${name} cannot have ${count} processes: they would all have one name`,
         'write process_name = %(program_name)s_%(process_num)02d in its section',
       )
@@ -130,6 +137,17 @@ function matching(children: readonly Child[], name: string): readonly Child[] {
   if (name === 'all') return children.filter(child => child.autostart !== undefined)
   const group = name.endsWith(':*') ? name.slice(0, -2) : name
   return children.filter(child => child.groups.includes(group))
+}
+
+function unknown(name: string, children: readonly Child[]): ChangeResult {
+  const known = new Set(children.flatMap(child => [child.name, ...child.groups]))
+  const hint = didYouMean(name.replace(/:\*$/, ''), [...known])
+  return { name, ok: false, message: `no such name${hint && `; ${hint}`}` }
+}
+
+function didYouMean(name: string, known: readonly string[]): string {
+  const near = suggest(name, known)
+  return near === undefined ? '' : `did you mean ${near}?`
 }
 
 /** What is to be remembered: only what differs from the configuration. */

@@ -4,6 +4,7 @@ import { formatDuration } from '../lib/duration.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { suggest } from '../lib/suggest.ts'
 import type { Job } from '../model/job.ts'
+import { whyGivenUp } from '../model/program-deaths.ts'
 import type { RestartPolicy } from '../model/program-state.ts'
 import type { Journal } from './journal.ts'
 import type { ManagedProgram } from './managed-program.ts'
@@ -45,6 +46,13 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
     const reasons = jobReasons(job, own, status)
     return { name, kind: 'job', state, since: '', reasons, history: [] }
   }
+  const members = status.programs.filter(one => one.group === name.replace(/:\*$/, ''))
+  if (members.length > 0)
+    throw new TaskdError(
+      'E_NO_NAME',
+      `${name} is a group`,
+      `ask about one of its processes, for instance ${members[0]?.name}`,
+    )
   const near = suggest(name, namesOf(status))
   throw new TaskdError(
     'E_NO_NAME',
@@ -110,10 +118,11 @@ function deathReasons(program: ManagedProgram, policy: RestartPolicy, deps: WhyD
   const window = formatDuration(policy.windowMs)
   const recent = deaths.filter(at => deps.monotonic() - at < policy.windowMs).length
   if (state.name === 'FATAL') {
-    const cause =
-      quick >= policy.maxQuick
-        ? `it died before startsecs ${times(quick)} in a row, and startretries allows ${policy.maxQuick - 1} retries`
-        : `it died ${policy.maxDeaths} times within ${window} (max_deaths, death_window)`
+    const cause = {
+      'quick deaths': `it died before startsecs ${times(quick)} in a row, and startretries allows ${policy.maxQuick - 1} retries`,
+      'deaths in the window': `it died ${policy.maxDeaths} times within ${window} (max_deaths, death_window)`,
+      'death on probation': 'it died again on its second chance, the slow retry after FATAL',
+    }[whyGivenUp(program.program, policy, state.since) ?? 'deaths in the window']
     const next =
       state.retryAt === undefined
         ? 'only taskd start brings it back (fatal_retry = 0)'

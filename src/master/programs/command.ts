@@ -12,13 +12,16 @@ export type Command =
  * What is executed for a process. Node can set neither the umask nor the supplementary groups of a
  * child, so where one is asked for, sh or setpriv (util-linux) do it and then become the program:
  * its pid stays the same.
- * @param path the PATH that the program itself will have
+ * @param environment what the program itself will have
  */
-export async function commandOf(spec: ProcessSpec, path: string): Promise<Command> {
+export async function commandOf(
+  spec: ProcessSpec,
+  environment: Readonly<Record<string, string>>,
+): Promise<Command> {
   const [name, ...args] = spec.argv
   const folder = checkFolder(spec.directory)
   if (folder !== undefined) return refuse(folder)
-  const found = findExecutable(name, spec.directory ?? process.cwd(), path)
+  const found = findExecutable(name, spec.directory ?? process.cwd(), environment['PATH'] ?? '')
   if (!found.ok) return found
   let argv: readonly string[] = [found.file, ...args]
   if (spec.user !== undefined) {
@@ -26,10 +29,16 @@ export async function commandOf(spec: ProcessSpec, path: string): Promise<Comman
     if (!become.ok) return become
     argv = [...become.prefix, ...argv]
   }
-  if (spec.umask !== undefined)
-    argv = ['/bin/sh', '-c', 'umask "$0" && exec "$@"', spec.umask.toString(8), ...argv]
+  if (spec.umask !== undefined) argv = [...withUmask(spec.umask, environment['PWD']), ...argv]
   const [file = '', ...rest] = argv
   return { ok: true, file, args: rest }
+}
+
+/** sh writes its folder into PWD, and gives back here what was there. */
+function withUmask(umask: number, pwd: string | undefined): readonly string[] {
+  const sh = (restore: string) => ['/bin/sh', '-c', `umask "$0" && ${restore} && exec "$@"`]
+  const mask = umask.toString(8)
+  return pwd === undefined ? [...sh('unset PWD'), mask] : [...sh('PWD=$1 && shift'), mask, pwd]
 }
 
 function refuse(reason: string): { readonly ok: false; readonly reason: string } {

@@ -106,7 +106,7 @@ async function startProcess(
 ): Promise<void> {
   const spec = specOf()
   const environment = environmentOf(spec, deps)
-  const command = await commandOf(spec, environment['PATH'] ?? '')
+  const command = await commandOf(spec, environment)
   if (calledOff()) return
   if (!command.ok) return listener.failed(command.reason)
   const [stdout, stderr] = await outputs.descriptors(spec)

@@ -32,7 +32,6 @@ interface Asked {
  */
 export class Fifos {
   readonly #folder: string
-  readonly #stock: number[] = []
   #asked: Asked[] = []
   #making = false
   #swept = false
@@ -41,24 +40,8 @@ export class Fifos {
     this.#folder = folder
   }
 
-  /** Makes so many at once, for starts to come. */
-  async prepare(count: number): Promise<void> {
-    const fds = await Promise.all(
-      Array.from({ length: Math.max(0, count - this.#stock.length) }, () => this.#make()),
-    )
-    this.#stock.push(...fds)
-  }
-
   /** The read end of a new pipe, not blocking; the caller's to close. */
-  take(): number | Promise<number> {
-    return this.#stock.pop() ?? this.#make()
-  }
-
-  close(): void {
-    for (const fd of this.#stock.splice(0)) closeSync(fd)
-  }
-
-  #make(): Promise<number> {
+  take(): Promise<number> {
     return new Promise((resolve, reject) => {
       this.#asked.push({ resolve, reject })
       if (this.#making) return

@@ -26,14 +26,12 @@ const READ_BYTES = 64 * 1024
 
 /** The logs of all programs of a daemon, and what they share. */
 export class Logs {
-  readonly #fifos: Fifos
   readonly #compressor = new Compressor()
   readonly #open: (spec: OutputSpec) => Output
 
   constructor({ clock, log, folder }: LogsDeps) {
     const compressor = this.#compressor
     const fifos = new Fifos(folder)
-    this.#fifos = fifos
     const warn = (text: string) => log.warn(text)
     const writers = new Writers({
       clock,
@@ -58,14 +56,8 @@ export class Logs {
     return this.#open(spec)
   }
 
-  /** Makes pipes for so many streams at once: cheaper than one after another. */
-  prepare(streams: number): Promise<void> {
-    return this.#fifos.prepare(streams)
-  }
-
   /** After all outputs are closed. What was being compressed stays as it is. */
   async stop(): Promise<void> {
-    this.#fifos.close()
     await this.#compressor.stop()
   }
 }

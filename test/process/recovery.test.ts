@@ -167,7 +167,7 @@ describe('the master is KILLed', () => {
       await holdOne(daemon, 'async_tasks', 'a'),
     ]
     await daemon.push('sync_tasks', task(daemon, 'w'))
-    const ours = /workers\/main|redis-server|bin\/taskd start/
+    const ours = /workers\/main|redis-server|cli\/main\.js start/
     const victims = daemon.processes().filter(one => ours.test(one.command))
     expect(victims).toHaveLength(4)
     for (const { pid } of victims) process.kill(pid, 'SIGKILL')

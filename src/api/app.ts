@@ -1,7 +1,8 @@
-import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
-import { messageOf, TaskdError } from '../lib/errors.ts'
+import { type ErrorHandler, Hono } from 'hono'
+import { routePath } from 'hono/route'
+import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { limitBody } from './body-size.ts'
 import type { Control } from './control.ts'
 import { type Failure, failure, failureOf } from './errors.ts'
 import { configRoutes } from './routes/config.ts'
@@ -15,35 +16,35 @@ import { tailRoutes } from './routes/tail.ts'
 import { taskRoutes } from './routes/tasks.ts'
 import { whyRoutes } from './routes/why.ts'
 
-/** A task is at most 1 MiB, and JSON may write one character as six. */
-const MAX_BODY_BYTES = 8 << 20
-
 /** The control API: every route asks the port and turns its answer into JSON. */
 export function createApp(control: Control, log: Pick<Logger, 'error'>) {
   const app = new Hono()
-  app.use(
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => {
-        const limit = `${MAX_BODY_BYTES >> 20} MiB`
-        throw new TaskdError('E_TOO_LARGE', `the request is larger than ${limit}`)
-      },
-    }),
-  )
-  app.onError(async (error, c) => {
-    const { status, body, unexpected } = await withCause(failureOf(error), control)
-    if (unexpected)
-      log.error(
-        { method: c.req.method, path: c.req.path, error: messageOf(error), stack: error.stack },
-        'a request failed unexpectedly',
-      )
-    return c.json(body, status)
-  })
+  app.use(limitBody())
+  app.onError(onError(control, log))
   app.notFound(c => {
     const { status, body } = failure(404, 'E_NO_ROUTE', `no such route: ${c.req.path}`)
     return c.json(body, status)
   })
-  return app.route('/api', allRoutes(control))
+  return app.route('/api', controlRoutes(control))
+}
+
+/** Whatever a route throws, as an answer; what is nobody's fault but ours goes to the log too. */
+export function onError(control: Control, log: Pick<Logger, 'error'>): ErrorHandler {
+  return async (error, c) => {
+    const { status, body, unexpected } = await withCause(failureOf(error), control)
+    // A client that has left broke off what was being read or awaited for it.
+    if (unexpected && !c.req.raw.signal.aborted)
+      log.error(
+        {
+          method: c.req.method,
+          route: routePath(c, -1),
+          error: messageOf(error),
+          stack: error.stack,
+        },
+        'a request failed unexpectedly',
+      )
+    return c.json(body, status)
+  }
 }
 
 /** What fails unexpectedly while Redis is away fails because Redis is away. */
@@ -55,7 +56,8 @@ async function withCause(found: Failure, control: Control): Promise<Failure> {
   return failure(503, 'E_REDIS_AWAY', message)
 }
 
-function allRoutes(control: Control) {
+/** Every route of the Control port; where they are mounted is the caller's. */
+export function controlRoutes(control: Control) {
   return new Hono()
     .route('/', statusRoutes(control))
     .route('/', processRoutes(control))

@@ -37,8 +37,11 @@ export function failure(
 
 /** `E_NO_QUEUE` is 404, `E_BAD_TASK` 400, `E_REDIS_AWAY` 503; what nobody thought of is 500. */
 function statusOf(code: string): ContentfulStatusCode {
-  if (code === 'E_FULL') return 429
+  if (code === 'E_FULL' || code === 'E_RATE') return 429
   if (code === 'E_TOO_LARGE') return 413
+  if (code === 'E_BAD_TYPE') return 415
+  if (code === 'E_SECRET') return 401
+  if (code === 'E_SCOPE' || code === 'E_HOST' || code === 'E_ORIGIN') return 403
   if (code === 'E_STOPPING' || code.endsWith('_AWAY')) return 503
   if (code.startsWith('E_NO_')) return 404
   if (code.startsWith('E_BAD_')) return 400

@@ -1,24 +1,47 @@
+import type { Env, MiddlewareHandler } from 'hono'
 import { validator } from 'hono/validator'
 import type { z } from 'zod'
 import { TaskdError } from '../lib/errors.ts'
+import { listsOf } from './fields.ts'
+import { readParams } from './params.ts'
 
-/** The JSON body of a request, checked; no body at all is an empty object. */
-export function body<S extends z.ZodType>(schema: S) {
-  return validator('json', (value: z.input<S>): z.output<S> => parse(schema, value))
+/** What `body` hands on, in the words of Hono: so the typed client knows what to send. */
+type Checked<S extends z.ZodType> = MiddlewareHandler<
+  Env,
+  string,
+  { in: { json: z.input<S> }; out: { json: z.output<S> } }
+>
+
+/** The parameters of a request, as JSON, form or query, checked; nothing at all is an empty object. */
+export function body<S extends z.ZodType>(schema: S): Checked<S> {
+  const options = { lists: listsOf(schema) }
+  return async (c, next) => {
+    c.req.addValidatedData('json', check(schema, await readParams(c, options)) as object)
+    await next()
+  }
 }
 
 /** The query string of a request, checked. */
 export function query<S extends z.ZodType>(schema: S) {
-  return validator('query', (value: unknown): z.output<S> => parse(schema, value))
+  return validator('query', (value: unknown): z.output<S> => check(schema, value))
 }
 
 /** @throws TaskdError E_BAD_REQUEST that names every field that is wrong */
-function parse<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+export function check<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
   const wrong = parsed.error.issues.map(issue => {
     const where = issue.path.join('.')
     return where === '' ? issue.message : `${where}: ${issue.message}`
   })
-  throw new TaskdError('E_BAD_REQUEST', `the request is not understood: ${wrong.join('; ')}`)
+  throw new TaskdError('E_BAD_REQUEST', `the request is not understood: ${listed(wrong)}`)
+}
+
+/** Ten thousand wrong names are one mistake, made ten thousand times. */
+const MAX_LISTED = 20
+
+function listed(wrong: readonly string[]): string {
+  const rest = wrong.length - MAX_LISTED
+  const shown = wrong.slice(0, MAX_LISTED).join('; ')
+  return rest > 0 ? `${shown}; and ${rest} more` : shown
 }

@@ -1,5 +1,6 @@
 import { constants } from 'node:os'
 import { z } from 'zod'
+import { flag, integer } from './fields.ts'
 
 /** What the routes take. Answers are typed by the Control port and need no second description. */
 
@@ -17,15 +18,15 @@ export const signalBody = z.object({
 })
 /** Resuming takes no name too: that ends a drain. */
 export const resumeBody = z.object({ names })
-export const scaleBody = z.object({ name, count: z.int().min(0).max(1000) })
+export const scaleBody = z.object({ name, count: integer(0, 1000) })
 export const idBody = z.object({ unique_task_id: name })
-export const runBody = z.object({ job: name, wait: z.boolean().default(false) })
+export const runBody = z.object({ job: name, wait: flag().default(false) })
 export const pushBody = z.object({
   task_key: name,
   task: z.record(z.string(), z.unknown()),
-  wait: z.boolean().default(false),
+  wait: flag().default(false),
 })
-export const shutdownBody = z.object({ hurry: z.boolean().default(false) })
+export const shutdownBody = z.object({ hurry: flag().default(false) })
 
 /** A query's values are text. */
 export const failsQuery = z.object({

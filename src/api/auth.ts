@@ -1,0 +1,66 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+
+/** What a caller may do: look, hand tasks in, fetch and report tasks, or everything. */
+export const SCOPES = ['read', 'push', 'pull', 'admin'] as const
+export type Scope = (typeof SCOPES)[number]
+
+/** As they are configured; what is not set opens nothing. */
+export interface Secrets {
+  /** May do everything. */
+  readonly all?: string | undefined
+  readonly read?: string | undefined
+  readonly push?: string | undefined
+  readonly pull?: string | undefined
+}
+
+export interface Auth {
+  /** There is no secret at all: whoever is on this machine may do everything. */
+  readonly open: boolean
+  /** What this secret opens; undefined when it is none of ours. */
+  scopesOf(secret: string): ReadonlySet<Scope> | undefined
+}
+
+interface Known {
+  readonly digest: Buffer
+  readonly scopes: readonly Scope[]
+}
+
+/**
+ * Compares digests of equal length, and always with all of them: how long it takes says neither
+ * which secret was nearly right nor how long it is.
+ */
+export function createAuth(secrets: Secrets): Auth {
+  const all: readonly (readonly [string | undefined, readonly Scope[]])[] = [
+    [secrets.all, SCOPES],
+    [secrets.read, ['read']],
+    [secrets.push, ['push']],
+    [secrets.pull, ['pull']],
+  ]
+  const known = all.flatMap(([text, scopes]): Known[] =>
+    text === undefined ? [] : [{ digest: sha256(Buffer.from(text)), scopes }],
+  )
+  return {
+    open: known.length === 0,
+    scopesOf(secret) {
+      // A header arrives as one character for each byte; what was sent are the bytes.
+      const digest = sha256(Buffer.from(secret, 'latin1'))
+      const found = new Set<Scope>()
+      for (const one of known) {
+        const same = timingSafeEqual(digest, one.digest)
+        for (const scope of one.scopes) if (same) found.add(scope)
+      }
+      return found.size === 0 ? undefined : found
+    },
+  }
+}
+
+function sha256(bytes: Buffer): Buffer {
+  return createHash('sha256').update(bytes).digest()
+}
+
+/** `secret: …`, or `Authorization: Bearer …`. */
+export function secretOf(header: (name: string) => string | undefined): string | undefined {
+  const own = header('secret')
+  if (own !== undefined) return own
+  return /^Bearer +(.+)$/i.exec(header('authorization') ?? '')?.[1]
+}

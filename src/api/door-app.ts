@@ -1,0 +1,76 @@
+import { Hono } from 'hono'
+import type { Logger } from '../lib/log.ts'
+import { controlRoutes, onError } from './app.ts'
+import type { Auth } from './auth.ts'
+import { limitBody } from './body-size.ts'
+import type { Control } from './control.ts'
+import { type Access, createRoutes, type DoorEnv, type DoorModule } from './door-routes.ts'
+import { failure } from './errors.ts'
+import { createGate } from './gate.ts'
+import type { RateLimiter } from './rate.ts'
+import { addDocs } from './routes/docs.ts'
+import { healthRoutes } from './routes/health.ts'
+import { type MetricsPort, metricsRoute } from './routes/metrics.ts'
+
+export interface DoorAppDeps {
+  readonly control: Control
+  readonly log: Pick<Logger, 'debug' | 'error'>
+  readonly version: string
+  /** What it listens on, as it is configured. */
+  readonly host: string
+  /** The secrets as they are now. */
+  readonly auth: () => Auth
+  /** The limit for one caller as it is now. @param loopback whether it is on this machine */
+  readonly limiter: (loopback: boolean) => RateLimiter | undefined
+  /** Why no task should be sent here now, in words; empty when all is well. Cheap. */
+  readonly notReady: () => readonly string[]
+  readonly metrics: MetricsPort
+  /** Monotonic, ms. */
+  readonly now: () => number
+  /** The public API, part by part. */
+  readonly modules: readonly DoorModule[]
+}
+
+/** Everything that is served over TCP: the public routes, and those of the control socket. */
+export function createDoorApp(deps: DoorAppDeps) {
+  const { control, log } = deps
+  const routes = createRoutes()
+  const app = new Hono<DoorEnv>()
+  const accessOf = (route: string): Access => routes.access.get(route) ?? accessOfControl(route)
+  app.use(createGate({ ...deps, accessOf, answered: deps.metrics.answered }))
+  app.onError(onError(control, log))
+
+  for (const add of [healthRoutes(deps.notReady), metricsRoute(deps.metrics, control)]) add(routes)
+  for (const add of deps.modules) add(routes)
+  addDocs(routes, deps.version)
+  app.route('/', routes.app)
+  app.use('/api/*', limitBody())
+  app.route('/api', controlRoutes(control))
+
+  app.notFound(c => {
+    const allowed = METHODS.filter(method =>
+      app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method !== 'ALL'),
+    )
+    if (allowed.length === 0) {
+      const { status, body } = failure(404, 'E_NO_ROUTE', 'no such route. /docs shows them all')
+      return c.json(body, status)
+    }
+    const allow = allowed.join(', ')
+    const { body } = failure(405, 'E_NO_METHOD', `this route takes ${allow}`)
+    return c.json(body, 405, { allow })
+  })
+  return app
+}
+
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
+
+/** Who watches may look, who hands tasks in may push, run and retry them; the rest is for admins. */
+const CONTROL: ReadonlyMap<string, Access> = new Map<string, Access>([
+  ['POST /api/tasks/push', 'push'],
+  ['POST /api/tasks/run', 'push'],
+  ['POST /api/tasks/retry', 'push'],
+])
+
+function accessOfControl(route: string): Access {
+  return route.startsWith('GET /api/') ? 'read' : (CONTROL.get(route) ?? 'admin')
+}

@@ -1,0 +1,153 @@
+import type { IncomingMessage } from 'node:http'
+import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { z } from 'zod'
+import type { Scope } from './auth.ts'
+import { limitBody } from './body-size.ts'
+import { listsOf } from './fields.ts'
+import { check } from './input.ts'
+import { readParams } from './params.ts'
+
+/** What Node hands to the app beside the request. */
+export interface DoorEnv {
+  readonly Bindings: { readonly incoming?: IncomingMessage }
+}
+
+/** Who may call a route: holders of a secret with this scope (or one of these), or everybody. */
+export type Access = Scope | readonly Scope[] | 'open'
+
+export interface DoorRoute<P extends z.ZodObject> {
+  readonly access: Access
+  readonly method: 'get' | 'post' | 'put' | 'delete'
+  /** `/api/queue/{task_key}/claim` */
+  readonly path: `/${string}`
+  /** The noun it belongs to, for the documentation. */
+  readonly tag: string
+  readonly summary: string
+  readonly description?: string
+  /** Of the path, the query, a form and JSON together. Strict objects refuse what they do not know. */
+  readonly params: P
+  /** A JSON body that is a list is the parameter of this name. */
+  readonly listAs?: keyof z.input<P> & string
+  /** Where the usual limit is too small. */
+  readonly maxBodyBytes?: number
+  /** What it answers when all is well, by status; the errors that every route has are added. */
+  readonly answers: Readonly<Record<number, Answer>>
+  handle(params: z.output<P>, c: Context<DoorEnv>): Response | Promise<Response>
+}
+
+export interface Answer {
+  readonly description: string
+  /** Left out where the answer is no JSON. */
+  readonly schema?: z.ZodType
+}
+
+/** Where the routes of the door are gathered. */
+export interface DoorRoutes {
+  readonly app: OpenAPIHono<DoorEnv>
+  /** By `METHOD path` as Hono writes it: what is not here is for `admin`. */
+  readonly access: ReadonlyMap<string, Access>
+  add<P extends z.ZodObject>(route: DoorRoute<P>): void
+  /** Routes that are not in the documentation. */
+  allow(method: string, path: string, access: Access): void
+}
+
+/** A part of the public API: it adds its routes. */
+export type DoorModule = (door: Pick<DoorRoutes, 'add'>) => void
+
+export function createRoutes(): DoorRoutes {
+  const app = new OpenAPIHono<DoorEnv>()
+  const access = new Map<string, Access>()
+  const allow = (method: string, path: string, who: Access) =>
+    void access.set(`${method.toUpperCase()} ${path}`, who)
+  return {
+    app,
+    access,
+    allow,
+    add(route) {
+      const path = route.path.replaceAll(/\/\{(\w+)\}/g, '/:$1')
+      const options = { lists: listsOf(route.params), listAs: route.listAs }
+      allow(route.method, path, route.access)
+      app.openAPIRegistry.registerPath(described(route))
+      app.on(route.method, path, limitBody(route.maxBodyBytes), async (c: Context<DoorEnv>) => {
+        const params = check(route.params, await readParams(c, options))
+        return route.handle(params, c)
+      })
+    },
+  }
+}
+
+/** For every route, beside what it answers itself. */
+const ERRORS: Readonly<Record<number, string>> = {
+  400: 'the request is not understood; the message names every field that is wrong',
+  401: 'no secret, or a wrong one',
+  403: 'the secret does not open this, or the request comes from a page of another site',
+  413: 'the body is too large',
+  429: 'too many requests from this address, or the queue is full',
+  503: 'Redis is away, or taskd is just starting or stopping: try again',
+}
+
+const errorBody = z
+  .object({ error: z.object({ code: z.string(), message: z.string() }) })
+  .describe('`code` is stable and meant for programs, `message` for people.')
+
+/** A route in the words of OpenAPI. */
+function described<P extends z.ZodObject>(route: DoorRoute<P>): RouteConfig {
+  const { method, path, tag, summary, description } = route
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name)
+  const fields: Record<string, z.ZodType> = route.params.shape
+  const some = (wanted: (name: string) => boolean) =>
+    z.object(Object.fromEntries(Object.entries(fields).filter(([name]) => wanted(name))))
+  const others = some(name => !inPath.includes(name))
+  const hasOthers = Object.keys(others.shape).length > 0
+  return {
+    method,
+    path,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    operationId: operationId(method, path),
+    security: securityOf(route.access),
+    request: {
+      ...(inPath.length > 0 && { params: some(name => inPath.includes(name)) }),
+      ...(hasOthers && (method === 'get' ? { query: others } : { body: bodyOf(others) })),
+    },
+    responses: { ...errorsOf(route.access), ...answersOf(route.answers) },
+  }
+}
+
+function operationId(method: string, path: string): string {
+  return `${method}${path.replaceAll(/[^A-Za-z0-9]+/g, '_').replace(/_$/, '')}`
+}
+
+function bodyOf(schema: z.ZodObject) {
+  return {
+    content: {
+      'application/json': { schema },
+      'application/x-www-form-urlencoded': { schema },
+    },
+  }
+}
+
+function securityOf(access: Access): Record<string, string[]>[] {
+  if (access === 'open') return []
+  return [access].flat().flatMap(scope => [{ secret: [scope] }, { bearer: [scope] }])
+}
+
+function answersOf(answers: Readonly<Record<number, Answer>>): RouteConfig['responses'] {
+  const entries = Object.entries(answers).map(([status, { description, schema }]) => [
+    status,
+    { description, ...(schema && { content: { 'application/json': { schema } } }) },
+  ])
+  return Object.fromEntries(entries) as RouteConfig['responses']
+}
+
+function errorsOf(access: Access): RouteConfig['responses'] {
+  const entries = Object.entries(ERRORS)
+    .filter(([status]) => access !== 'open' || (status !== '401' && status !== '413'))
+    .map(([status, description]) => [
+      status,
+      { description, content: { 'application/json': { schema: errorBody } } },
+    ])
+  return Object.fromEntries(entries) as RouteConfig['responses']
+}

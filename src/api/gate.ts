@@ -1,0 +1,108 @@
+import type { Context, MiddlewareHandler } from 'hono'
+import { matchedRoutes } from 'hono/route'
+import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { TaskdError } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+import { type Auth, secretOf } from './auth.ts'
+import type { Access, DoorEnv } from './door-routes.ts'
+import { failureOf } from './errors.ts'
+import { isCrossSite, isLoopback, isOurHost, SECURITY_HEADERS } from './guard.ts'
+import type { RateLimiter } from './rate.ts'
+
+export interface GateDeps {
+  readonly log: Pick<Logger, 'debug'>
+  /** The address it listens on, as it is configured. */
+  readonly host: string
+  /** The secrets as they are now. */
+  readonly auth: () => Auth
+  /** The limit as it is now. @param loopback whether the caller is on this machine */
+  readonly limiter: (loopback: boolean) => RateLimiter | undefined
+  readonly accessOf: (route: string) => Access
+  /** Told of each request that was answered. @param route `METHOD /pattern`, or `unknown` */
+  readonly answered: (route: string, status: number, ms: number) => void
+  /** Monotonic, ms. */
+  readonly now: () => number
+}
+
+/** What every request passes before any route sees it, and every answer on its way out. */
+export function createGate(deps: GateDeps): MiddlewareHandler<DoorEnv> {
+  return async (c, next) => {
+    const began = deps.now()
+    const address = c.env.incoming?.socket.remoteAddress ?? ''
+    const route = routeOf(c)
+    const refused = refusal(c, deps, address, route)
+    if (refused === undefined) await next()
+    else c.res = refused
+    for (const [name, value] of Object.entries(SECURITY_HEADERS))
+      if (!c.res.headers.has(name)) c.res.headers.set(name, value)
+    const ms = deps.now() - began
+    const { status } = c.res
+    const { method } = c.req
+    deps.answered(route ?? 'unknown', status, ms)
+    // The pattern and not the path, for a path has ids and a query secrets.
+    deps.log.debug({ method, route: route ?? 'unknown', status, ms, address }, 'http request')
+  }
+}
+
+/** `POST /api/queue/:task_key/claim`; undefined when there is no such route. */
+function routeOf(c: Context): string | undefined {
+  const route = matchedRoutes(c).findLast(one => one.method !== 'ALL')
+  return route && `${route.method} ${route.path}`
+}
+
+type Refusal = readonly [code: string, message: string, headers?: Record<string, string>]
+
+function refusal(
+  c: Context<DoorEnv>,
+  deps: GateDeps,
+  address: string,
+  route: string | undefined,
+): Response | undefined {
+  const why = whyNot(c, deps, address, route)
+  if (why === undefined) return undefined
+  const [code, message, headers = {}] = why
+  const { status, body } = failureOf(new TaskdError(code, message))
+  return c.json(body, status as ContentfulStatusCode, headers)
+}
+
+function whyNot(
+  c: Context<DoorEnv>,
+  deps: GateDeps,
+  address: string,
+  route: string | undefined,
+): Refusal | undefined {
+  const header = (name: string) => c.req.header(name)
+  // A proxy is spoken to with whole URLs, which say another host than the header.
+  const whole = c.env.incoming?.url?.startsWith('/') === false
+  if (whole || !isOurHost(header('host'), deps.host))
+    return ['E_HOST', 'this host name is none of taskd. ask for 127.0.0.1 or localhost']
+  const limiter = deps.limiter(isLoopback(address))
+  const taken = limiter?.take(address)
+  if (taken?.ok === false) return tooMany(taken.retryAfterS)
+  const access = route === undefined ? 'admin' : deps.accessOf(route)
+  if (access === 'open') return undefined
+  const looksOnly = access === 'read' && (c.req.method === 'GET' || c.req.method === 'HEAD')
+  if (!looksOnly && isCrossSite(header))
+    return ['E_ORIGIN', 'a page of another site may not ask for this']
+  const auth = deps.auth()
+  if (auth.open) {
+    if (isLoopback(address)) return undefined
+    return ['E_SECRET', 'without a secret only this machine is served. set secret in [taskd]']
+  }
+  const secret = secretOf(header)
+  const scopes = secret === undefined ? undefined : auth.scopesOf(secret)
+  if (scopes === undefined) {
+    if (secret !== undefined) limiter?.punish(address)
+    const what = secret === undefined ? 'a secret is needed' : 'the secret is wrong'
+    const how = 'send it as header `secret: …` or `Authorization: Bearer …`'
+    return ['E_SECRET', `${what}. ${how}`, { 'www-authenticate': 'Bearer realm="taskd"' }]
+  }
+  if (route === undefined || [access].flat().some(scope => scopes.has(scope))) return undefined
+  const wanted = [access].flat().join(' or ')
+  return ['E_SCOPE', `this secret may not do that. use one with the scope ${wanted}`]
+}
+
+function tooMany(retryAfterS: number): Refusal {
+  const message = `too many requests from this address. try again in ${retryAfterS} s`
+  return ['E_RATE', message, { 'retry-after': String(retryAfterS) }]
+}

@@ -1,0 +1,29 @@
+import { z } from 'zod'
+import type { Control, Status } from '../control.ts'
+import type { DoorModule } from '../door-routes.ts'
+
+/** What counts and measures; the master has it made. */
+export interface MetricsPort {
+  /** Of a request that was answered. @param route the pattern, not the path */
+  answered(route: string, status: number, ms: number): void
+  /** Everything as Prometheus reads it. */
+  render(status: Status): Promise<string>
+  readonly contentType: string
+}
+
+export function metricsRoute(metrics: MetricsPort, control: Control): DoorModule {
+  return door =>
+    door.add({
+      access: 'read',
+      method: 'get',
+      path: '/metrics',
+      tag: 'Health',
+      summary: 'Counts and measures, in the text format of Prometheus',
+      params: z.object({}),
+      answers: { 200: { description: 'the metrics, as text/plain; version=0.0.4' } },
+      handle: async (_params, c) =>
+        c.body(await metrics.render(await control.status()), 200, {
+          'content-type': metrics.contentType,
+        }),
+    })
+}

@@ -34,7 +34,8 @@ seen = {
     'signals': [status[key].strip() for key in ('SigBlk', 'SigIgn', 'SigCgt')],
     'nice': os.nice(0),
     'core': resource.getrlimit(resource.RLIMIT_CORE),
-    'files': resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+    # The hard limit: Node raises its soft one to it, for itself and for what it starts.
+    'files': resource.getrlimit(resource.RLIMIT_NOFILE)[1],
     'parent': os.getppid(),
 }
 file = os.environ['DAEMON_OF_TEST'] + '/seen/' + name

@@ -46,6 +46,42 @@ export const jobRuns = (job: string) => `Task:Runs:Job:${job}`
 /** STREAM of the runs of a queue that belong to no job. */
 export const queueRuns = (taskKey: string) => `Task:Runs:Queue:${taskKey}`
 
+/**
+ * The parts of a pull queue, in the order of the KEYS of every lua/pull-*.lua; the braces keep them
+ * in one slot of a cluster. A task is in exactly one of todo, doing, finish and failed.
+ */
+const PULL_PARTS = [
+  /** ZSET of ids: by the µs when they came to the back, or by minus that when to the front. */
+  'todo',
+  /** ZSET of ids, by the ms when the lease ends. */
+  'doing',
+  /** ZSET of ids, by the ms when they finished; the newest `finish_keep`. */
+  'finish',
+  /** ZSET of the dead, by the ms when they died. */
+  'failed',
+  /** HASH id -> JSON text, of all but the finished. */
+  'tasks',
+  /**
+   * HASH id -> `attempt born forgiven claimed_at worker`, of those that were ever claimed: the
+   * attempt at which this life began, and how many attempts do not count as tries.
+   */
+  'runs',
+  /** STREAM of deaths that nobody was told of yet, see lua/pull-end.lua. */
+  'died',
+  /** HASH `finished dead`: counts that never go back. */
+  'total',
+] as const
+
+/** How many KEYS each lua/pull-*.lua has. */
+export const PULL_KEYS = PULL_PARTS.length
+
+export type PullKeys = Readonly<Record<(typeof PULL_PARTS)[number], string>>
+
+export const pullKeys = (taskKey: string) =>
+  Object.fromEntries(
+    PULL_PARTS.map(part => [part, `Task:Pull:{${taskKey}}:${part}`]),
+  ) as unknown as PullKeys
+
 /** PUB/SUB: orders to whichever node has the run, JSON `{order: "cancel", id, reason}`. */
 export const ORDERS_CHANNEL = 'Task:Orders'
 

@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import { PULL_KEYS } from './keys.ts'
+
+type Arguments = (string | number)[]
 
 /** The atomic moves of lua/, loaded once per client. */
 export interface Scripts {
@@ -15,9 +18,24 @@ export interface Scripts {
   seizeLock(lock: string, deadToken: string, token: string, ms: number): Promise<number>
   advanceCursor(state: string, tick: number, taskId: string): Promise<number>
   expireFail(row: string, attempt: number, ms: number): Promise<number>
+  pullPush(...keysAndArguments: Arguments): Promise<[string, number, string]>
+  pullClaim(...keysAndArguments: Arguments): Promise<string[]>
+  pullFinish(...keysAndArguments: Arguments): Promise<string>
+  pullEnd(...keysAndArguments: Arguments): Promise<string>
+  pullCounts(...keys: string[]): Promise<number[]>
 }
 
-const KEY_COUNTS = { take: 3, seizeLock: 1, advanceCursor: 1, expireFail: 1 }
+const KEY_COUNTS = {
+  take: 3,
+  seizeLock: 1,
+  advanceCursor: 1,
+  expireFail: 1,
+  pullPush: PULL_KEYS,
+  pullClaim: PULL_KEYS,
+  pullFinish: PULL_KEYS,
+  pullEnd: PULL_KEYS,
+  pullCounts: PULL_KEYS,
+}
 
 export function withScripts(client: Redis): Redis & Scripts {
   for (const [name, numberOfKeys] of Object.entries(KEY_COUNTS)) {

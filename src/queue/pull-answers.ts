@@ -1,0 +1,31 @@
+import type { PushAnswer, ReportAnswer, ReportWord } from '../model/pull.ts'
+
+/** The letters with which the scripts answer. */
+const REPORT_WORDS: Readonly<Record<string, ReportWord>> = {
+  f: 'finished',
+  b: 'requeued',
+  d: 'dead',
+  a: 'already',
+  s: 'stale',
+  u: 'unknown',
+}
+
+export function toPushAnswer(id: string, letter = 'f'): PushAnswer {
+  if (letter === 'a') return { id, answer: 'accepted', promoted: false }
+  if (letter === 'f') return { id, answer: 'full', promoted: false }
+  return { id, answer: 'duplicate', promoted: letter === 'p' }
+}
+
+export function toReportAnswer(id: string, letter = 'u'): ReportAnswer {
+  return { id, answer: REPORT_WORDS[letter] ?? 'unknown' }
+}
+
+/** The answer to an id that comes a second time in one batch. */
+export function pushedAgain(first: PushAnswer): PushAnswer {
+  return first.answer === 'full' ? first : toPushAnswer(first.id, 'd')
+}
+
+/** The answer to an id that comes a second time in one report. */
+export function again({ id, answer }: ReportAnswer): ReportAnswer {
+  return { id, answer: answer === 'stale' || answer === 'unknown' ? answer : 'already' }
+}

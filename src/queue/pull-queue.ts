@@ -1,0 +1,224 @@
+import type { Redis } from 'ioredis'
+import {
+  type Claimed,
+  type DeadTask,
+  type KeptDead,
+  MAX_PULL_BATCH,
+  type PullCounts,
+  type PullReport,
+  type PullStore,
+  type PullTask,
+  type Pushed,
+  type ReportAnswer,
+  type Reported,
+  type Reports,
+} from '../model/pull.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import { type PullKeys, pullKeys } from './keys.ts'
+import { again, pushedAgain, toPushAnswer, toReportAnswer } from './pull-answers.ts'
+import { deathsOf } from './pull-deaths.ts'
+import { inChunks, inTurn, onceEach } from './pull-parts.ts'
+import type { Scripts } from './scripts.ts'
+
+/** Of one script call, so that Redis serves others in between. */
+const CHUNK = 500
+const CHUNK_BYTES = 4 << 20
+/** Of one claim: tasks may have a megabyte each. */
+const CLAIM_BYTES = 16 << 20
+/** Dead ones that are kept to be looked at; all of them were handed over. */
+const KEPT_DEAD = 100_000
+/** Deaths handed over at once; each may hold a megabyte. */
+const DEATHS = 16
+
+export interface PullQueueDeps {
+  /**
+   * A client that fails rather than waits (`ask`): one that sends a claim again after a broken
+   * connection would lease twice and answer once.
+   */
+  readonly redis: Redis & Scripts
+  readonly spec: QueueSpec
+  /** Wall time, ms. */
+  readonly now: () => number
+}
+
+/** What has come of leases that were over. */
+export interface ExpiredLeases {
+  readonly requeued: number
+  readonly dead: number
+}
+
+/**
+ * The tasks of one pull queue. It keeps nothing in memory, so any number of nodes may have one
+ * each: every move is a script, and large batches are several.
+ */
+export class PullQueue implements PullStore {
+  readonly #redis: Redis & Scripts
+  readonly #spec: QueueSpec
+  readonly #now: () => number
+  readonly #keys: PullKeys
+  /** In the order in which the scripts want them. */
+  readonly #all: readonly string[]
+
+  constructor({ redis, spec, now }: PullQueueDeps) {
+    this.#redis = redis
+    this.#spec = spec
+    this.#now = now
+    this.#keys = pullKeys(spec.taskKey)
+    this.#all = Object.values(this.#keys)
+  }
+
+  async push(
+    tasks: readonly PullTask[],
+    { promote = false }: { readonly promote?: boolean } = {},
+  ): Promise<Pushed> {
+    const { first, spread } = onceEach(tasks)
+    const letters: string[] = []
+    let room = 0
+    let place = ''
+    for (const chunk of inChunks(first, CHUNK, CHUNK_BYTES, task => task.content.length)) {
+      const rest = promote ? first.length - letters.length : ''
+      const pairs = chunk.flatMap(task => [task.id, task.content])
+      const limits = [this.#now(), this.#spec.capacity]
+      const reply = await this.#redis.pullPush(...this.#all, ...limits, rest, place, ...pairs)
+      letters.push(...reply[0])
+      room = reply[1]
+      if (promote) place = reply[2]
+    }
+    const answers = spread(first.map((task, n) => toPushAnswer(task.id, letters[n])))(pushedAgain)
+    return { answers, accepted: letters.filter(letter => letter === 'a').length, room }
+  }
+
+  async claim(count: number, worker = ''): Promise<Claimed[]> {
+    const claimed: Claimed[] = []
+    let bytes = CLAIM_BYTES
+    const wanted = Math.min(count, MAX_PULL_BATCH)
+    while (claimed.length < wanted && bytes > 0) {
+      const now = this.#now()
+      const leaseUntil = now + this.#spec.leaseMs
+      const part = Math.min(CHUNK, wanted - claimed.length)
+      const limits = [now, leaseUntil, part, Math.min(bytes, CHUNK_BYTES), worker]
+      const items = await this.#redis.pullClaim(...this.#all, ...limits).catch((error: unknown) => {
+        // What was leased so far must reach the claimer.
+        if (claimed.length > 0) return []
+        throw error
+      })
+      if (items.length === 0) break
+      for (let n = 0; n < items.length; n += 3) {
+        const [id = '', attempt = '', content = ''] = items.slice(n, n + 3)
+        claimed.push({ id, attempt: Number(attempt), content, leaseUntil })
+        bytes -= content.length
+      }
+    }
+    return claimed
+  }
+
+  async report({ finish = [], failed = [] }: Reports): Promise<Reported> {
+    return { finish: await this.#finish(finish), failed: await this.#end('failed', failed) }
+  }
+
+  async giveBack(tasks: readonly PullReport[]): Promise<ReportAnswer[]> {
+    const answers = await this.#end('returned', tasks)
+    return answers.map(one => (one.answer === 'requeued' ? { ...one, answer: 'returned' } : one))
+  }
+
+  async counts(): Promise<PullCounts> {
+    const [todo = 0, doing = 0, finish = 0, failed = 0, oldest = -1, finishedTotal = 0, dead = 0] =
+      await this.#redis.pullCounts(...this.#all)
+    const oldestMs = oldest < 0 ? 0 : Math.max(0, this.#now() - oldest)
+    return { todo, doing, finish, failed, oldestMs, finishedTotal, deadTotal: dead }
+  }
+
+  async dead(limit: number): Promise<KeptDead[]> {
+    const { failed } = this.#keys
+    const found = await this.#redis.zrevrange(failed, 0, limit - 1, 'WITHSCORES')
+    const ids = found.filter((_, n) => n % 2 === 0)
+    const contents = await this.#contents(ids)
+    return ids.flatMap((id, n) => {
+      const content = contents[n]
+      return content == null ? [] : [{ id, content, diedAt: Number(found[2 * n + 1]) }]
+    })
+  }
+
+  async retryDead(ids: readonly string[]): Promise<Pushed> {
+    const { failed } = this.#keys
+    const dead = ids.length === 0 ? [] : await this.#redis.zmscore(failed, ...ids)
+    const wanted = ids.filter((_, n) => dead[n] != null)
+    const contents = await this.#contents(wanted)
+    return this.push(
+      wanted.flatMap((id, n) => {
+        const content = contents[n]
+        return content == null ? [] : [{ id, content }]
+      }),
+    )
+  }
+
+  /** Puts back in front what nobody reported in time. One small command when there is nothing. */
+  async expire(): Promise<ExpiredLeases> {
+    const sum = { requeued: 0, dead: 0 }
+    for (;;) {
+      const due = await this.#redis.zrangebyscore(
+        this.#keys.doing,
+        '-inf',
+        this.#now(),
+        'LIMIT',
+        0,
+        CHUNK,
+      )
+      const answers = await this.#end(
+        'lease',
+        due.map(id => ({ id })),
+      )
+      const requeued = answers.filter(one => one.answer === 'requeued').length
+      const dead = answers.filter(one => one.answer === 'dead').length
+      sum.requeued += requeued
+      sum.dead += dead
+      // Another node does the same: it is at work on the rest.
+      if (due.length < CHUNK || requeued + dead === 0) return sum
+    }
+  }
+
+  /**
+   * Tells of each death, oldest first, and forgets it once that has succeeded: killed in between,
+   * it is told of again, as it may be by two nodes at once. One small command when there is none.
+   * @returns how many were told of
+   */
+  async handOverDead(onDead: (dead: readonly DeadTask[]) => Promise<void>): Promise<number> {
+    const { died } = this.#keys
+    for (let sum = 0; ; ) {
+      const entries = await this.#redis.xrange(died, '-', '+', 'COUNT', DEATHS)
+      if (entries.length === 0) return sum
+      await onDead(deathsOf(entries))
+      await this.#redis.xdel(died, ...entries.map(([id]) => id))
+      sum += entries.length
+    }
+  }
+
+  async #contents(ids: readonly string[]): Promise<(string | null)[]> {
+    return ids.length === 0 ? [] : this.#redis.hmget(this.#keys.tasks, ...ids)
+  }
+
+  async #finish(reports: readonly PullReport[]): Promise<ReportAnswer[]> {
+    const { first, spread } = onceEach(reports)
+    const letters: string[] = []
+    for (const chunk of inChunks(first, CHUNK)) {
+      const pairs = chunk.flatMap(one => [one.id, one.attempt ?? ''])
+      const limits = [this.#now(), this.#spec.finishKeep]
+      letters.push(...(await this.#redis.pullFinish(...this.#all, ...limits, ...pairs)))
+    }
+    return spread(first.map((one, n) => toReportAnswer(one.id, letters[n])))(again)
+  }
+
+  async #end(
+    why: 'failed' | 'lease' | 'returned',
+    reports: readonly PullReport[],
+  ): Promise<ReportAnswer[]> {
+    const { first, spread } = onceEach(reports)
+    const tries = Math.max(1, this.#spec.retries)
+    const letters = await inTurn(first, CHUNK, async chunk => {
+      const triples = chunk.flatMap(one => [one.id, one.attempt ?? '', one.msg ?? ''])
+      const limits = [this.#now(), why, tries, KEPT_DEAD, CHUNK_BYTES]
+      return this.#redis.pullEnd(...this.#all, ...limits, ...triples)
+    })
+    return spread(first.map((one, n) => toReportAnswer(one.id, letters[n])))(again)
+  }
+}

@@ -152,7 +152,7 @@ function didYouMean(name: string, known: readonly string[]): string {
 
 /** What is to be remembered: only what differs from the configuration. */
 function wishes(action: Action, children: readonly Child[]) {
-  const known = children.filter(child => child.autostart !== undefined)
+  const known = children.filter(child => child.autostart !== undefined && !child.member?.retired)
   if (action === 'stop') return [['stopped', known]] as const
   return [
     [undefined, known.filter(child => child.autostart)],
@@ -165,6 +165,8 @@ async function perform(action: Action, child: Child, by: string): Promise<Change
   const before = program.state.name
   const why = `${action} by hand${by && ` (${by})`}`
   const said = (message: string, ok = true) => ({ name, ok, message })
+  if (child.member?.retired && action !== 'stop')
+    return said('it is no longer configured, and leaves', false)
   if (action === 'stop') {
     const idle = before === 'STOPPED' || before === 'EXITED'
     program.send({ type: 'stop', why })

@@ -58,7 +58,7 @@ export class Wanted {
       return {}
     }
     try {
-      return JSON.parse(text) as Record<string, Wish>
+      return wishesOf(JSON.parse(text))
     } catch (error) {
       this.#log.error(
         { file: this.#file, error: messageOf(error) },
@@ -79,4 +79,22 @@ export class Wanted {
       )
     }
   }
+}
+
+/** @throws Error when it is something else */
+function wishesOf(read: unknown): Record<string, Wish> {
+  const wishes: unknown[] = isObject(read) ? Object.values(read) : [read]
+  if (!wishes.every(isWish)) throw new Error('it does not hold what taskd writes there')
+  return read as Record<string, Wish>
+}
+
+function isWish(value: unknown): value is Wish {
+  if (!isObject(value)) return false
+  const { state, at, by } = value
+  const known = state === 'stopped' || state === 'running'
+  return known && typeof at === 'string' && typeof by === 'string'
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

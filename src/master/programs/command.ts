@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import { delimiter, join, resolve } from 'node:path'
+import { delimiter, isAbsolute } from 'node:path'
 import { messageOf } from '../../lib/errors.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
 import { lookUpUser } from '../../workers/users.ts'
@@ -21,7 +21,7 @@ export async function commandOf(
   const [name, ...args] = spec.argv
   const folder = checkFolder(spec.directory)
   if (folder !== undefined) return refuse(folder)
-  const found = findExecutable(name, spec.directory ?? process.cwd(), environment['PATH'] ?? '')
+  const found = findExecutable(name, spec.directory ?? '.', environment['PATH'] ?? '')
   if (!found.ok) return found
   let argv: readonly string[] = [found.file, ...args]
   if (spec.user !== undefined) {
@@ -56,11 +56,14 @@ function checkFolder(directory: string | undefined): string | undefined {
   }
 }
 
-/** As execvp(3) looks, but before there is a child, so that what is wrong can be said. */
+/**
+ * As execvp(3) looks, but before there is a child, so that what is wrong can be said. Our own folder
+ * is not asked for: it may be gone, as after a deployment, and most need it for nothing.
+ */
 function findExecutable(name: string, directory: string, path: string): Command {
   const places = name.includes('/')
-    ? [resolve(directory, name)]
-    : path.split(delimiter).map(folder => join(folder === '' ? directory : folder, name))
+    ? [isAbsolute(name) ? name : `${directory}/${name}`]
+    : path.split(delimiter).map(folder => `${folder === '' ? directory : folder}/${name}`)
   let there: string | undefined
   for (const file of places) {
     const stat = statSync(file, { throwIfNoEntry: false })

@@ -7,7 +7,8 @@ import type { Turns } from '../../lib/turns.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
 import type { Launch, LaunchListener } from '../managed-program.ts'
 import { commandOf } from './command.ts'
-import { endOrphan, type Orphan, PROGRAM_VARIABLE } from './orphans.ts'
+import type { Leftovers } from './leftovers.ts'
+import { type Orphan, PROGRAM_VARIABLE } from './orphans.ts'
 import type { ProgramOutputs } from './outputs.ts'
 import { digestOf, type ProcessRecords } from './records.ts'
 
@@ -15,8 +16,6 @@ export interface ProgramLaunch {
   /** As it is when the process starts: a reload may have changed it. */
   readonly spec: () => ProcessSpec
   readonly outputs: ProgramOutputs
-  /** What an earlier daemon left of this program; told once. */
-  readonly takeOrphan: () => Orphan | undefined
   /** No more patience: a stop is a KILL. */
   readonly hurrying: () => boolean
   /** The process, as long as it lives. */
@@ -27,6 +26,8 @@ export interface LaunchDeps {
   readonly instance: string
   readonly boot: string
   readonly records: ProcessRecords
+  /** What an earlier daemon left. */
+  readonly leftovers: Leftovers
   readonly clock: Clock
   readonly log: Logger
   /** What every program gets of our own environment. */
@@ -42,6 +43,9 @@ export interface ProgramProcess extends ProcessId {
   signal(signal: NodeJS.Signals, group: boolean): void
 }
 
+/** Of an adopted process. */
+const UNSEEN_END = 'ended unseen: only the daemon that started it would have been told how'
+
 /** How often an adopted process is looked at: it is not our child, so nobody tells us of its end. */
 const ADOPTED_POLL_MS = 200
 
@@ -51,6 +55,8 @@ export function programLauncher(options: ProgramLaunch, deps: LaunchDeps): Launc
     const { spec, onProcess } = options
     let running: ProgramProcess | undefined
     let over = false
+    /** Nothing of an earlier daemon is in the way, or no longer. */
+    let cleared: Promise<boolean> = Promise.resolve(true)
 
     const ended = (exitCode: number | null, signal: string | null) => {
       over = true
@@ -58,7 +64,8 @@ export function programLauncher(options: ProgramLaunch, deps: LaunchDeps): Launc
       running = undefined
       onProcess(undefined)
       deps.records.remove(spec().name)
-      listener.exited(exitCode, signal)
+      if (was?.adopted) listener.failed(UNSEEN_END)
+      else listener.exited(exitCode, signal)
       if (was) noteLeftBehind(was.pid, spec(), deps)
     }
     const begun = (process: ProgramProcess) => {
@@ -68,12 +75,17 @@ export function programLauncher(options: ProgramLaunch, deps: LaunchDeps): Launc
     }
 
     const begin = async () => {
-      const orphan = options.takeOrphan()
-      const adopted = orphan && adoptable(orphan, spec())
-      if (adopted) return watchAdopted(adopted, begun, ended, listener, deps)
-      if (orphan && !(await endOrphan(orphan, stopOf(spec()), deps)))
-        return listener.failed('what the daemon before has left cannot be ended')
+      const { leftovers } = deps
+      const { name } = spec()
+      const adopted = adoptable(leftovers.adoptable(name), spec())
+      if (adopted) {
+        leftovers.adopted(name)
+        return watchAdopted(adopted, begun, ended, listener, deps)
+      }
+      cleared = leftovers.end(name, stopOf(spec()))
+      const isClear = await cleared
       if (over) return undefined
+      if (!isClear) return listener.failed('what the daemon before has left cannot be ended')
       await startProcess(options, deps, () => over, begun, ended, listener)
       return undefined
     }
@@ -83,7 +95,9 @@ export function programLauncher(options: ProgramLaunch, deps: LaunchDeps): Launc
       terminate() {
         if (!running) {
           over = true
-          return queueMicrotask(() => listener.exited(null, null))
+          // Nothing of it runs any more once this is told.
+          void cleared.then(() => listener.exited(null, null))
+          return undefined
         }
         const { stopSignal, stopAsGroup, killAsGroup } = spec()
         if (options.hurrying()) return running.signal('SIGKILL', killAsGroup)
@@ -169,8 +183,8 @@ function watchAdopted(
 }
 
 /** It stays as it is only when it is what we would start now. */
-function adoptable(orphan: Orphan, spec: ProcessSpec): ProcessId | undefined {
-  const { leader } = orphan
+function adoptable(orphan: Orphan | undefined, spec: ProcessSpec): ProcessId | undefined {
+  const leader = orphan?.leader
   if (spec.onOrphan !== 'adopt' || !leader || !isAlive(leader)) return undefined
   return leader.digest === identityOf(spec) ? leader : undefined
 }

@@ -62,7 +62,12 @@ const GONE_MS = 5000
  */
 export async function endOrphan(
   orphan: Orphan,
-  how: { readonly signal: NodeJS.Signals; readonly waitMs: number },
+  how: {
+    readonly signal: NodeJS.Signals
+    readonly waitMs: number
+    /** No more patience: KILL now. */
+    readonly hurrying: () => boolean
+  },
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): Promise<boolean> {
   const pids = orphan.processes.map(one => one.pid)
@@ -70,7 +75,7 @@ export async function endOrphan(
   send(orphan, how.signal)
   // One that is stopped would not hear it.
   send(orphan, 'SIGCONT')
-  if (await gone(orphan, how.waitMs, clock)) return true
+  if (await gone(orphan, how.waitMs, clock, how.hurrying)) return true
   send(orphan, 'SIGKILL')
   if (await gone(orphan, GONE_MS, clock)) return true
   log.error({ pids }, `${orphan.name}: what the daemon before has left cannot be ended`)
@@ -82,10 +87,15 @@ function send(orphan: Orphan, signal: NodeJS.Signals): void {
   for (const group of new Set(live.map(one => one.group))) signalGroup(group, signal)
 }
 
-async function gone(orphan: Orphan, withinMs: number, clock: Clock): Promise<boolean> {
+async function gone(
+  orphan: Orphan,
+  withinMs: number,
+  clock: Clock,
+  hurrying = () => false,
+): Promise<boolean> {
   const deadline = clock.monotonic() + withinMs
   while (orphan.processes.some(isAlive)) {
-    if (clock.monotonic() >= deadline) return false
+    if (clock.monotonic() >= deadline || hurrying()) return false
     await clock.sleep(POLL_MS)
   }
   return true

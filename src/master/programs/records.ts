@@ -35,15 +35,15 @@ export class ProcessRecords {
     rmSync(this.#fileOf(name), { force: true })
   }
 
-  /** Those that can be read; a half-written one is as good as none. */
+  /** Those that can be read; a half-written one is as good as none, and removed. */
   readAll(): ProcessRecord[] {
     return readdirSync(this.#folder).flatMap(file => {
       if (!file.endsWith('.json')) return []
-      try {
-        return [JSON.parse(readFileSync(join(this.#folder, file), 'utf8')) as ProcessRecord]
-      } catch {
-        return []
-      }
+      const path = join(this.#folder, file)
+      const record = readRecord(path)
+      if (record && this.#fileOf(record.name) === path) return [record]
+      rmSync(path, { force: true, recursive: true })
+      return []
     })
   }
 
@@ -51,6 +51,19 @@ export class ProcessRecords {
     const readable = encodeURIComponent(name)
     const short = readable.length <= 200 && readable !== '' ? readable : digestOf(name)
     return join(this.#folder, `${short}.json`)
+  }
+}
+
+function readRecord(path: string): ProcessRecord | undefined {
+  try {
+    const read = JSON.parse(readFileSync(path, 'utf8')) as Partial<ProcessRecord> | null
+    const { name, pid, startTime, boot, digest } = read ?? {}
+    const texts = [name, boot, digest].every(one => typeof one === 'string')
+    const numbers = [pid, startTime].every(one => Number.isInteger(one))
+    // 1 is never a program, and as a group it would mean every process there is.
+    return texts && numbers && Number(pid) > 1 ? (read as ProcessRecord) : undefined
+  } catch {
+    return undefined
   }
 }
 

@@ -10,10 +10,12 @@ import {
   programLauncher,
   stopOf,
 } from './launch.ts'
-import { endOrphan, findOrphans, type Orphan } from './orphans.ts'
+import { Leftovers } from './leftovers.ts'
 import { ProgramOutputs } from './outputs.ts'
 
-export interface SupervisorDeps extends ProgramDeps, Omit<LaunchDeps, 'clock' | 'log'> {
+export interface SupervisorDeps
+  extends ProgramDeps,
+    Omit<LaunchDeps, 'clock' | 'log' | 'leftovers'> {
   readonly log: Logger
   readonly wanted: Wanted
   readonly logs: Pick<Logs, 'open' | 'stop'>
@@ -25,25 +27,35 @@ export interface ProgramMember {
   readonly program: ManagedProgram
   readonly process: ProgramProcess | undefined
   readonly outputs: ProgramOutputs
+  /** No longer configured: it is forgotten once it has stopped. */
+  readonly retired: boolean
 }
 
 interface Member extends ProgramMember {
   spec: ProcessSpec
   process: ProgramProcess | undefined
-  /** No longer configured: it is forgotten once it has stopped. */
   retired: boolean
 }
+
+/** Runs, or is about to: with another configuration it becomes another process. */
+const TRIES: readonly string[] = ['STARTING', 'RUNNING', 'BACKOFF']
+
+/** How something is ended whose configuration nobody knows any more. */
+const FORGOTTEN = { signal: 'SIGTERM', waitMs: 10_000 } as const
 
 /** The processes of all programs: started in order of priority, stopped in the opposite one. */
 export class Supervisor {
   readonly #deps: SupervisorDeps
   readonly #members = new Map<string, Member>()
-  #orphans = new Map<string, Orphan>()
+  readonly #leftovers: Leftovers
+  readonly #launchDeps: LaunchDeps
   #hurrying = false
   #stopping = false
 
   constructor(deps: SupervisorDeps) {
     this.#deps = deps
+    this.#leftovers = new Leftovers(deps)
+    this.#launchDeps = { ...deps, leftovers: this.#leftovers }
   }
 
   get members(): readonly ProgramMember[] {
@@ -52,27 +64,21 @@ export class Supervisor {
 
   /** @param specs in the order of their start */
   async start(specs: readonly ProcessSpec[]): Promise<void> {
-    const { records, instance, boot } = this.#deps
-    this.#orphans = new Map(findOrphans(records.readAll(), instance, boot))
-    for (const record of records.readAll())
-      if (!this.#orphans.has(record.name)) records.remove(record.name)
+    this.#leftovers.find()
     this.configure(specs)
     await this.#endUnwanted()
   }
 
   /** What a KILLed daemon left and nothing starts again. */
   async #endUnwanted(): Promise<void> {
-    const unwanted = [...this.#orphans.values()].filter(orphan => {
-      const member = this.#members.get(orphan.name)
+    const unwanted = this.#leftovers.names.filter(name => {
+      const member = this.#members.get(name)
       return member === undefined || member.program.state.name === 'STOPPED'
     })
     await Promise.all(
-      unwanted.map(async orphan => {
-        this.#orphans.delete(orphan.name)
-        const spec = this.#members.get(orphan.name)?.spec
-        const how = spec ? stopOf(spec) : { signal: 'SIGTERM' as const, waitMs: 10_000 }
-        await endOrphan(orphan, how, this.#deps)
-        this.#deps.records.remove(orphan.name)
+      unwanted.map(name => {
+        const spec = this.#members.get(name)?.spec
+        return this.#leftovers.end(name, spec ? stopOf(spec) : FORGOTTEN)
       }),
     )
   }
@@ -91,12 +97,8 @@ export class Supervisor {
 
   /** The same for the processes of one program. */
   configureProgram(program: string, specs: readonly ProcessSpec[]): void {
-    const others = this.members.filter(one => one.spec.program !== program && this.#isKept(one))
+    const others = this.members.filter(one => one.spec.program !== program && !one.retired)
     this.configure([...others.map(one => one.spec), ...specs])
-  }
-
-  #isKept(member: ProgramMember): boolean {
-    return this.#members.get(member.spec.name)?.retired === false
   }
 
   #apply(spec: ProcessSpec): void {
@@ -112,8 +114,7 @@ export class Supervisor {
     const old = known.spec
     known.spec = spec
     known.outputs.retune(spec)
-    const runs = known.process !== undefined || known.program.state.name === 'BACKOFF'
-    if (runs && identityOf(old) !== identityOf(spec))
+    if (TRIES.includes(known.program.state.name) && identityOf(old) !== identityOf(spec))
       known.program.send({ type: 'restart', why: 'its configuration changed' })
     else if (known.program.state.name === 'FATAL' && identityOf(old) !== identityOf(spec))
       known.program.send({ type: 'start' })
@@ -149,6 +150,7 @@ export class Supervisor {
 
   hurry(): void {
     this.#hurrying = true
+    this.#leftovers.hurry()
     for (const { program } of this.#members.values()) program.hurry()
   }
 
@@ -168,17 +170,12 @@ export class Supervisor {
       {
         spec: () => member.spec,
         outputs,
-        takeOrphan: () => {
-          const orphan = this.#orphans.get(spec.name)
-          this.#orphans.delete(spec.name)
-          return orphan
-        },
         hurrying: () => this.#hurrying,
         onProcess: process => {
           member.process = process
         },
       },
-      this.#deps,
+      this.#launchDeps,
     )
     const policy = () => member.spec.restart
     const member: Member = {

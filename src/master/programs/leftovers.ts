@@ -1,0 +1,108 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../lib/log.ts'
+import { endOrphan, findOrphans, type Orphan } from './orphans.ts'
+import type { ProcessRecords } from './records.ts'
+
+export interface LeftoverDeps {
+  readonly instance: string
+  readonly boot: string
+  readonly records: ProcessRecords
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** How it is asked to end, and how long it may take. */
+export interface Ending {
+  readonly signal: NodeJS.Signals
+  readonly waitMs: number
+}
+
+/** A look at every process of the machine is shared by all that ask for one within this time. */
+const SHARED_LOOK_MS = 20
+/** What starts others faster than they can be killed is given up after so many rounds. */
+const ROUNDS = 10
+
+/**
+ * What a KILLed daemon left of each program. It stays here until it is adopted or gone, whoever asks
+ * meanwhile: nothing of that name is started beside it.
+ */
+export class Leftovers {
+  readonly #deps: LeftoverDeps
+  #left = new Map<string, Orphan>()
+  readonly #endings = new Map<string, Promise<boolean>>()
+  #look: Promise<ReadonlyMap<string, Orphan>> | undefined
+  #hurrying = false
+
+  constructor(deps: LeftoverDeps) {
+    this.#deps = deps
+  }
+
+  get names(): readonly string[] {
+    return [...this.#left.keys()]
+  }
+
+  /** Finds what there is; records of what has ended are dropped. */
+  find(): void {
+    const { records, instance, boot } = this.#deps
+    const known = records.readAll()
+    this.#left = new Map(findOrphans(known, instance, boot))
+    for (const { name } of known) if (!this.#left.has(name)) records.remove(name)
+  }
+
+  /** Undefined once it is being ended. */
+  adoptable(name: string): Orphan | undefined {
+    return this.#endings.has(name) ? undefined : this.#left.get(name)
+  }
+
+  /** It has its supervisor again. */
+  adopted(name: string): void {
+    this.#left.delete(name)
+  }
+
+  /**
+   * Ends all that is left of a program; asked twice, it is done once.
+   * @returns whether nothing is left
+   */
+  end(name: string, how: Ending): Promise<boolean> {
+    const known = this.#endings.get(name)
+    if (known) return known
+    const orphan = this.#left.get(name)
+    if (!orphan) return Promise.resolve(true)
+    const ending = this.#endAll(orphan, how).then(isGone => {
+      this.#endings.delete(name)
+      if (isGone) {
+        this.#left.delete(name)
+        this.#deps.records.remove(name)
+      }
+      return isGone
+    })
+    this.#endings.set(name, ending)
+    return ending
+  }
+
+  /** KILL from now on, instead of patience. */
+  hurry(): void {
+    this.#hurrying = true
+  }
+
+  /** While it ends it may start others that nobody has seen yet. */
+  async #endAll(found: Orphan, how: Ending): Promise<boolean> {
+    let orphan: Orphan | undefined = found
+    for (let round = 0; orphan && round < ROUNDS; round += 1) {
+      const waitMs = round === 0 ? how.waitMs : 0
+      const manner = { signal: how.signal, waitMs, hurrying: () => this.#hurrying }
+      if (!(await endOrphan(orphan, manner, this.#deps))) return false
+      orphan = (await this.#lookAgain()).get(orphan.name)
+    }
+    return orphan === undefined
+  }
+
+  #lookAgain(): Promise<ReadonlyMap<string, Orphan>> {
+    const { clock, instance, boot } = this.#deps
+    this.#look ??= clock.sleep(SHARED_LOOK_MS).then(() => {
+      this.#look = undefined
+      return findOrphans([], instance, boot)
+    })
+    return this.#look
+  }
+}

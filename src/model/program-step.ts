@@ -106,6 +106,7 @@ function stop(
     case 'STOPPING':
       return stay({ ...program, state: { ...state, next: wanted, why } })
     case 'STOPPED':
+      return wanted === 'restart' ? spawn(forgiven(program), now) : stay(program)
     case 'EXITED':
     case 'BACKOFF':
     case 'FATAL':

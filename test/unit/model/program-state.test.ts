@@ -75,6 +75,12 @@ describe('the life of a program', () => {
     })
   })
 
+  test('a stop of one that is stopped changes nothing, so that nothing is told', () => {
+    const stopped = after([start, spawned, ready, stop, killed])
+    const again = after([start, spawned, ready, stop, killed, { type: 'stop', why: 'once more' }])
+    expect(again).toEqual({ ...stopped, effects: [] })
+  })
+
   test('a restart while it stops starts it after the exit; a stop after that has the last word', () => {
     const stopping = [start, spawned, ready, stop]
     expect(after([...stopping, restart, killed])).toMatchObject({

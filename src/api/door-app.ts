@@ -37,7 +37,7 @@ export function createDoorApp(deps: DoorAppDeps) {
   const routes = createRoutes()
   const app = new Hono<DoorEnv>()
   const accessOf = (route: string): Access => routes.access.get(route) ?? accessOfControl(route)
-  app.use(createGate({ ...deps, accessOf, answered: deps.metrics.answered }))
+  app.use(createGate({ ...deps, accessOf, answered: (...what) => deps.metrics.answered(...what) }))
   app.onError(onError(control, log))
 
   for (const add of [healthRoutes(deps.notReady), metricsRoute(deps.metrics, control)]) add(routes)

@@ -1,6 +1,5 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
-import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { TaskdError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { type Auth, secretOf } from './auth.ts'
@@ -62,7 +61,7 @@ function refusal(
   if (why === undefined) return undefined
   const [code, message, headers = {}] = why
   const { status, body } = failureOf(new TaskdError(code, message))
-  return c.json(body, status as ContentfulStatusCode, headers)
+  return c.json(body, status, headers)
 }
 
 function whyNot(

@@ -1,8 +1,11 @@
+import type { ChannelSpec, RelaySpec } from '../model/channel.ts'
 import type { Job, Trigger } from '../model/job.ts'
 import type { ProcessSpec } from '../model/program-spec.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
+import type { AllowedHost } from '../model/rpc-allow.ts'
 import type { Note, Problem } from './diagnostics.ts'
 import type { ProgramSpec } from './programs/processes.ts'
+import type { Rate } from './rate.ts'
 
 /** Everything the daemon was told, checked once and frozen to the last value. */
 export interface Config {
@@ -17,6 +20,8 @@ export interface Config {
   readonly programs: readonly ProgramSpec[]
   /** Of all programs, in the order of their start. */
   readonly processes: readonly ProcessSpec[]
+  readonly channels: readonly ChannelSpec[]
+  readonly relays: readonly RelaySpec[]
 }
 
 /** `[taskd]`. Paths are absolute; durations are ms. */
@@ -30,7 +35,18 @@ export interface Settings {
   readonly socket: string
   /** Not set: no HTTP. */
   readonly http?: HttpAddress
+  /** Both or none: TLS. */
+  readonly httpCert?: string
+  readonly httpKey?: string
+  /** Of requests, for each address. */
+  readonly httpRate?: Rate
+  /** Opens everything. */
   readonly secret?: string
+  readonly secretRead?: string
+  readonly secretPush?: string
+  readonly secretPull?: string
+  /** Hosts that tasks may call although they are not public. */
+  readonly rpcAllow?: readonly AllowedHost[]
   /** An IANA zone name. */
   readonly timezone: string
   readonly maxRunTimeMs: number

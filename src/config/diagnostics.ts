@@ -93,7 +93,7 @@ function oneLine(text: string): string {
   })
 }
 
-const SECRET = /secret|passw|pwd|token|credential|api_?key/i
+const SECRET = /secret|passw|pwd|token|credential|(?:api|encrypt)_?key/i
 const MASK = '******'
 
 /** The value as it may be shown: short, and without what nobody should read over a shoulder. */

@@ -20,6 +20,8 @@ export interface ConfigDiff {
   readonly queues: Changes
   /** Each process by itself, with the keys as they are called in supervisord's sections. */
   readonly processes: Changes
+  readonly channels: Changes
+  readonly relays: Changes
   readonly settings: { readonly changedKeys: readonly string[] }
 }
 
@@ -29,6 +31,8 @@ export function diffConfig(old: Config, next: Config): ConfigDiff {
     jobs: changes(byName(old.jobs.map(flat)), byName(next.jobs.map(flat))),
     queues: changes(byName(old.queues.map(queue)), byName(next.queues.map(queue))),
     processes: changes(named(old.processes), named(next.processes), changedKeysOf),
+    channels: changes(named(old.channels), named(next.channels), fileKeys),
+    relays: changes(named(old.relays), named(next.relays), fileKeys),
     settings: { changedKeys: differing(old.settings, next.settings) },
   }
 }
@@ -81,6 +85,11 @@ function differing(old: object, next: object): readonly string[] {
     .filter(name => !isDeepStrictEqual(before.get(name), after.get(name)))
     .map(keyOf)
     .toSorted()
+}
+
+/** `keys` holds what `encrypt_key` says. */
+function fileKeys(before: object, after: object): readonly string[] {
+  return differing(before, after).map(key => (key === 'keys' ? 'encrypt_key' : key))
 }
 
 /** `misfireGraceMs` is `misfire_grace` in the file. */

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Job, Trigger } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
+import { readChannels, readRelays } from './channels.ts'
 import type { ConfigDeps, Environment, Loaded } from './config.ts'
 import { Report } from './diagnostics.ts'
 import { buildJob } from './jobs.ts'
@@ -57,10 +58,15 @@ export function loadConfig(file: string, env: Environment, deps: ConfigDeps): Lo
 
   const { programs, processes } = readPrograms(sections, env, places, settings.dataDir, report)
 
+  const around = { settings, folder: places.folder }
+  const channels = readChannels(of('channel'), around, report)
+  const relays = readRelays(of('relay'), around, report)
+
   const problems = report.problems()
   const notes = report.notes()
   if (problems.length > 0) return deepFreeze({ ok: false, problems, notes })
-  const config = { file: absolute, files, settings, queues, jobs, programs, processes }
+  const parts = { queues, jobs, programs, processes, channels, relays }
+  const config = { file: absolute, files, settings, ...parts }
   return deepFreeze({ ok: true, config, notes })
 }
 

@@ -1,19 +1,7 @@
 import { z } from 'zod'
-import { parseDuration } from '../lib/duration.ts'
 import { QUEUE_MODES } from '../model/queue-spec.ts'
-import { choice, duration, field, integer, no, yes } from './fields.ts'
-
-const RATE = /^(\d{1,9})\s*\/\s*(\S+)$/
-
-/** `10/1s`, `10/s`, `600/1m`: at most so many starts in so long. */
-const rate = field<{ readonly max: number; readonly durationMs: number }>(text => {
-  const [, count, time = ''] = RATE.exec(text) ?? []
-  if (count === undefined) return no('is not a rate')
-  const parsed = parseDuration(/^[a-z]+$/.test(time) ? `1${time}` : time)
-  if (!parsed.ok) return no(`${JSON.stringify(time.slice(0, 40))} ${parsed.reason}`)
-  if (Number(count) === 0 || parsed.value === 0) return no('lets nothing through')
-  return yes({ max: Number(count), durationMs: parsed.value })
-}, '10/1s')
+import { choice, duration, integer } from './fields.ts'
+import { rate } from './rate.ts'
 
 export const queueSchema = z.object({
   mode: choice(QUEUE_MODES).optional(),

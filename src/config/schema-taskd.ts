@@ -2,6 +2,8 @@ import { z } from 'zod'
 import type { LogLevel } from '../lib/log.ts'
 import { readDatabase, readHttp, readRedis } from './addresses.ts'
 import { choice, duration, field, filled, integer, no, timezone, yes } from './fields.ts'
+import { rate } from './rate.ts'
+import { readAllowed } from './rpc-allow.ts'
 
 /** Written out again, because the log itself is not to be loaded for a list of words. */
 const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'] as const satisfies readonly LogLevel[]
@@ -15,6 +17,15 @@ const node = field<string>(
   'web-1',
 )
 
+/** It travels in a header, which knows no line ends and loses blanks at its ends. */
+const secret = field<string>(
+  text =>
+    /^\P{Cc}+$/u.test(text) && text.trim() === text
+      ? yes(text)
+      : no('cannot be sent in a header', 'use no control characters, and no blanks at the ends'),
+  'a long random text',
+)
+
 export const taskdSchema = z.object({
   node: node.optional(),
   redis: field(readRedis, 'embedded').default('embedded'),
@@ -22,7 +33,14 @@ export const taskdSchema = z.object({
   data_dir: filled('/var/lib/taskd').optional(),
   socket: filled('/run/taskd/taskd.sock').optional(),
   http: field(readHttp, '127.0.0.1:9595').default('off'),
-  secret: filled('a long random text').optional(),
+  http_cert: filled('/etc/taskd/http.crt').optional(),
+  http_key: filled('/etc/taskd/http.key').optional(),
+  http_rate: rate.optional(),
+  secret: secret.optional(),
+  secret_read: secret.optional(),
+  secret_push: secret.optional(),
+  secret_pull: secret.optional(),
+  rpc_allow: field(readAllowed, '10.0.0.0/8').optional(),
   timezone: timezone.optional(),
   max_run_time: duration('3600s', 1).default(3_600_000),
   stop_wait: duration('30s').default(30_000),

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { suggest } from '../lib/suggest.ts'
 import type { Report } from './diagnostics.ts'
 import { filled } from './fields.ts'
+import { channelSchema, relaySchema } from './schema-channel.ts'
 import { jobSchema } from './schema-job.ts'
 import { groupSchema, programSchema } from './schema-program.ts'
 import { queueSchema } from './schema-queue.ts'
@@ -14,6 +15,8 @@ export const SCHEMAS = {
   queue: queueSchema,
   program: programSchema,
   group: groupSchema,
+  channel: channelSchema,
+  relay: relaySchema,
   include: z.object({ files: filled('conf.d/*.ini') }),
 }
 
@@ -34,6 +37,8 @@ const PARTIAL: Readonly<Record<Known, z.ZodObject>> = {
   queue: SCHEMAS.queue.partial(),
   program: SCHEMAS.program.partial(),
   group: SCHEMAS.group.partial(),
+  channel: SCHEMAS.channel.partial(),
+  relay: SCHEMAS.relay.partial(),
   include: SCHEMAS.include.partial(),
 }
 
@@ -88,6 +93,10 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   files: 'conf.d/*.ini',
   command: '/usr/bin/php /srv/worker.php',
   programs: 'a,b',
+  table: 'orders',
+  columns: 'id!:int, name',
+  redis: 'redis://host:6379/0',
+  list: 'todo',
 }
 
 /** Where a key stands, or the header of a section that lacks it. */
@@ -114,6 +123,8 @@ function remedy(kind: Known, name: string): string {
     queue: '[queue:NAME]',
     program: '[program:NAME]',
     group: '[group:NAME]',
+    channel: '[channel:NAME]',
+    relay: '[relay:NAME]',
     include: '[include]',
   }
   for (const [other, home] of Object.entries(homes)) {

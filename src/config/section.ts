@@ -1,4 +1,5 @@
 import { suggest } from '../lib/suggest.ts'
+import { isChannelName } from '../model/channel.ts'
 import type { Place, Report } from './diagnostics.ts'
 
 /** Kinds with a name after a colon, as in `[queue:mail]`. */
@@ -73,7 +74,7 @@ export function isPythons(kind: SectionKind): boolean {
 }
 
 /** The one place that knows what is recognised but cannot be run yet. */
-const UNSUPPORTED: readonly SectionKind[] = ['notify', 'channel', 'source', 'relay']
+const UNSUPPORTED: readonly SectionKind[] = ['notify', 'source']
 
 export function refuseUnsupported(section: Section, report: Report): void {
   if (!UNSUPPORTED.includes(section.kind)) return
@@ -109,6 +110,11 @@ export function checkName(section: Section, report: Report): void {
         'is not a name for a queue',
         'use 1 to 64 of A-Z a-z 0-9 _ . -, as in [queue:mail]',
       )
+    return
+  }
+  if (kind === 'channel' || kind === 'relay') {
+    const hint = `use 1 to 64 of A-Z a-z 0-9 _ . -, as in [${kind}:orders], and no . in front`
+    if (!isChannelName(name)) report.problem(place, `is not a name for a ${kind}`, hint)
     return
   }
   if (kind === 'program' || kind === 'group') {

@@ -9,7 +9,7 @@ import { BUILT_IN_QUEUES, fixedMode, modeOf } from './queues.ts'
 import { type Checked, placeOf } from './schema.ts'
 
 /** Settings of parts that this version does not have yet: checked, and said to do nothing. */
-const NOT_YET = ['http', 'bin_path', 'tasks'] as const
+const NOT_YET = ['bin_path', 'tasks'] as const
 
 /** Rules that need more than one key. Each looks only at keys that are in order by themselves. */
 
@@ -23,21 +23,14 @@ export function checkSettingsTogether(
 ): void {
   const { section, values } = checked
   for (const name of NOT_YET)
-    if (section.entries.has(name) && (name !== 'http' || settings.http !== undefined))
-      noteNotYet(report, placeOf(section, name))
+    if (section.entries.has(name)) noteNotYet(report, placeOf(section, name))
   if (settings.redis.startsWith('cluster://'))
     report.note(
       placeOf(section, 'redis'),
       'a cluster cannot record failures yet',
       'use one Redis, or Sentinel',
     )
-  if (settings.http !== undefined && !isLoopback(settings.http.host) && !settings.secret) {
-    // A broken secret is reported already.
-    if (!section.entries.has('secret')) {
-      const hint = 'add secret = (a long random text), or listen on 127.0.0.1'
-      report.problem(placeOf(section, 'http'), 'can be reached from other machines', hint)
-    }
-  }
+  checkDoor(checked, settings, report)
   const key = values.socket === undefined && values.data_dir !== undefined ? 'data_dir' : 'socket'
   refuseLongSocket(settings.socket, key, 'set socket = /run/taskd.sock')
   if (settings.redis === 'embedded')
@@ -49,6 +42,34 @@ export function checkSettingsTogether(
     const message = `makes the socket path ${path}: ${length} bytes, and the kernel takes ${MAX_SOCKET_BYTES}`
     report.problem(placeOf(section, key), message, hint)
   }
+}
+
+const SECRETS = ['secret', 'secret_read', 'secret_push', 'secret_pull'] as const
+/** Shorter ones can be guessed by whoever has the time. */
+const GOOD_SECRET = 16
+
+function checkDoor(
+  { section, values }: Checked<'taskd'>,
+  settings: Settings,
+  report: Report,
+): void {
+  const { http, httpCert, httpKey } = settings
+  // A broken secret is reported already.
+  const hasSecret = SECRETS.some(name => section.entries.has(name))
+  if (http !== undefined && !isLoopback(http.host) && !hasSecret) {
+    const hint = 'add secret = (a long random text), or listen on 127.0.0.1'
+    report.problem(placeOf(section, 'http'), 'can be reached from other machines', hint)
+  }
+  for (const name of SECRETS) {
+    const secret = values[name]
+    if (secret === undefined || secret.length >= GOOD_SECRET) continue
+    const hint = 'write one that openssl rand -hex 16 makes'
+    report.note(placeOf(section, name), `has less than ${GOOD_SECRET} characters`, hint)
+  }
+  if ((httpCert === undefined) === (httpKey === undefined)) return
+  const [one, other] = httpKey === undefined ? ['http_cert', 'http_key'] : ['http_key', 'http_cert']
+  if (!section.entries.has(other))
+    report.problem(placeOf(section, one), `is of no use without ${other}`, `add ${other}`)
 }
 
 function noteNotYet(report: Report, place: Place): void {

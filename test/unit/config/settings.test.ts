@@ -43,7 +43,14 @@ test('every setting arrives, and relative paths become absolute', () => {
       'database = sqlite:../fails.db',
       'data_dir = ../var',
       'http = 0.0.0.0:8080',
+      'http_cert = tls/http.crt',
+      'http_key = tls/http.key',
+      'http_rate = 600/1m',
       'secret = "hush // hush"',
+      'secret_read = look',
+      'secret_push = give',
+      'secret_pull = take',
+      'rpc_allow = API.internal, 10.0.0.0/8 [::1]',
       'timezone = Asia/Shanghai',
       'max_run_time = 10m',
       'stop_wait = 5',
@@ -69,7 +76,18 @@ test('every setting arrives, and relative paths become absolute', () => {
     dataDir: `${root}/var`,
     socket: `${root}/var/taskd.sock`,
     http: { host: '0.0.0.0', port: 8080 },
+    httpCert: `${folder}/tls/http.crt`,
+    httpKey: `${folder}/tls/http.key`,
+    httpRate: { max: 600, durationMs: 60_000 },
     secret: 'hush // hush',
+    secretRead: 'look',
+    secretPush: 'give',
+    secretPull: 'take',
+    rpcAllow: [
+      { kind: 'name', name: 'api.internal' },
+      { kind: 'network', address: '10.0.0.0', bits: 8, family: 'ipv4' },
+      { kind: 'network', address: '::1', bits: 128, family: 'ipv6' },
+    ],
     timezone: 'Asia/Shanghai',
     maxRunTimeMs: 600_000,
     stopWaitMs: 5000,
@@ -148,11 +166,33 @@ describe('socket paths that the kernel does not take', () => {
 })
 
 test('a setting of a part that is not there yet is noted, also in a queue', () => {
-  const text = '[taskd]\nhttp = on\nbin_path = /srv/bin\n[queue:p]\nmode = pull'
+  const text = '[taskd]\nbin_path = /srv/bin\n[queue:p]\nmode = pull'
   const loaded = load({ 'conf/cron.ini': text })
   expect(loaded.ok && loaded.notes.map(note => `${note.key}: ${note.message}`)).toEqual([
-    'http: has no effect yet',
     'bin_path: has no effect yet',
     'mode: has no effect yet',
+  ])
+})
+
+test.each([
+  ['secret_read = a\u0001b', 'cannot be sent in a header'],
+  ['secret = " x "', 'cannot be sent in a header'],
+  ['http_cert = x.crt', 'is of no use without http_key. add http_key'],
+  ['http_key = x.key', 'is of no use without http_cert. add http_cert'],
+  ['http_rate = 10', 'is not a rate'],
+  ['rpc_allow = ,', 'names no host'],
+  ['rpc_allow = 10.0.0.0/33', 'which is no host and no network'],
+  ['rpc_allow = 10.0.0', 'which is no host and no network'],
+  ['rpc_allow = http://x', 'which is no host and no network'],
+  ['rpc_allow = a.b:80', 'which is no host and no network'],
+])('%j is refused', (line, words) => {
+  expect(mistakes(`[taskd]\n${line}`)).toEqual([expect.stringContaining(words)])
+})
+
+test('any secret is enough to listen to other machines, and a short one is noted', () => {
+  const text = '[taskd]\nhttp = 0.0.0.0:80\nsecret_pull = hush'
+  const loaded = load({ 'conf/cron.ini': text })
+  expect(loaded.ok && loaded.notes.map(short)).toEqual([
+    expect.stringContaining('secret_pull = ******: has less than 16 characters'),
   ])
 })

@@ -1,0 +1,46 @@
+import { STATUS_CODES } from 'node:http'
+import { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { codeOf } from '../lib/errors.ts'
+import { type Failure, failure, failureOf } from './errors.ts'
+import { SECURITY_HEADERS } from './guard.ts'
+import type { Pending } from './pending.ts'
+
+/** A request whose address makes no URL, or that names no host: it never gets to the app. */
+export function answerUnreadable(error: unknown): Response {
+  const known = error instanceof Error && error.name === 'RequestError'
+  const { status, body } = known
+    ? failure(400, 'E_BAD_REQUEST', 'the address of the request cannot be read')
+    : failureOf(error)
+  return Response.json(body, { status, headers: SECURITY_HEADERS })
+}
+
+/** What came is no HTTP, or did not come in time. */
+export function answerJunk(error: Error, socket: Duplex, pending: Pending): void {
+  const begun = socket instanceof Socket && pending.hasBegun(socket)
+  if (!socket.writable || begun || codeOf(error) === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const { status, body } = failureFor(codeOf(error))
+  const text = JSON.stringify(body)
+  const headers = {
+    ...SECURITY_HEADERS,
+    'content-type': 'application/json',
+    'content-length': String(Buffer.byteLength(text)),
+    connection: 'close',
+  }
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+  const head = `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n`
+  socket.end(head + text, () => socket.destroy())
+}
+
+function failureFor(code: string): Failure {
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return failure(408, 'E_SLOW', 'the request did not come in time')
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return failure(431, 'E_TOO_LARGE', 'the headers are larger than 16 KiB')
+  if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
+    return failure(413, 'E_TOO_LARGE', 'the chunk extensions are too large')
+  return failure(400, 'E_BAD_REQUEST', 'this is not HTTP')
+}

@@ -81,6 +81,10 @@ export function pss(pid) {
 /** The same of a process with all that it started: a worker has a launcher. */
 export const treePss = pid => treeOf(pid).reduce((sum, one) => sum + pss(one), 0)
 
+/** Memory that a process shares with nobody and that is no file, KB. */
+export const anonymous = pid =>
+  Number(/^RssAnon:\s+(\d+)/m.exec(read(`/proc/${pid}/status`))?.[1] ?? 0)
+
 /** Runs a command to its end; @returns its wall time in ms */
 export function timed(file, args, options = {}) {
   return new Promise((resolve, reject) => {

@@ -146,14 +146,7 @@ const BAD: [string, 'GET' | 'POST', string, unknown, number, string][] = [
   ['names that are no list', 'POST', '/api/processes/stop', { names: 'a' }, 400, 'E_BAD_REQUEST'],
   ['no names at all', 'POST', '/api/processes/stop', {}, 400, 'E_BAD_REQUEST'],
   ['a pause of nothing', 'POST', '/api/queues/pause', { names: [] }, 400, 'E_BAD_REQUEST'],
-  [
-    'half a worker',
-    'POST',
-    '/api/queues/scale',
-    { name: 'q', count: 0.5 },
-    400,
-    'E_BAD_REQUEST',
-  ],
+  ['half a worker', 'POST', '/api/queues/scale', { name: 'q', count: 0.5 }, 400, 'E_BAD_REQUEST'],
   ['a limit that is no number', 'GET', '/api/fails?limit=many', undefined, 400, 'E_BAD_REQUEST'],
   [
     'a task that is a list',

@@ -23,6 +23,7 @@ import { embeddedRedis } from './embedded-redis.ts'
 import { Engine } from './engine.ts'
 import { claimNode } from './installation.ts'
 import { Journal } from './journal.ts'
+import { lazyDoor } from './lazy-door.ts'
 import { ManagedProgram } from './managed-program.ts'
 import { ProcessControl } from './process-control.ts'
 import { buildSupervisor } from './programs/build.ts'
@@ -180,6 +181,10 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     jobs: () => daemon.config.jobs.map(job => job.name),
   }
 
+  const { http } = settings
+  const doorDeps = { daemon: () => daemon, health, ask, version: statusDeps.version }
+  const door = http && lazyDoor({ ...doorDeps, http, clock, events, log })
+
   const daemon: Daemon = new Daemon({
     config,
     load,
@@ -190,6 +195,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     stopping,
     systemd: new SystemdNotifier(environment, clock, log),
     api: new SocketServer({ app: lazyApp(() => createApp(daemon, log)), path: settings.socket }),
+    door,
     embedded,
     supervisor,
     processes,

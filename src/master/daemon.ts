@@ -8,6 +8,7 @@ import { type Service, stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { SystemdNotifier } from '../monitor/systemd.ts'
 import { isAway } from '../queue/connection.ts'
+import type { DoorService } from './door-parts.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { ProcessControl } from './process-control.ts'
@@ -29,6 +30,8 @@ export interface DaemonDeps {
   readonly systemd: SystemdNotifier
   /** Answers from the first moment to the last. */
   readonly api: Service
+  /** The same over TCP, and more; undefined without `http`. */
+  readonly door: DoorService | undefined
   /** The Redis that we run ourselves. */
   readonly embedded: ManagedProgram | undefined
   readonly supervisor: Supervisor
@@ -91,6 +94,7 @@ export class Daemon implements Control {
   async #startAll(): Promise<void> {
     const { api, embedded, supervisor, health, archiver, sampler, systemd, redisReady } = this.#deps
     await api.start()
+    await this.#deps.door?.start()
     embedded?.send({ type: 'start' })
     // Programs need no Redis of ours, so they do not wait for it.
     const programs = supervisor.start(this.#config.processes)
@@ -135,6 +139,8 @@ export class Daemon implements Control {
     await Promise.all([this.#engine?.stop(), supervisor.stop('taskd stops')])
     log.info('stopping: all workers and programs have left')
     const connections = { name: 'connections', stop: this.#deps.releaseAll }
+    // Before the connections: what is being answered may need them.
+    if (this.#deps.door) await stopWithin(STOP_LIMIT_MS, this.#deps.door, log)
     for (const part of [sampler, archiver, health, connections])
       await stopWithin(STOP_LIMIT_MS, part, log)
     if (embedded) {
@@ -157,6 +163,7 @@ export class Daemon implements Control {
   reopenLogs(): void {
     this.#deps.root.reopen()
     this.#deps.supervisor.reopenLogs()
+    this.#deps.door?.renew()
   }
 
   status(): Promise<Status> {
@@ -182,6 +189,7 @@ export class Daemon implements Control {
     // What takes effect only at a start stays as it is until then.
     this.#config = loaded.config
     root.setLevel(loaded.config.settings.logLevel)
+    this.#deps.door?.renew()
     this.#deps.supervisor.configure(loaded.config.processes)
     await this.#engine?.reconfigure()
     root.log.info({ changes: report.changes.length }, 'configuration applied')

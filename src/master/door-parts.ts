@@ -1,0 +1,37 @@
+import type { Redis } from 'ioredis'
+import type { Control, Status } from '../api/control.ts'
+import type { Config, HttpAddress } from '../config/config.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/log.ts'
+import type { Service } from '../lib/service.ts'
+import type { Events } from '../model/events.ts'
+import type { RedisHealth } from '../monitor/redis-health.ts'
+import type { Engine } from './engine.ts'
+
+/** What the door asks of the daemon: all that the control socket does, and how it is. */
+export interface DoorDaemon extends Control {
+  /** As it is now: secrets and limits are taken over at a reload. */
+  readonly config: Config
+  readonly engine: Engine | undefined
+  readonly state: Status['state']
+}
+
+/** What the HTTP door is made from. */
+export interface DoorParts {
+  /** Where it listens, until the next start. */
+  readonly http: HttpAddress
+  /** It is made before the daemon is. */
+  readonly daemon: () => DoorDaemon
+  readonly health: Pick<RedisHealth, 'status'>
+  /** A connection that fails rather than waits. */
+  readonly ask: Redis
+  readonly version: string
+  readonly clock: Clock
+  readonly events: Events
+  readonly log: Logger
+}
+
+export interface DoorService extends Service {
+  /** Reads the certificate anew. */
+  renew(): void
+}

@@ -1,0 +1,105 @@
+import type { Redis } from 'ioredis'
+import { type Auth, createAuth } from '../api/auth.ts'
+import { HttpDoor } from '../api/door.ts'
+import { createDoorApp, type DoorAppDeps } from '../api/door-app.ts'
+import type { DoorModule } from '../api/door-routes.ts'
+import { type Rate, RateLimiter } from '../api/rate.ts'
+import type { MetricsPort } from '../api/routes/metrics.ts'
+import type { Config } from '../config/config.ts'
+import type { Clock } from '../lib/clock.ts'
+import { Metrics } from '../monitor/metrics.ts'
+import { oldestWaiting } from '../queue/oldest.ts'
+import type { DoorDaemon, DoorParts, DoorService } from './door-parts.ts'
+
+/** Puts the door together: the routes of the control socket, and every part of the public API. */
+export function buildDoor(parts: DoorParts): DoorService {
+  const { http, clock, log, health } = parts
+  const daemon = parts.daemon()
+  const config = () => daemon.config
+  const metrics = new Metrics({ ...parts, queueOf: id => queueOf(daemon, id) })
+  const modules: readonly DoorModule[] = []
+  const app = createDoorApp({
+    ...parts,
+    control: daemon,
+    host: http.host,
+    notReady: () => [
+      ...(health.status.ok ? [] : ['Redis is away']),
+      ...(daemon.state === 'running' ? [] : [`taskd is ${daemon.state}`]),
+    ],
+    auth: liveAuth(config),
+    limiter: liveLimiter(config, clock),
+    metrics: metricsPort(metrics, parts.ask, clock),
+    now: () => clock.monotonic(),
+    modules,
+  })
+  const { httpCert: cert, httpKey: key } = config().settings
+  const tls = cert !== undefined && key !== undefined ? { cert, key } : undefined
+  const door = new HttpDoor({ app, ...http, tls, log })
+  return {
+    name: door.name,
+    start: () => door.start(),
+    stop: async () => {
+      await door.stop()
+      metrics.close()
+    },
+    renew: () => door.reloadTls(),
+  }
+}
+
+/** The queue of a worker; '' when it is not there any more. */
+function queueOf({ engine }: DoorDaemon, workerId: string): string {
+  return engine?.members.find(one => one.program.name === workerId)?.spec.taskKey ?? ''
+}
+
+/** Made anew when a reload has brought another configuration. */
+function liveAuth(config: () => Config): () => Auth {
+  return derived(config, ({ settings }) =>
+    createAuth({
+      all: settings.secret,
+      read: settings.secretRead,
+      push: settings.secretPush,
+      pull: settings.secretPull,
+    }),
+  )
+}
+
+/** For other machines, where the configuration says nothing. */
+const USUAL_RATE: Rate = { max: 1000, durationMs: 1000 }
+
+/** Callers on this machine are one address, and may be a proxy: no limit unless it is asked for. */
+function liveLimiter(config: () => Config, clock: Clock): DoorAppDeps['limiter'] {
+  const limiters = derived(config, ({ settings: { httpRate } }) => {
+    const limiter = new RateLimiter(httpRate ?? USUAL_RATE, () => clock.monotonic())
+    return { near: httpRate === undefined ? undefined : limiter, far: limiter }
+  })
+  return loopback => (loopback ? limiters().near : limiters().far)
+}
+
+function derived<T>(config: () => Config, make: (config: Config) => T): () => T {
+  let from = config()
+  let made = make(from)
+  return () => {
+    const now = config()
+    if (now !== from) made = make(now)
+    from = now
+    return made
+  }
+}
+
+function metricsPort(metrics: Metrics, redis: Redis, clock: Clock): MetricsPort {
+  return {
+    contentType: metrics.contentType,
+    answered: (route, status, ms) => metrics.answered(route, status, ms),
+    async render(status) {
+      const ages = new Map<string, number>()
+      const look = async (taskKey: string) => {
+        const at = await oldestWaiting(redis, taskKey)
+        ages.set(taskKey, at === undefined ? 0 : Math.max(0, clock.now() - at) / 1000)
+      }
+      // What is not told in time is left out.
+      if (status.redis.ok)
+        await Promise.allSettled(status.queues.map(({ task_key }) => look(task_key)))
+      return metrics.render(status, ages)
+    },
+  }
+}

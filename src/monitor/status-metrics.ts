@@ -1,0 +1,137 @@
+import { Counter, Gauge, type Registry } from 'prom-client'
+
+interface WatchedChild {
+  readonly name: string
+  readonly state: string
+  readonly restart_num: number
+}
+
+/** The part of the daemon's status that is measured. */
+export interface WatchedStatus {
+  readonly state: string
+  readonly redis: { readonly ok: boolean }
+  readonly database: { readonly ok: boolean; readonly backlog: number; readonly archived: number }
+  readonly workers: readonly (WatchedChild & {
+    readonly task_key: string
+    readonly running_task: number
+  })[]
+  readonly programs: readonly (WatchedChild & {
+    readonly group: string
+    readonly dropped: number
+  })[]
+  readonly queues: readonly {
+    readonly task_key: string
+    readonly waiting: number
+    readonly delayed: number
+    readonly active: number
+    readonly bad: number
+    readonly paused: boolean
+  }[]
+}
+
+/** How long the oldest waiting task of each queue has been there, s; of queues where it is known. */
+export type WaitingAges = ReadonlyMap<string, number>
+
+/** @returns what takes a status over, just before the registry is read */
+export function addStatusMetrics(
+  registry: Registry,
+): (status: WatchedStatus, ages: WaitingAges) => void {
+  const registers = [registry]
+  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+    new Gauge({ registers, name, help, labelNames })
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+    new Counter({ registers, name, help, labelNames })
+
+  const running = gauge(
+    'taskd_running',
+    '1 while the daemon takes tasks, 0 while it starts, drains or stops.',
+  )
+  const redis = gauge('taskd_redis_up', '1 when Redis answers and takes writes.')
+  const database = gauge('taskd_database_up', '1 when the database took what was last sent.')
+  const backlog = gauge(
+    'taskd_archiver_backlog',
+    'Failed runs that wait in Redis for the database.',
+  )
+  const archived = counter(
+    'taskd_archiver_rows_total',
+    'Failed runs that were put into the database.',
+  )
+  const tasks = gauge(
+    'taskd_queue_tasks',
+    'Tasks of a queue on all nodes, by where they are: waiting, delayed, active, bad.',
+    'queue',
+    'state',
+  )
+  const oldest = gauge(
+    'taskd_queue_oldest_waiting_seconds',
+    'How long ago the oldest waiting task of a queue was handed in; 0 when none waits.',
+    'queue',
+  )
+  const paused = gauge('taskd_queue_paused', '1 when the queue is paused.', 'queue')
+  const workerUp = gauge('taskd_worker_up', '1 when the worker process runs.', 'worker', 'queue')
+  const workerRuns = gauge(
+    'taskd_worker_running_tasks',
+    'Tasks that a worker runs now.',
+    'worker',
+    'queue',
+  )
+  const workerStarts = counter(
+    'taskd_worker_restarts_total',
+    'How often a worker was started again.',
+    'worker',
+    'queue',
+  )
+  const programUp = gauge('taskd_program_up', '1 when the program runs.', 'program', 'group')
+  const programStarts = counter(
+    'taskd_program_restarts_total',
+    'How often a program was started again.',
+    'program',
+    'group',
+  )
+  const dropped = counter(
+    'taskd_program_dropped_bytes_total',
+    'Output of a program that could not be kept.',
+    'program',
+    'group',
+  )
+
+  const setQueues = (status: WatchedStatus, ages: WaitingAges) => {
+    for (const one of [tasks, oldest, paused]) one.reset()
+    // What Redis does not tell is not 0: it is not known.
+    if (!status.redis.ok) return
+    for (const one of status.queues) {
+      const queue = one.task_key
+      for (const state of ['waiting', 'delayed', 'active', 'bad'] as const)
+        tasks.set({ queue, state }, one[state])
+      const age = ages.get(queue)
+      if (age !== undefined) oldest.set({ queue }, age)
+      paused.set({ queue }, one.paused ? 1 : 0)
+    }
+  }
+  const setChildren = (status: WatchedStatus) => {
+    for (const one of [workerUp, workerRuns, workerStarts, programUp, programStarts, dropped])
+      one.reset()
+    for (const one of status.workers) {
+      const labels = { worker: one.name, queue: one.task_key }
+      workerUp.set(labels, one.state === 'RUNNING' ? 1 : 0)
+      workerRuns.set(labels, one.running_task)
+      workerStarts.inc(labels, one.restart_num)
+    }
+    for (const one of status.programs) {
+      const labels = { program: one.name, group: one.group }
+      programUp.set(labels, one.state === 'RUNNING' ? 1 : 0)
+      programStarts.inc(labels, one.restart_num)
+      dropped.inc(labels, one.dropped)
+    }
+  }
+  return (status, ages) => {
+    running.set(status.state === 'running' ? 1 : 0)
+    redis.set(status.redis.ok ? 1 : 0)
+    database.set(status.database.ok ? 1 : 0)
+    backlog.set(status.database.backlog)
+    archived.reset()
+    archived.inc(status.database.archived)
+    setQueues(status, ages)
+    setChildren(status)
+  }
+}

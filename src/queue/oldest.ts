@@ -1,0 +1,29 @@
+import type { Redis } from 'ioredis'
+import { ENGINE_PREFIX } from './keys.ts'
+
+/** The engine sorts what waits by priority, and within one by age: score = priority * 2^32 + n. */
+const PRIORITIES = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+const STEP = 2 ** 32
+
+/** When the oldest task that waits was handed in, ms since 1970; undefined when none waits. */
+export async function oldestWaiting(redis: Redis, taskKey: string): Promise<number | undefined> {
+  const key = (part: string) => `${ENGINE_PREFIX}:${taskKey}:${part}`
+  const heads = redis.pipeline().lindex(key('wait'), -1)
+  for (const one of PRIORITIES)
+    heads.zrange(key('prioritized'), one * STEP, `(${(one + 1) * STEP}`, 'BYSCORE', 'LIMIT', 0, 1)
+  const ids = (await valuesOf(heads)).flat().filter(id => typeof id === 'string')
+  if (ids.length === 0) return undefined
+  const stamps = redis.pipeline()
+  for (const id of ids) stamps.hget(key(id), 'timestamp')
+  // One that was taken in between has a stamp still, or none at all.
+  const found = (await valuesOf(stamps)).map(Number).filter(at => at > 0)
+  return found.length === 0 ? undefined : Math.min(...found)
+}
+
+async function valuesOf(pipeline: ReturnType<Redis['pipeline']>): Promise<unknown[]> {
+  const answers = (await pipeline.exec()) ?? []
+  return answers.map(([error, value]) => {
+    if (error) throw error
+    return value
+  })
+}

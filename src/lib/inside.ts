@@ -1,0 +1,45 @@
+import { lstatSync, realpathSync } from 'node:fs'
+import { join, sep } from 'node:path'
+import { codeOf, messageOf } from './errors.ts'
+import type { Parsed } from './parsed.ts'
+
+/**
+ * The real path of a regular file inside a folder, wherever links lead; or why there is none.
+ * @param name as it is called in the folder, `report.sh` or `points/report.sh`
+ */
+export function fileInside(folder: string, name: string): Parsed<string> {
+  const no = (reason: string) => ({ ok: false, reason }) as const
+  let root: string
+  try {
+    root = realpathSync.native(folder)
+  } catch (error) {
+    return no(`the folder ${folder} cannot be used: ${explain(error)}`)
+  }
+  try {
+    const file = realpathSync.native(join(root, name))
+    if (!file.startsWith(root.endsWith(sep) ? root : root + sep))
+      return no(`${name} leads out of ${folder}`)
+    // What it is now: no link any more, for the path is a real one.
+    return lstatSync(file).isFile()
+      ? { ok: true, value: file }
+      : no(`${name} in ${folder} is no regular file`)
+  } catch (error) {
+    return no(`no ${name} in ${folder}: ${explain(error)}`)
+  }
+}
+
+function explain(error: unknown): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'there is no such file'
+    case 'EACCES':
+      return 'no permission'
+    case 'ELOOP':
+      return 'links that lead nowhere'
+    case 'ENAMETOOLONG':
+      return 'the name is too long'
+    default:
+      return messageOf(error)
+  }
+}

@@ -45,7 +45,7 @@ export interface Settings {
   readonly secretRead?: string
   readonly secretPush?: string
   readonly secretPull?: string
-  /** Hosts that tasks may call although they are not public. */
+  /** The only hosts that tasks may call over HTTP; not set: all but this machine and metadata. */
   readonly rpcAllow?: readonly AllowedHost[]
   /** An IANA zone name. */
   readonly timezone: string

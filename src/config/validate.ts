@@ -9,7 +9,7 @@ import { BUILT_IN_QUEUES, fixedMode, modeOf } from './queues.ts'
 import { type Checked, placeOf } from './schema.ts'
 
 /** Settings of parts that this version does not have yet: checked, and said to do nothing. */
-const NOT_YET = ['bin_path', 'tasks'] as const
+const NOT_YET = ['tasks'] as const
 
 /** Rules that need more than one key. Each looks only at keys that are in order by themselves. */
 

@@ -50,7 +50,7 @@ test('every setting arrives, and relative paths become absolute', () => {
       'secret_read = look',
       'secret_push = give',
       'secret_pull = take',
-      'rpc_allow = API.internal, 10.0.0.0/8 [::1]',
+      'rpc_allow = API.internal, 10.0.0.0/8 [::1] *.Corp.example:8080 [::2]:81 1.2.3.4:82',
       'timezone = Asia/Shanghai',
       'max_run_time = 10m',
       'stop_wait = 5',
@@ -87,6 +87,9 @@ test('every setting arrives, and relative paths become absolute', () => {
       { kind: 'name', name: 'api.internal' },
       { kind: 'network', address: '10.0.0.0', bits: 8, family: 'ipv4' },
       { kind: 'network', address: '::1', bits: 128, family: 'ipv6' },
+      { kind: 'domain', suffix: '.corp.example', port: 8080 },
+      { kind: 'network', address: '::2', bits: 128, family: 'ipv6', port: 81 },
+      { kind: 'network', address: '1.2.3.4', bits: 32, family: 'ipv4', port: 82 },
     ],
     timezone: 'Asia/Shanghai',
     maxRunTimeMs: 600_000,
@@ -166,10 +169,10 @@ describe('socket paths that the kernel does not take', () => {
 })
 
 test('a setting of a part that is not there yet is noted, also in a queue', () => {
-  const text = '[taskd]\nbin_path = /srv/bin\n[queue:p]\nmode = pull'
+  const text = '[taskd]\ntasks = jobs\n[queue:p]\nmode = pull'
   const loaded = load({ 'conf/cron.ini': text })
   expect(loaded.ok && loaded.notes.map(note => `${note.key}: ${note.message}`)).toEqual([
-    'bin_path: has no effect yet',
+    'tasks: has no effect yet',
     'mode: has no effect yet',
   ])
 })
@@ -184,7 +187,10 @@ test.each([
   ['rpc_allow = 10.0.0.0/33', 'which is no host and no network'],
   ['rpc_allow = 10.0.0', 'which is no host and no network'],
   ['rpc_allow = http://x', 'which is no host and no network'],
-  ['rpc_allow = a.b:80', 'which is no host and no network'],
+  ['rpc_allow = a.b:0', 'which is no host and no network'],
+  ['rpc_allow = a.b:70000', 'which is no host and no network'],
+  ['rpc_allow = a.*.b', 'which is no host and no network'],
+  ['rpc_allow = *', 'which is no host and no network'],
 ])('%j is refused', (line, words) => {
   expect(mistakes(`[taskd]\n${line}`)).toEqual([expect.stringContaining(words)])
 })

@@ -19,13 +19,3 @@ export function toPushAnswer(id: string, letter = 'f'): PushAnswer {
 export function toReportAnswer(id: string, letter = 'u'): ReportAnswer {
   return { id, answer: REPORT_WORDS[letter] ?? 'unknown' }
 }
-
-/** The answer to an id that comes a second time in one batch. */
-export function pushedAgain(first: PushAnswer): PushAnswer {
-  return first.answer === 'full' ? first : toPushAnswer(first.id, 'd')
-}
-
-/** The answer to an id that comes a second time in one report. */
-export function again({ id, answer }: ReportAnswer): ReportAnswer {
-  return { id, answer: answer === 'stale' || answer === 'unknown' ? answer : 'already' }
-}

@@ -15,9 +15,9 @@ import {
 } from '../model/pull.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { type PullKeys, pullKeys } from './keys.ts'
-import { again, pushedAgain, toPushAnswer, toReportAnswer } from './pull-answers.ts'
+import { toPushAnswer, toReportAnswer } from './pull-answers.ts'
 import { deathsOf } from './pull-deaths.ts'
-import { inChunks, inTurn, onceEach } from './pull-parts.ts'
+import { inChunks, inTurn } from './pull-parts.ts'
 import type { Scripts } from './scripts.ts'
 
 /** Of one script call, so that Redis serves others in between. */
@@ -29,6 +29,9 @@ const CLAIM_BYTES = 16 << 20
 const KEPT_DEAD = 100_000
 /** Deaths handed over at once; each may hold a megabyte. */
 const DEATHS = 16
+
+/** Characters of a report's `msg` that are kept. */
+const MAX_MSG = 2000
 
 export interface PullQueueDeps {
   /**
@@ -71,21 +74,20 @@ export class PullQueue implements PullStore {
     tasks: readonly PullTask[],
     { promote = false }: { readonly promote?: boolean } = {},
   ): Promise<Pushed> {
-    const { first, spread } = onceEach(tasks)
-    const letters: string[] = []
+    let letters = ''
     let room = 0
     let place = ''
-    for (const chunk of inChunks(first, CHUNK, CHUNK_BYTES, task => task.content.length)) {
-      const rest = promote ? first.length - letters.length : ''
+    for (const chunk of inChunks(tasks, CHUNK, CHUNK_BYTES, task => task.content.length)) {
+      const rest = promote ? tasks.length - letters.length : ''
       const pairs = chunk.flatMap(task => [task.id, task.content])
       const limits = [this.#now(), this.#spec.capacity]
       const reply = await this.#redis.pullPush(...this.#all, ...limits, rest, place, ...pairs)
-      letters.push(...reply[0])
+      letters += reply[0]
       room = reply[1]
       if (promote) place = reply[2]
     }
-    const answers = spread(first.map((task, n) => toPushAnswer(task.id, letters[n])))(pushedAgain)
-    return { answers, accepted: letters.filter(letter => letter === 'a').length, room }
+    const answers = tasks.map((task, n) => toPushAnswer(task.id, letters[n]))
+    return { answers, accepted: answers.filter(one => one.answer === 'accepted').length, room }
   }
 
   async claim(count: number, worker = ''): Promise<Claimed[]> {
@@ -129,27 +131,16 @@ export class PullQueue implements PullStore {
   }
 
   async dead(limit: number): Promise<KeptDead[]> {
-    const { failed } = this.#keys
-    const found = await this.#redis.zrevrange(failed, 0, limit - 1, 'WITHSCORES')
+    const found = await this.#redis.zrevrange(this.#keys.failed, 0, limit - 1, 'WITHSCORES')
     const ids = found.filter((_, n) => n % 2 === 0)
-    const contents = await this.#contents(ids)
-    return ids.flatMap((id, n) => {
-      const content = contents[n]
-      return content == null ? [] : [{ id, content, diedAt: Number(found[2 * n + 1]) }]
-    })
+    const diedAt = new Map(ids.map((id, n) => [id, Number(found[2 * n + 1])]))
+    const tasks = await this.#tasks(ids)
+    return tasks.map(task => ({ ...task, diedAt: diedAt.get(task.id) ?? 0 }))
   }
 
   async retryDead(ids: readonly string[]): Promise<Pushed> {
-    const { failed } = this.#keys
-    const dead = ids.length === 0 ? [] : await this.#redis.zmscore(failed, ...ids)
-    const wanted = ids.filter((_, n) => dead[n] != null)
-    const contents = await this.#contents(wanted)
-    return this.push(
-      wanted.flatMap((id, n) => {
-        const content = contents[n]
-        return content == null ? [] : [{ id, content }]
-      }),
-    )
+    const died = ids.length === 0 ? [] : await this.#redis.zmscore(this.#keys.failed, ...ids)
+    return this.push(await this.#tasks(ids.filter((_, n) => typeof died[n] === 'string')))
   }
 
   /** Puts back in front what nobody reported in time. One small command when there is nothing. */
@@ -193,32 +184,40 @@ export class PullQueue implements PullStore {
     }
   }
 
-  async #contents(ids: readonly string[]): Promise<(string | null)[]> {
-    return ids.length === 0 ? [] : this.#redis.hmget(this.#keys.tasks, ...ids)
+  /** Those of them that are there. */
+  async #tasks(ids: readonly string[]): Promise<PullTask[]> {
+    if (ids.length === 0) return []
+    const contents = await this.#redis.hmget(this.#keys.tasks, ...ids)
+    return ids.flatMap((id, n) => {
+      const content = contents[n]
+      return typeof content === 'string' ? [{ id, content }] : []
+    })
   }
 
   async #finish(reports: readonly PullReport[]): Promise<ReportAnswer[]> {
-    const { first, spread } = onceEach(reports)
-    const letters: string[] = []
-    for (const chunk of inChunks(first, CHUNK)) {
+    let letters = ''
+    for (const chunk of inChunks(reports, CHUNK)) {
       const pairs = chunk.flatMap(one => [one.id, one.attempt ?? ''])
       const limits = [this.#now(), this.#spec.finishKeep]
-      letters.push(...(await this.#redis.pullFinish(...this.#all, ...limits, ...pairs)))
+      letters += await this.#redis.pullFinish(...this.#all, ...limits, ...pairs)
     }
-    return spread(first.map((one, n) => toReportAnswer(one.id, letters[n])))(again)
+    return reports.map((one, n) => toReportAnswer(one.id, letters[n]))
   }
 
   async #end(
     why: 'failed' | 'lease' | 'returned',
     reports: readonly PullReport[],
   ): Promise<ReportAnswer[]> {
-    const { first, spread } = onceEach(reports)
     const tries = Math.max(1, this.#spec.retries)
-    const letters = await inTurn(first, CHUNK, async chunk => {
-      const triples = chunk.flatMap(one => [one.id, one.attempt ?? '', one.msg ?? ''])
+    const letters = await inTurn(reports, CHUNK, async chunk => {
+      const triples = chunk.flatMap(one => [
+        one.id,
+        one.attempt ?? '',
+        one.msg?.slice(0, MAX_MSG) ?? '',
+      ])
       const limits = [this.#now(), why, tries, KEPT_DEAD, CHUNK_BYTES]
       return this.#redis.pullEnd(...this.#all, ...limits, ...triples)
     })
-    return spread(first.map((one, n) => toReportAnswer(one.id, letters[n])))(again)
+    return reports.map((one, n) => toReportAnswer(one.id, letters[n]))
   }
 }

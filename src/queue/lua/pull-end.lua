@@ -4,7 +4,7 @@
 -- KEYS[1] todo  [2] doing  [3] finish  [4] failed  [5] tasks  [6] runs  [7] died  [8] total
 -- ARGV[1] now, ms   ARGV[2] failed, lease or returned   ARGV[3] tries a task has
 -- ARGV[4] how many dead to keep   ARGV[5] bytes of dead content after which to stop
--- ARGV[6] id   ARGV[7] the attempt, or ''   ARGV[8] why, for people   and so on; no id twice
+-- ARGV[6] id   ARGV[7] the attempt, or ''   ARGV[8] why, for people   and so on
 -- returns a letter for each, or for the first ones: b back in todo, d dead, a already, s stale,
 --   u unknown
 -- Adds to died: id attempt content why worker msg claimed_at died_at

@@ -2,19 +2,22 @@
 -- gone back, been claimed by another or died meanwhile, for done it is.
 -- KEYS[1] todo  [2] doing  [3] finish  [4] failed  [5] tasks  [6] runs  [7] died  [8] total
 -- ARGV[1] now, ms   ARGV[2] how many finished ids to keep
--- ARGV[3] id   ARGV[4] the attempt, or ''   and so on; no id twice
+-- ARGV[3] id   ARGV[4] the attempt, or ''   and so on
 -- returns a letter for each: f finished now, a already, s stale, u unknown
 local ids = {}
 for n = 3, #ARGV, 2 do ids[#ids + 1] = ARGV[n] end
 local runs = redis.call('HMGET', KEYS[6], unpack(ids))
-local answers, done, scored = {}, {}, {}
+local answers, done, gone, scored = {}, {}, {}, {}
 for n, id in ipairs(ids) do
   local attempt, born = string.match(runs[n] or '0 0', '^(%d+) (%d+)')
   attempt, born = tonumber(attempt), tonumber(born)
   local told = tonumber(ARGV[2 * n + 2]) or attempt
-  if told > born and told <= attempt then
+  if done[id] then
+    answers[n] = 'a'
+  elseif told > born and told <= attempt then
     answers[n] = 'f'
-    done[#done + 1] = id
+    done[id] = true
+    gone[#gone + 1] = id
     scored[#scored + 1] = ARGV[1]
     scored[#scored + 1] = id
   elseif redis.call('HEXISTS', KEYS[5], id) == 1 then
@@ -25,14 +28,14 @@ for n, id in ipairs(ids) do
     answers[n] = 'u'
   end
 end
-if #done > 0 then
-  redis.call('ZREM', KEYS[2], unpack(done))
-  redis.call('ZREM', KEYS[1], unpack(done))
-  redis.call('ZREM', KEYS[4], unpack(done))
-  redis.call('HDEL', KEYS[5], unpack(done))
-  redis.call('HDEL', KEYS[6], unpack(done))
+if #gone > 0 then
+  redis.call('ZREM', KEYS[2], unpack(gone))
+  redis.call('ZREM', KEYS[1], unpack(gone))
+  redis.call('ZREM', KEYS[4], unpack(gone))
+  redis.call('HDEL', KEYS[5], unpack(gone))
+  redis.call('HDEL', KEYS[6], unpack(gone))
   redis.call('ZADD', KEYS[3], unpack(scored))
-  redis.call('HINCRBY', KEYS[8], 'finished', #done)
+  redis.call('HINCRBY', KEYS[8], 'finished', #gone)
 end
 -- Bounded, for `finish_keep` may have been made smaller.
 local excess = math.min(redis.call('ZCARD', KEYS[3]) - ARGV[2], 2 * #ids)

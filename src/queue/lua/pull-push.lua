@@ -20,7 +20,7 @@ elseif not front then
   place = math.max(micros, tonumber(last or 0) + 1)
 end
 local room = capacity - redis.call('ZCARD', KEYS[1])
-local answers, placed, added = {}, {}, {}
+local answers, placed, added, seen = {}, {}, {}, {}
 for n = 5, #ARGV, 2 do
   local id = ARGV[n]
   local answer
@@ -40,7 +40,7 @@ for n = 5, #ARGV, 2 do
     end
   else
     answer = 'd'
-    if front and redis.call('ZSCORE', KEYS[1], id) then answer = 'p' end
+    if front and not seen[id] and redis.call('ZSCORE', KEYS[1], id) then answer = 'p' end
   end
   if answer == 'a' then
     room = room - 1
@@ -51,6 +51,7 @@ for n = 5, #ARGV, 2 do
     placed[#placed + 1] = id
     place = place + 1
   end
+  seen[id] = true
   answers[#answers + 1] = answer
 end
 if #added > 0 then redis.call('ZREM', KEYS[3], unpack(added)) end

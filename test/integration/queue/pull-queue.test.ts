@@ -247,6 +247,20 @@ describe('report', () => {
     ])
   })
 
+  test('of two attempts in one report, the one that is current counts', async () => {
+    const queue = bench.queue()
+    await queue.push(named('a', 'b'))
+    for (const round of [1, 2]) {
+      await queue.claim(2)
+      if (round === 1) await queue.report({ failed: reports('a', 'b') })
+    }
+    const both = (id: string) => [1, 2, 2, 1].map(attempt => ({ id, attempt }))
+    const told = await queue.report({ finish: both('a'), failed: both('b') })
+    expect(answers(told.finish)).toEqual(['finished', 'already', 'already', 'already'])
+    expect(answers(told.failed)).toEqual(['stale', 'requeued', 'already', 'already'])
+    expect(await queue.counts()).toMatchObject({ todo: 1, doing: 0, finish: 1, finishedTotal: 1 })
+  })
+
   test('only the newest finished ids are kept', async () => {
     const queue = bench.queue({ finishKeep: 100 })
     const tasks = someTasks(1500)
@@ -273,7 +287,7 @@ describe('report', () => {
 
 describe('giving back', () => {
   test('puts it in front, and it has not lost a try', async () => {
-    const queue = bench.queue({ retries: 1 })
+    const queue = bench.queue({ retries: 2 })
     await queue.push(named('a', 'b', 'c'))
     await queue.claim(2)
     expect(answers(await queue.giveBack(reports('a', 'b', 'c', 'x')))).toEqual([
@@ -288,7 +302,10 @@ describe('giving back', () => {
       ['c', 1],
     ])
     expect(answers(await queue.giveBack([{ id: 'a', attempt: 1 }]))).toEqual(['stale'])
-    expect(answers((await queue.report({ failed: reports('a') })).failed)).toEqual(['dead'])
+    const fail = async () => answers((await queue.report({ failed: reports('a', 'c') })).failed)
+    expect(await fail()).toEqual(['requeued', 'requeued'])
+    await queue.claim(3)
+    expect(await fail()).toEqual(['dead', 'dead'])
   })
 })
 

@@ -260,7 +260,8 @@ function sampled(daemon: Daemon) {
     if (!worker) return []
     return {
       pid: worker.pid,
-      groups: [...member.runs.values()].map(run => run.pid),
+      // Those that are no process of their own count as the worker's.
+      groups: [...member.runs.values()].flatMap(run => (run.pid === 0 ? [] : run.pid)),
       report: (usage: { cpu: number; memory: number }) => {
         member.usage = usage
         worker.post({ type: 'usage', ...usage })

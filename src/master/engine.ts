@@ -251,6 +251,9 @@ export class Engine {
       resultKeepCount: settings.resultKeepCount,
       failKeepMs: settings.failKeepTimeMs,
       php: settings.php ?? 'php',
+      timezone: settings.timezone,
+      ...(settings.binPath !== undefined && { binPath: settings.binPath }),
+      ...(settings.rpcAllow !== undefined && { rpcAllow: settings.rpcAllow }),
     }
   }
 

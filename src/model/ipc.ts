@@ -1,4 +1,5 @@
 import type { QueueSpec } from './queue-spec.ts'
+import type { AllowedHost } from './rpc-allow.ts'
 import type { FailKind } from './run-result.ts'
 
 /** What a worker needs to know; sent once, before it does anything. */
@@ -25,6 +26,12 @@ export interface WorkerLimits {
   readonly failKeepMs: number
   /** The php binary. */
   readonly php: string
+  /** The folder that tasks of the broker may run files of. */
+  readonly binPath?: string
+  /** See model/rpc-allow.ts. */
+  readonly rpcAllow?: readonly AllowedHost[]
+  /** An IANA name: whose days are counted. */
+  readonly timezone: string
 }
 
 export type ToWorker =
@@ -46,6 +53,7 @@ export interface RunStarted {
   readonly id: string
   readonly job: string
   readonly attempt: number
+  /** 0 for one that is no process. */
   readonly pid: number
 }
 

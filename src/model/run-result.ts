@@ -3,6 +3,7 @@ export const FAIL_KINDS = [
   'answer', // the script said so
   'exit',
   'signal',
+  'http', // what an rpc task asked did not answer, or not with 2xx
   'timeout',
   'spawn',
   'lost',
@@ -20,7 +21,7 @@ export interface Answer {
 /** How a run's process ended, before anybody judges it. */
 export interface Ending {
   /** Set when we ended it ourselves, or could not start it. */
-  readonly cause?: Extract<FailKind, 'timeout' | 'spawn' | 'cancelled' | 'lost'>
+  readonly cause?: Extract<FailKind, 'http' | 'timeout' | 'spawn' | 'cancelled' | 'lost'>
   /** For a cause: what to tell people. */
   readonly reason?: string
   readonly exitCode: number | null
@@ -60,7 +61,7 @@ export function judge(ending: Ending): RunResult {
   })
 
   if (ending.cause !== undefined) {
-    const retryable = ending.cause === 'timeout' || ending.cause === 'lost'
+    const retryable = ending.cause !== 'spawn' && ending.cause !== 'cancelled'
     return fail(ending.cause, retryable, ending.reason ?? ending.cause)
   }
   if (signal !== null)

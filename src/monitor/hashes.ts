@@ -28,6 +28,7 @@ export interface RunningTask {
   readonly task: Task
   readonly attempt: number
   readonly startedAt: number
+  /** 0 for one that is no process. */
   readonly pid: number
 }
 
@@ -151,7 +152,7 @@ export class WorkerHashes {
       param: task.param,
       unique_task_id: task.id,
       job: task.job,
-      pid: String(run.pid),
+      pid: run.pid === 0 ? '' : String(run.pid),
       attempt: String(run.attempt),
     })
   }

@@ -1,20 +1,45 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import { codeOf, messageOf } from '../lib/errors.ts'
+import { fileInside } from '../lib/inside.ts'
+import { wordsOf, wrongName } from '../model/broker-task.ts'
 import { interpreterOf } from '../model/interpreter.ts'
 import type { Task } from '../model/task.ts'
 
 export type Command =
-  | { readonly ok: true; readonly file: string; readonly args: readonly string[] }
+  | {
+      readonly ok: true
+      readonly file: string
+      readonly args: readonly string[]
+      readonly directory: string
+    }
   | { readonly ok: false; readonly reason: string }
 
+/** The part of the configuration that says how scripts are run. */
+export interface CommandOptions {
+  /** The php binary. */
+  readonly php: string
+  readonly binPath?: string | undefined
+}
+
 /**
- * `[interpreter] script controller function param`: an argument vector, never a shell line.
- * @param php the php binary of the configuration
+ * `[interpreter] script controller function param`, or a file of bin_path with the words of
+ * `param`: an argument vector, never a shell line.
  */
-export function commandOf(task: Task, php: string): Command {
-  // A relative one is meant from where the daemon was started.
-  const script = resolve(task.script)
+export function commandOf(task: Task, { php, binPath }: CommandOptions): Command {
+  if (task.call !== 'bin') {
+    // A relative one is meant from where the daemon was started.
+    return command(resolve(task.script), [task.controller, task.function, task.param], task, php)
+  }
+  if (binPath === undefined) return refuse('bin_path is not set in [taskd] of this node')
+  // It was looked at when it came in, but links may have been moved since.
+  const wrong = wrongName(task.script)
+  const file = wrong === undefined ? fileInside(binPath, task.script) : undefined
+  if (!file?.ok) return refuse(file?.reason ?? `bin_name ${wrong}`)
+  return command(file.value, wordsOf(task.param), task, php)
+}
+
+function command(script: string, argv: readonly string[], task: Task, php: string): Command {
   let executable = false
   try {
     if (statSync(script).isDirectory()) return refuse(`script ${script} is a directory`)
@@ -23,13 +48,14 @@ export function commandOf(task: Task, php: string): Command {
   } catch (error) {
     return refuse(explain(script, error))
   }
-  const args = [script, task.controller, task.function, task.param]
+  const directory = task.directory ?? dirname(script)
+  const args = [script, ...argv]
   const interpreter = task.interpreter ?? interpreterOf(script, php)
   if (interpreter !== undefined) {
     const [file = '', ...options] = interpreter.split(/\s+/)
-    return { ok: true, file, args: [...options, ...args] }
+    return { ok: true, file, args: [...options, ...args], directory }
   }
-  if (executable) return { ok: true, file: script, args: args.slice(1) }
+  if (executable) return { ok: true, file: script, args: argv, directory }
   return refuse(`script ${script} has no executable bit, and its ending names no interpreter`)
 }
 

@@ -1,53 +1,32 @@
-import { dirname, resolve } from 'node:path'
 import type { Clock } from '../lib/clock.ts'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import { groupLives, signalGroup } from '../lib/proc.ts'
-import type { Ending } from '../model/run-result.ts'
-import type { Task } from '../model/task.ts'
 import { commandOf } from './command.ts'
+import { RpcRun } from './rpc.ts'
+import {
+  type Cause,
+  NO_EXIT,
+  type Run,
+  type RunOptions,
+  type StopCause,
+  type Stopped,
+  stoppedBy,
+} from './run.ts'
 import type { Exit, OutputListener, Spawned, Spawner, SpawnSpec } from './spawn.ts'
 import { lookUpUser } from './users.ts'
 
-/** Why we end a run before it ends itself. `returned` is our own drain: nobody's failure. */
-export type StopCause = 'timeout' | 'cancelled' | 'returned'
+export type { Run, RunOptions, StopCause, Stopped } from './run.ts'
 
 /** How long a KILLed group may take to be reaped before it is left to the kernel. */
 const REAP_MS = 2000
-/** Of a process that there never was. */
-const NO_EXIT: Exit = {
-  exitCode: null,
-  signal: null,
-  stdout: '',
-  output: '',
-  written: 0,
-  peakMemory: null,
-}
 const TRANSIENT: ReadonlySet<string> = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE'])
 
-export interface RunOptions {
-  readonly task: Task
-  /** On top of what every run has. */
-  readonly environment: Readonly<Record<string, string | undefined>>
-  readonly maxRunTimeMs: number
-  readonly killWaitMs: number
-  readonly php: string
-  readonly onPid: (pid: number) => void
-}
-
-export type Stopped = Ending & Exit & { readonly stopped?: StopCause }
-
-/** A run in progress. */
-export interface Run {
-  readonly ending: Promise<Stopped>
-  /** TERM to the group, KILL after `killWaitMs`. The first cause wins. */
-  stop(cause: StopCause, reason: string): void
-  /** See Spawned.watch; may be called before there is a process. */
-  watch(listener: OutputListener | undefined): void
-}
-
-/** Runs one task as one process group and tells how it ended; it never throws. */
+/**
+ * Runs one task, as one process group or as one request, and tells how it ended; it never throws.
+ */
 export function startRun(options: RunOptions, spawner: Spawner, clock: Clock): Run {
-  const run = new ProcessRun(options, clock)
+  const run =
+    options.task.call === 'rpc' ? new RpcRun(options, clock) : new ProcessRun(options, clock)
   return {
     ending: run.run(spawner),
     stop: (cause, reason) => run.stop(cause, reason),
@@ -59,8 +38,9 @@ class ProcessRun {
   readonly #options: RunOptions
   readonly #clock: Clock
   #file = ''
+  #directory = ''
   #group: number | undefined
-  #cause: { readonly kind: StopCause; readonly reason: string } | undefined
+  #cause: Cause | undefined
   #killTimer: { cancel(): void } | undefined
   #spawned: Spawned | undefined
   #listener: OutputListener | undefined
@@ -104,15 +84,16 @@ class ProcessRun {
 
   /** @returns the process, or why there is none */
   async #spawn(spawner: Spawner): Promise<Spawned | string> {
-    const { task, php } = this.#options
-    const command = commandOf(task, php)
+    const { task } = this.#options
+    const command = commandOf(task, this.#options)
     if (!command.ok) return command.reason
     const user = task.user === undefined ? undefined : await lookUpUser(task.user)
     this.#file = command.file
+    this.#directory = command.directory
     const spawned = await this.#patiently(spawner, {
       file: command.file,
       args: command.args,
-      directory: this.#directory,
+      directory: command.directory,
       environment: {
         ...this.#options.environment,
         ...(user && { HOME: user.home, USER: user.name, LOGNAME: user.name }),
@@ -121,11 +102,6 @@ class ProcessRun {
       ...(user && user.uid !== process.getuid?.() && { uid: user.uid, gid: user.gid }),
     })
     return spawned instanceof Error ? this.#explain(spawned) : spawned
-  }
-
-  get #directory(): string {
-    const { task } = this.#options
-    return task.directory ?? dirname(resolve(task.script))
   }
 
   #explain(error: Error): string {
@@ -167,9 +143,7 @@ class ProcessRun {
   }
 
   #ending(exit: Exit, spawnFailure?: string): Stopped {
-    const cause = this.#cause
-    if (cause?.kind === 'returned') return { ...exit, stopped: cause.kind }
-    if (cause) return { ...exit, stopped: cause.kind, cause: cause.kind, reason: cause.reason }
+    if (this.#cause) return stoppedBy(this.#cause, exit)
     if (spawnFailure !== undefined) return { ...exit, cause: 'spawn', reason: spawnFailure }
     return exit
   }

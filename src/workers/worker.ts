@@ -137,6 +137,8 @@ export class TaskWorker {
         maxRunTimeMs: task.maxRunTimeMs ?? this.#limits.maxRunTimeMs,
         killWaitMs: this.#limits.killWaitMs,
         php: this.#limits.php,
+        binPath: this.#limits.binPath,
+        rpcAllow: this.#limits.rpcAllow,
         onPid: pid => this.#started(claim, startedAt, pid),
       },
       this.#deps.spawner,

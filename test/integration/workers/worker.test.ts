@@ -19,6 +19,7 @@ const LIMITS: WorkerLimits = {
   resultKeepCount: 10_000,
   failKeepMs: 3_600_000,
   php: 'php',
+  timezone: 'UTC',
 }
 const Q = 'sync_tasks'
 const ID = `node-${Q}-1`

@@ -14,6 +14,7 @@ import { imports } from './rows/imports.mjs'
 import { latency } from './rows/latency.mjs'
 import { memory } from './rows/memory.mjs'
 import { programs, thousand } from './rows/programs.mjs'
+import { pull } from './rows/pull.mjs'
 import { recovery } from './rows/recovery.mjs'
 import { php, spawn } from './rows/spawn.mjs'
 import { status } from './rows/status.mjs'
@@ -31,6 +32,7 @@ const PARTS = [
   memory,
   status,
   fill,
+  pull,
   imports,
 ]
 

@@ -20,11 +20,6 @@ export function clean(text: string): string {
   })
 }
 
-/** The first line, without what cannot be shown. */
-export function firstLine(text: string): string {
-  return clean(text.trim().split(/\r?\n|\r/, 1)[0] ?? '').trim()
-}
-
 export function pad(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - textWidth(text)))
 }

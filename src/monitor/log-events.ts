@@ -1,6 +1,7 @@
 import { isoWithOffset } from '../lib/clock.ts'
 import { unreachable } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { tellingLine } from '../lib/telling-line.ts'
 import type { DaemonEvent, Events } from '../model/events.ts'
 
 /** Writes what happens to the log. No `param` and no output: they may hold secrets. */
@@ -82,7 +83,7 @@ function ended(event: Extract<DaemonEvent, { type: 'run-ended' }>, log: Logger):
     case 'fail':
     case 'other': {
       const retry = run.retryInMs === undefined ? {} : { retry_in_s: run.retryInMs / 1000 }
-      const [line = ''] = run.msg.trim().split('\n', 1)
+      const line = tellingLine(run.msg)
       return log.warn(
         { ...fields, kind: run.kind, ...retry },
         `${what}: ${run.code}: ${line.slice(0, 200)}`,

@@ -1,11 +1,12 @@
 import { basename } from 'node:path'
 import type { StoredFail } from '../../api/control.ts'
 import { realClock } from '../../lib/clock.ts'
+import { tellingLine } from '../../lib/telling-line.ts'
 import { type Command, text } from '../context.ts'
 import { EXIT } from '../exit.ts'
 import { wholeNumber } from '../numbers.ts'
 import type { Output } from '../output.ts'
-import { clean, cut, firstLine, table, textWidth } from '../render.ts'
+import { clean, cut, table, textWidth } from '../render.ts'
 import { shortTime } from '../times.ts'
 
 export const run: Command = async ({ out, daemon }, _args, options) => {
@@ -45,7 +46,7 @@ export function failLines(
     lines.push(heads[index] ?? '')
     if (!fits) lines.push(`  ${cells[index]?.[3] ?? ''}`)
     const attempt = row.attempt > 1 ? `attempt ${row.attempt}: ` : ''
-    const message = firstLine(row.msg) || '(no message)'
+    const message = clean(tellingLine(row.msg)) || '(no message)'
     lines.push(colours.dim(cut(`  ${attempt}${message}`, width)))
   }
   return lines

@@ -1,14 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import {
-  clean,
-  count,
-  cut,
-  firstLine,
-  pad,
-  table,
-  textWidth,
-  wrap,
-} from '../../../src/cli/render.ts'
+import { clean, count, cut, pad, table, textWidth, wrap } from '../../../src/cli/render.ts'
 
 describe('textWidth', () => {
   test.each([
@@ -68,11 +59,6 @@ test('control and direction characters become visible', () => {
     'a\\u001b[31mb\\u000d\\u0000\\u009b\\u202e',
   )
   expect(clean('字段 é 🚀')).toBe('字段 é 🚀')
-})
-
-test('the first line of a message is the first with something on it', () => {
-  expect(firstLine('\n\n  first \r\nsecond')).toBe('first')
-  expect(firstLine('  \n ')).toBe('')
 })
 
 test('one is not many', () => {

@@ -36,7 +36,8 @@ export function createDoorApp(deps: DoorAppDeps) {
   const { control, log } = deps
   const routes = createRoutes()
   const app = new Hono<DoorEnv>()
-  const accessOf = (route: string): Access => routes.access.get(route) ?? accessOfControl(route)
+  // Whatever slipped past the frame is not open by mistake.
+  const accessOf = (route: string): Access => routes.access.get(route) ?? 'admin'
   app.use(createGate({ ...deps, accessOf, answered: (...what) => deps.metrics.answered(...what) }))
   app.onError(onError(control, log))
 
@@ -45,7 +46,10 @@ export function createDoorApp(deps: DoorAppDeps) {
   addDocs(routes, deps.version)
   app.route('/', routes.app)
   app.use('/api/*', limitBody())
-  app.route('/api', controlRoutes(control))
+  const inner = controlRoutes(control)
+  for (const { method, path } of inner.routes)
+    routes.allow(method, `/api${path}`, accessOfControl(method, path))
+  app.route('/api', inner)
 
   app.notFound(c => {
     const allowed = METHODS.filter(method =>
@@ -65,12 +69,9 @@ export function createDoorApp(deps: DoorAppDeps) {
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
 
 /** Who watches may look, who hands tasks in may push, run and retry them; the rest is for admins. */
-const CONTROL: ReadonlyMap<string, Access> = new Map<string, Access>([
-  ['POST /api/tasks/push', 'push'],
-  ['POST /api/tasks/run', 'push'],
-  ['POST /api/tasks/retry', 'push'],
-])
+const PUSHING: readonly string[] = ['/tasks/push', '/tasks/run', '/tasks/retry']
 
-function accessOfControl(route: string): Access {
-  return route.startsWith('GET /api/') ? 'read' : (CONTROL.get(route) ?? 'admin')
+function accessOfControl(method: string, path: string): Access {
+  if (method === 'GET') return 'read'
+  return PUSHING.includes(path) ? 'push' : 'admin'
 }

@@ -36,12 +36,14 @@ export function createGate(deps: GateDeps): MiddlewareHandler<DoorEnv> {
       if (!c.res.headers.has(name)) c.res.headers.set(name, value)
     const ms = deps.now() - began
     const { status } = c.res
-    const { method } = c.req
-    deps.answered(route ?? 'unknown', status, ms)
+    deps.answered(route ?? UNKNOWN, status, ms)
     // The pattern and not the path, for a path has ids and a query secrets.
-    deps.log.debug({ method, route: route ?? 'unknown', status, ms, address }, 'http request')
+    const rounded = Math.round(ms * 100) / 100
+    deps.log.debug({ route: route ?? UNKNOWN, status, ms: rounded, address }, 'http request')
   }
 }
+
+const UNKNOWN = 'unknown'
 
 /** `POST /api/queue/:task_key/claim`; undefined when there is no such route. */
 function routeOf(c: Context): string | undefined {

@@ -30,8 +30,8 @@ export class Metrics {
   readonly #ticks: Counter<'action'>
   readonly #lateness: Histogram
   readonly #recovered: Counter<'outcome'>
-  readonly #requests: Counter<'route' | 'status'>
-  readonly #requestSeconds: Histogram<'route'>
+  readonly #requests: Counter<'method' | 'route' | 'status'>
+  readonly #requestSeconds: Histogram<'method' | 'route'>
 
   constructor(deps: MetricsDeps) {
     this.#deps = deps
@@ -71,13 +71,13 @@ export class Metrics {
       registers,
       name: 'taskd_http_requests_total',
       help: 'HTTP requests that were answered.',
-      labelNames: ['route', 'status'],
+      labelNames: ['method', 'route', 'status'],
     })
     this.#requestSeconds = new Histogram({
       registers,
       name: 'taskd_http_request_duration_seconds',
       help: 'How long answers took to begin.',
-      labelNames: ['route'],
+      labelNames: ['method', 'route'],
       buckets: HTTP_BUCKETS,
     })
     const build = new Gauge({
@@ -102,10 +102,11 @@ export class Metrics {
     return this.#registry.metrics()
   }
 
-  /** A request was answered. @param route the pattern, not the path */
-  answered(route: string, status: number, ms: number): void {
-    this.#requests.inc({ route, status })
-    this.#requestSeconds.observe({ route }, ms / 1000)
+  /** A request was answered. @param what `GET /pattern`, or `unknown` */
+  answered(what: string, status: number, ms: number): void {
+    const [method = '', route = ''] = what.includes(' ') ? what.split(' ') : ['', what]
+    this.#requests.inc({ method, route, status })
+    this.#requestSeconds.observe({ method, route }, ms / 1000)
   }
 
   close(): void {

@@ -4,7 +4,7 @@ import type { DoorModule } from '../door-routes.ts'
 
 /** What counts and measures; the master has it made. */
 export interface MetricsPort {
-  /** Of a request that was answered. @param route the pattern, not the path */
+  /** Of a request that was answered. @param route `GET /pattern`, or `unknown` */
   answered(route: string, status: number, ms: number): void
   /** Everything as Prometheus reads it. */
   render(status: Status): Promise<string>

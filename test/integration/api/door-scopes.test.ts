@@ -1,0 +1,151 @@
+import { expect, test } from 'vitest'
+import type { Scope } from '../../../src/api/auth.ts'
+import { codeOf, type OpenDoor, openDoor } from './open-door.ts'
+
+const SECRETS = { all: 'for-all', read: 'for-read', push: 'for-push', pull: 'for-pull' }
+
+/** Every route with a request that it takes, and who may ask. */
+const ROUTES: readonly (readonly [route: string, access: Scope | 'open', body?: object])[] = [
+  ['GET /healthz', 'open'],
+  ['GET /readyz', 'open'],
+  ['GET /openapi.json', 'open'],
+  ['GET /docs', 'open'],
+  ['GET /metrics', 'read'],
+  ['GET /api/status', 'read'],
+  ['GET /api/config/plan', 'read'],
+  ['GET /api/fails', 'read'],
+  ['GET /api/runs', 'read'],
+  ['GET /api/tail?name=a', 'read'],
+  ['GET /api/why?name=a', 'read'],
+  ['POST /api/tasks/push', 'push', { task_key: 'q', task: { script: 'x' } }],
+  ['POST /api/tasks/run', 'push', { job: 'a' }],
+  ['POST /api/tasks/retry', 'push', { unique_task_id: 'a' }],
+  ['POST /api/tasks/cancel', 'admin', { unique_task_id: 'a' }],
+  ['POST /api/processes/start', 'admin', { names: ['a'] }],
+  ['POST /api/processes/stop', 'admin', { names: ['a'] }],
+  ['POST /api/processes/restart', 'admin', { names: ['a'] }],
+  ['POST /api/processes/signal', 'admin', { names: ['a'], signal: 'SIGHUP' }],
+  ['POST /api/queues/pause', 'admin', { names: ['a'] }],
+  ['POST /api/queues/resume', 'admin', { names: [] }],
+  ['POST /api/queues/scale', 'admin', { name: 'a', count: 1 }],
+  ['POST /api/config/reload', 'admin', {}],
+  ['POST /api/daemon/drain', 'admin', {}],
+  ['POST /api/daemon/shutdown', 'admin', {}],
+]
+
+function send(door: OpenDoor, route: string, body: object | undefined, headers = {}) {
+  const [method = '', path = ''] = route.split(' ')
+  const type = { 'content-type': 'application/json' }
+  if (body === undefined) return door.ask(path, { method, headers })
+  return door.ask(path, { method, headers: { ...type, ...headers }, body: JSON.stringify(body) })
+}
+
+test('the table has every route that there is', async () => {
+  await using door = await openDoor()
+  const served = door.app.routes
+    .filter(route => route.method !== 'ALL')
+    .map(route => `${route.method} ${route.path}`)
+  const listed = ROUTES.map(([route]) => route.replace(/\?.*/, ''))
+  expect([...new Set(served)].toSorted()).toEqual(listed.toSorted())
+})
+
+test.each(ROUTES.map(([route, access, body]) => ({ route, access, body })))(
+  '$route is for $access',
+  async ({ route, access, body }) => {
+    await using door = await openDoor({ secrets: SECRETS })
+    const opens: Readonly<Record<string, readonly string[]>> = {
+      open: ['', 'for-read', 'for-push', 'for-pull', 'for-all', 'wrong'],
+      read: ['for-read', 'for-all'],
+      push: ['for-push', 'for-all'],
+      pull: ['for-pull', 'for-all'],
+      admin: ['for-all'],
+    }
+    for (const secret of ['', 'wrong', 'for-read', 'for-push', 'for-pull', 'for-all']) {
+      const headers = secret === '' ? {} : { secret }
+      const { status } = await send(door, route, body, headers)
+      const may = opens[access]?.includes(secret)
+      const wrong = secret === '' || secret === 'wrong'
+      const expected = may ? [200, 202] : [wrong ? 401 : 403]
+      expect({ secret, status }).toEqual({ secret, status: expect.toBeOneOf(expected) })
+    }
+  },
+)
+
+test('what is refused asks nothing of the daemon', async () => {
+  await using door = await openDoor({ secrets: SECRETS })
+  for (const [route, access, body] of ROUTES)
+    if (access !== 'open') await send(door, route, body, { secret: 'wrong' })
+  expect(door.control.calls).toEqual([])
+})
+
+test('without any secret this machine may do everything', async () => {
+  await using door = await openDoor()
+  for (const [route, , body] of ROUTES)
+    expect([route, (await send(door, route, body)).status]).toEqual([
+      route,
+      expect.toBeOneOf([200, 202]),
+    ])
+})
+
+test('both headers carry the secret, and an answer without says how', async () => {
+  await using door = await openDoor({ secrets: { all: 'größe' } })
+  const wire = Buffer.from('größe').toString('latin1')
+  const path = '/api/status'
+  expect((await door.ask(path, { headers: { secret: wire } })).status).toBe(200)
+  expect((await door.ask(path, { headers: { authorization: `Bearer ${wire}` } })).status).toBe(200)
+  const refused = await door.ask(path)
+  expect(refused.headers['www-authenticate']).toBe('Bearer realm="taskd"')
+  expect(refused.json()).toEqual({
+    error: { code: 'E_SECRET', message: expect.stringContaining('Authorization: Bearer') },
+  })
+})
+
+test('a route that is not there says so only to those who have a secret', async () => {
+  await using door = await openDoor({ secrets: SECRETS })
+  const ask = (secret: string) => door.ask('/api/nothing', { headers: { secret } })
+  expect((await ask('wrong')).status).toBe(401)
+  expect(codeOf(await ask('for-pull'))).toBe('E_NO_ROUTE')
+})
+
+test('a route that takes another method says which', async () => {
+  await using door = await openDoor()
+  const answer = await door.ask('/api/queues/pause')
+  expect([answer.status, answer.headers['allow'], codeOf(answer)]).toEqual([
+    405,
+    'POST',
+    'E_NO_METHOD',
+  ])
+  expect((await door.ask('/healthz', { method: 'OPTIONS' })).status).toBe(405)
+  expect((await door.ask('/healthz', { method: 'HEAD' })).status).toBe(200)
+})
+
+test('a route that slipped past the frame is for admins', async () => {
+  await using door = await openDoor({
+    secrets: SECRETS,
+    modules: [
+      routes => {
+        const { app } = routes as unknown as { app: OpenDoor['app'] }
+        app.get('/api/forgotten', c => c.text('hello'))
+      },
+    ],
+  })
+  const ask = async (secret: string) =>
+    (await door.ask('/api/forgotten', { headers: { secret } })).status
+  expect(await ask('')).toBe(401)
+  expect(await ask('for-push')).toBe(403)
+  expect(await ask('for-read')).toBe(403)
+  expect(await ask('for-all')).toBe(200)
+})
+
+test('parameters of the control routes may come as form or query, too', async () => {
+  await using door = await openDoor()
+  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+  await door.ask('/api/queues/scale?name=q', { method: 'POST', headers: form, body: 'count=3' })
+  await door.ask('/api/queues/pause?names=q', { method: 'POST' })
+  await door.ask('/api/tasks/run?job=a&wait=false', { method: 'POST' })
+  expect(door.control.calls).toEqual([
+    ['scale', 'q', 3],
+    ['setPaused', ['q'], true],
+    ['runJob', 'a', { wait: false }],
+  ])
+})

@@ -9,6 +9,7 @@ import { Waiting } from './waiting.ts'
 export const BUFFER_BYTES = 256 * 1024
 /** For so long a program is held up by a disk that is slow: as by any pipe, but not for ever. */
 const PATIENCE_MS = 1000
+const PATIENCE_BEATS = 10
 /** After a disk has been that slow, nobody is held up by it again for this long. */
 const NO_PATIENCE_MS = 10_000
 const RETRY_MS = 1000
@@ -104,7 +105,16 @@ export class LogWriter {
   /** Calls back when there is room, or it is no use to wait any longer. */
   room(fn: () => void): void {
     this.#onRoom.push(fn)
-    this.#patience ??= this.#clock.setTimer(PATIENCE_MS, () => {
+    this.#patience ??= this.#wait(PATIENCE_BEATS)
+  }
+
+  /** In beats: when we ourselves had no turn for a second, that was one beat, and no slow disk. */
+  #wait(beats: number): Timer {
+    return this.#clock.setTimer(PATIENCE_MS / PATIENCE_BEATS, () => {
+      if (beats > 1) {
+        this.#patience = this.#wait(beats - 1)
+        return
+      }
       this.#lose(TOO_SLOW)
       this.#letGo()
     })

@@ -57,7 +57,7 @@ test.each<[DaemonEvent, string]>([
   [program({ name: 'STOPPED', since: 0, why: 'by hand' }), 'info: w1 stopped {"why":"by hand"}'],
   [
     program({ name: 'EXITED', since: 0, why: 'exit code 0' }),
-    'info: w1 stopped {"why":"exit code 0"}',
+    'info: w1 has exited {"ended":"exit code 0"}',
   ],
   [ended({}), 'info: task t1: succ {"ms":12,"worker":"w1"}'],
   [

@@ -12,14 +12,16 @@ import { markStopped } from '../monitor/hashes.ts'
 import { adoptFromDead } from '../queue/adopt.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
-import { Intake } from '../queue/intake.ts'
 import { HEARTBEAT_MS, ORDERS_CHANNEL } from '../queue/keys.ts'
-import { type Scripts, withScripts } from '../queue/scripts.ts'
+import { PullFeed } from '../queue/pull-feed.ts'
+import type { Scripts } from '../queue/scripts.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { Ticker } from '../schedule/ticker.ts'
 import { releaseNode, renewNode } from './installation.ts'
+import { Intakes } from './intakes.ts'
 import { Recovery } from './recovery.ts'
 import { RunOutputs } from './run-outputs.ts'
+import { tickQueue } from './tick-queue.ts'
 import type { Wanted } from './wanted.ts'
 import { type PoolMember, WorkerPool } from './worker-pool.ts'
 
@@ -51,7 +53,7 @@ export class Engine {
   readonly #deps: EngineDeps
   readonly #recovery: Recovery
   readonly #pools = new Map<string, WorkerPool>()
-  readonly #intakes = new Map<string, Intake>()
+  readonly #intakes: Intakes
   readonly #orders: Redis
   #unsubscribe: (() => void) | undefined
   #lease: NodeJS.Timeout | undefined
@@ -64,6 +66,9 @@ export class Engine {
     this.node = deps.node
     this.queues = new TaskQueues(deps.redis, () => deps.clock.now())
     this.cron = new CronStore(deps.redis)
+    const pull = new PullFeed(deps.redis, () => deps.clock.now())
+    const taskKeys = () => deps.config().queues.map(queue => queue.taskKey)
+    this.#intakes = new Intakes({ ...deps, queues: this.queues, pull, taskKeys })
     this.outputs = new RunOutputs(() => this.members, deps.events)
     this.#orders = createClient(deps.redisUrl, 'work', `${deps.node} orders`)
     this.#recovery = new Recovery({
@@ -71,23 +76,14 @@ export class Engine {
       instance: deps.instance,
       node: deps.node,
       taskKeys: () => this.#runQueues().map(queue => queue.taskKey),
-      resultKeepMs: () => deps.config().settings.resultKeepTimeMs,
+      settings: () => this.#limits(),
       clock: deps.clock,
       events: deps.events,
       log: deps.log,
     })
     this.ticker = new Ticker(deps.config().jobs, {
       store: this.cron,
-      queue: {
-        add: (taskKey, tasks) => this.queues.add(taskKey, tasks),
-        isOpen: async (taskKey, id) => {
-          const state = await this.queues.state(taskKey, id)
-          return state === 'waiting' || state === 'delayed' || state === 'active'
-        },
-        cancel: async (taskKey, id, reason) => {
-          await deps.cancel(taskKey, id, reason)
-        },
-      },
+      queue: tickQueue({ ...deps, queues: this.queues, pull }),
       clock: deps.clock,
       events: deps.events,
       log: deps.log,
@@ -141,7 +137,7 @@ export class Engine {
     const adopted = await adoptFromDead(redis, this.node, taskKeys)
     if (adopted === 0) return
     log.warn({ messages: adopted }, 'took over messages that a node which is gone had taken')
-    for (const intake of this.#intakes.values()) intake.noteLeftovers()
+    this.#intakes.noteLeftovers()
   }
 
   #recover(): void {
@@ -157,7 +153,7 @@ export class Engine {
   async take(): Promise<void> {
     this.#taking = true
     for (const pool of this.#pools.values()) pool.start()
-    for (const queue of this.#runQueues()) await this.#addIntake(queue)
+    await this.#intakes.take(this.#deps.config().queues)
     await this.ticker.start()
   }
 
@@ -165,9 +161,8 @@ export class Engine {
   async drain(why: string): Promise<void> {
     this.#taking = false
     // While Redis is away these may hang on it; the workers must still be told to leave.
-    const bringers = [this.ticker, ...this.#intakes.values()]
-    this.#intakes.clear()
-    await Promise.all(bringers.map(part => stopWithin(STOP_LIMIT_MS, part, this.#deps.log)))
+    const ticker = stopWithin(STOP_LIMIT_MS, this.ticker, this.#deps.log)
+    await Promise.all([ticker, this.#intakes.stop(STOP_LIMIT_MS)])
     await Promise.all([...this.#pools.values()].map(pool => pool.stop(why)))
   }
 
@@ -199,8 +194,6 @@ export class Engine {
     const wanted = new Map(this.#runQueues().map(queue => [queue.taskKey, queue]))
     for (const [taskKey, pool] of this.#pools) {
       if (wanted.has(taskKey)) continue
-      await this.#intakes.get(taskKey)?.stop()
-      this.#intakes.delete(taskKey)
       this.#pools.delete(taskKey)
       void pool.stop('its queue is no longer configured')
     }
@@ -208,8 +201,8 @@ export class Engine {
       const pool = this.#pools.get(taskKey)
       if (pool) pool.reconfigure(queue)
       else this.#addPool(queue).start()
-      if (this.#taking) await this.#addIntake(queue)
     }
+    if (this.#taking) await this.#intakes.take(config().queues)
     this.ticker.setJobs(config().jobs)
   }
 
@@ -276,22 +269,6 @@ export class Engine {
     })
     this.#pools.set(queue.taskKey, pool)
     return pool
-  }
-
-  async #addIntake(queue: QueueSpec): Promise<void> {
-    await this.#intakes.get(queue.taskKey)?.stop()
-    const { redis, redisUrl, clock, log, node, config } = this.#deps
-    const intake = new Intake(queue, {
-      connect: () => withScripts(createClient(redisUrl, 'work', `${node} intake ${queue.taskKey}`)),
-      redis,
-      queues: this.queues,
-      clock,
-      log,
-      node,
-      taskKeys: () => config().queues.map(one => one.taskKey),
-    })
-    this.#intakes.set(queue.taskKey, intake)
-    await intake.start()
   }
 }
 

@@ -7,11 +7,11 @@ import type { Logger } from '../lib/log.ts'
 import type { Parsed } from '../lib/parsed.ts'
 import type { Service } from '../lib/service.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
-import { MAX_MESSAGE_BYTES, parseTask, type Task } from '../model/task.ts'
-import { badList, badMessage, intakeList, isReserved } from './keys.ts'
+import { MAX_MESSAGE_BYTES } from '../model/task.ts'
+import type { IntakeSink } from './intake-sink.ts'
+import { badList, badMessage, intakeList } from './keys.ts'
 import { decodeText, parseMessage } from './message.ts'
 import type { Scripts } from './scripts.ts'
-import type { TaskQueues } from './task-queues.ts'
 
 /** addBulk of more at once would hold up everybody else on that Redis. */
 const BATCH = 500
@@ -24,17 +24,15 @@ const ROOM_AGE_MS = 30_000
 const FULL_WAIT_MS = 250
 const RETRY = { baseMs: 50, factor: 2, capMs: 2000, jitter: 0.2 }
 
-export interface IntakeDeps {
+export interface IntakeDeps<T> {
   /** Makes a connection of the intake's own: it blocks. */
   readonly connect: () => Redis & Scripts
   /** For everything that does not block. */
   readonly redis: Redis
-  readonly queues: TaskQueues
+  readonly sink: IntakeSink<T>
   readonly clock: Clock
   readonly log: Logger
   readonly node: string
-  /** A reply may not be sent to one of these lists. */
-  readonly taskKeys: () => readonly string[]
   readonly onTaken?: (taskKey: string, count: number) => void
 }
 
@@ -45,10 +43,10 @@ export interface IntakeDeps {
  * engine; it leaves each place only after it has reached the next. Killed anywhere in between,
  * the next start sends the private list again, and the ids make that harmless.
  */
-export class Intake implements Service {
+export class Intake<T> implements Service {
   readonly name: string
   readonly #spec: QueueSpec
-  readonly #deps: IntakeDeps
+  readonly #deps: IntakeDeps<T>
   readonly #mine: string
   #running: Promise<void> | undefined
   #blocking: (Redis & Scripts) | undefined
@@ -58,7 +56,7 @@ export class Intake implements Service {
   #room = 0
   #roomCheckedAt = Number.NEGATIVE_INFINITY
 
-  constructor(spec: QueueSpec, deps: IntakeDeps) {
+  constructor(spec: QueueSpec, deps: IntakeDeps<T>) {
     this.name = `intake ${spec.taskKey}`
     this.#spec = spec
     this.#deps = deps
@@ -145,16 +143,16 @@ export class Intake implements Service {
   }
 
   async #send(items: readonly Buffer[]): Promise<void> {
-    const { redis, queues } = this.#deps
+    const { redis, sink } = this.#deps
     const { taskKey } = this.#spec
-    const tasks: Task[] = []
+    const tasks: T[] = []
     const bad: string[] = []
     for (const item of items) {
       const read = this.#read(item)
       if (read.ok) tasks.push(read.value)
       else bad.push(read.reason)
     }
-    await queues.add(taskKey, tasks)
+    await sink.add(tasks)
     if (bad.length > 0) {
       await redis.lpush(badList(taskKey), ...bad)
       this.#deps.log.warn(
@@ -168,13 +166,13 @@ export class Intake implements Service {
   }
 
   /** A task, or the entry for the list of bad messages. */
-  #read(item: Buffer): Parsed<Task> {
+  #read(item: Buffer): Parsed<T> {
     const { taskKey } = this.#spec
     const line = item.indexOf(10)
     const id = item.toString('utf8', 1, line)
     const message = item.subarray(line + 1)
     const at = isoWithOffset(this.#deps.clock.now())
-    const bad = (entry: Record<string, unknown>): Parsed<Task> => ({
+    const bad = (entry: Record<string, unknown>): Parsed<T> => ({
       ok: false,
       reason: JSON.stringify({ ...entry, at }),
     })
@@ -187,28 +185,16 @@ export class Intake implements Service {
       return bad({ reason: 'not UTF-8', message_base64: message.toString('base64') })
     const parsed = parseMessage(text)
     if (!parsed.ok) return bad({ reason: parsed.reason, message: text })
-    const task = parseTask(parsed.value, taskKey, id)
-    if (!task.ok) return bad({ reason: task.reason, message: text })
-    const { replyTo } = task.value
-    if (replyTo !== undefined && this.#isOurs(replyTo))
-      return bad({
-        reason: `"reply_to" names ${replyTo}, a list that taskd itself uses`,
-        message: text,
-      })
-    return task
-  }
-
-  #isOurs(list: string): boolean {
-    return isReserved(list) || this.#deps.taskKeys().includes(list)
+    const task = this.#deps.sink.read(parsed.value, text, id)
+    return task.ok ? task : bad({ reason: task.reason, message: text })
   }
 
   /** At capacity the rest stays in the plain list, where nothing is lost. */
   async #hasRoom(): Promise<boolean> {
-    const { clock, queues } = this.#deps
+    const { clock, sink } = this.#deps
     const age = clock.monotonic() - this.#roomCheckedAt
     if (age > ROOM_AGE_MS || this.#room < BATCH) {
-      const counts = await queues.counts(this.#spec.taskKey)
-      this.#room = this.#spec.capacity - counts.waiting - counts.delayed
+      this.#room = this.#spec.capacity - (await sink.waiting())
       this.#roomCheckedAt = clock.monotonic()
     }
     if (this.#room > 0) return true

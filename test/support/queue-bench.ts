@@ -2,9 +2,11 @@ import type { Redis } from 'ioredis'
 import { type Clock, realClock } from '../../src/lib/clock.ts'
 import { currentOwner, formatOwner } from '../../src/model/owner.ts'
 import type { QueueSpec } from '../../src/model/queue-spec.ts'
+import type { Task } from '../../src/model/task.ts'
 import { createClient } from '../../src/queue/connection.ts'
 import { type Claim, Consumer, type Settlement } from '../../src/queue/consumer.ts'
 import { Intake } from '../../src/queue/intake.ts'
+import { engineSink } from '../../src/queue/intake-sink.ts'
 import { type Scripts, withScripts } from '../../src/queue/scripts.ts'
 import { TaskQueues } from '../../src/queue/task-queues.ts'
 import { type RecordedLog, recordedLog } from './logs.ts'
@@ -48,7 +50,10 @@ export interface QueueBench {
   readonly queues: TaskQueues
   readonly log: RecordedLog
   connect(): Redis & Scripts
-  intake(spec?: QueueSpec, changes?: { node?: string; clock?: Clock; queues?: TaskQueues }): Intake
+  intake(
+    spec?: QueueSpec,
+    changes?: { node?: string; clock?: Clock; queues?: TaskQueues },
+  ): Intake<Task>
   /** A started consumer, with the claims it has got. */
   consume(plan?: ConsumerPlan): Promise<{ consumer: Consumer; claims: Claim[] }>
   /** Ends what was started, without waiting for it, and empties Redis. */
@@ -61,7 +66,7 @@ export async function queueBench(): Promise<QueueBench> {
   const server = await startRedis()
   const log = recordedLog()
   const clients: Redis[] = []
-  const intakes: Intake[] = []
+  const intakes: Intake<Task>[] = []
   const consumers: Consumer[] = []
   const connect = () => {
     const client = withScripts(createClient(server.url, 'work', 'test'))
@@ -82,15 +87,14 @@ export async function queueBench(): Promise<QueueBench> {
     queues,
     log,
     connect,
-    intake(spec = aQueue(), changes = {}) {
+    intake(spec = aQueue(), { queues: engine = queues, ...changes } = {}) {
       const made = new Intake(spec, {
         connect,
         redis,
-        queues,
+        sink: engineSink(spec.taskKey, engine, () => ['sync_tasks', 'async_tasks']),
         clock: realClock,
         log: log.log,
         node: 'node',
-        taskKeys: () => ['sync_tasks', 'async_tasks'],
         ...changes,
       })
       intakes.push(made)

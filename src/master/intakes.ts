@@ -1,0 +1,78 @@
+import type { Redis } from 'ioredis'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/log.ts'
+import { type Service, stopWithin } from '../lib/service.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import { createClient } from '../queue/connection.ts'
+import { Intake } from '../queue/intake.ts'
+import { engineSink, type IntakeSink, pullSink } from '../queue/intake-sink.ts'
+import type { PullFeed } from '../queue/pull-feed.ts'
+import { type Scripts, withScripts } from '../queue/scripts.ts'
+import type { TaskQueues } from '../queue/task-queues.ts'
+
+export interface IntakesDeps {
+  readonly node: string
+  readonly redisUrl: string
+  readonly redis: Redis & Scripts
+  readonly queues: TaskQueues
+  readonly pull: PullFeed
+  /** The names of all queues. */
+  readonly taskKeys: () => readonly string[]
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+interface Running extends Service {
+  noteLeftovers(): void
+}
+
+/** One intake for each queue: a plain list has the queue's name, whoever takes its tasks then. */
+export class Intakes {
+  readonly #deps: IntakesDeps
+  readonly #running = new Map<string, Running>()
+
+  constructor(deps: IntakesDeps) {
+    this.#deps = deps
+  }
+
+  /** Takes in for exactly these queues, as they are configured now. */
+  async take(specs: readonly QueueSpec[]): Promise<void> {
+    const wanted = new Set(specs.map(spec => spec.taskKey))
+    for (const [taskKey, intake] of this.#running) {
+      if (wanted.has(taskKey)) continue
+      this.#running.delete(taskKey)
+      await intake.stop()
+    }
+    for (const spec of specs) {
+      await this.#running.get(spec.taskKey)?.stop()
+      const intake = this.#make(spec)
+      this.#running.set(spec.taskKey, intake)
+      await intake.start()
+    }
+  }
+
+  /** Private lists have got something from elsewhere. */
+  noteLeftovers(): void {
+    for (const intake of this.#running.values()) intake.noteLeftovers()
+  }
+
+  /** @param limitMs for each; while Redis is away one may hang on it */
+  async stop(limitMs: number): Promise<void> {
+    const all = [...this.#running.values()]
+    this.#running.clear()
+    await Promise.all(all.map(intake => stopWithin(limitMs, intake, this.#deps.log)))
+  }
+
+  #make(spec: QueueSpec): Running {
+    const { queues, pull, taskKeys } = this.#deps
+    if (spec.mode === 'pull') return this.#intake(spec, pullSink(spec, pull))
+    return this.#intake(spec, engineSink(spec.taskKey, queues, taskKeys))
+  }
+
+  #intake<T>(spec: QueueSpec, sink: IntakeSink<T>): Running {
+    const { redis, redisUrl, clock, log, node } = this.#deps
+    const name = `${node} intake ${spec.taskKey}`
+    const connect = () => withScripts(createClient(redisUrl, 'work', name))
+    return new Intake(spec, { connect, redis, sink, clock, log, node })
+  }
+}

@@ -1,0 +1,49 @@
+import type { Parsed } from '../lib/parsed.ts'
+import type { PullTask } from '../model/pull.ts'
+import { readPullMessage } from '../model/pull-message.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import { parseTask, type Task } from '../model/task.ts'
+import { isReserved } from './keys.ts'
+import type { PullFeed } from './pull-feed.ts'
+import type { TaskQueues } from './task-queues.ts'
+
+/** Where an intake puts what it has taken from a plain list. */
+export interface IntakeSink<T> {
+  /** @param message what JSON gave for `text` @param id for a message that brings none */
+  read(message: unknown, text: string, id: string): Parsed<T>
+  /** To be repeated at will: the ids make that harmless. */
+  add(tasks: readonly T[]): Promise<void>
+  /** How many of the queue's capacity are taken. */
+  waiting(): Promise<number>
+}
+
+/** The engine, whose workers run the tasks. @param taskKeys lists that no reply may be sent to */
+export function engineSink(
+  taskKey: string,
+  queues: TaskQueues,
+  taskKeys: () => readonly string[],
+): IntakeSink<Task> {
+  return {
+    read(message, _text, id) {
+      const task = parseTask(message, taskKey, id)
+      if (!task.ok || task.value.replyTo === undefined) return task
+      const { replyTo } = task.value
+      if (!isReserved(replyTo) && !taskKeys().includes(replyTo)) return task
+      return { ok: false, reason: `"reply_to" names ${replyTo}, a list that taskd itself uses` }
+    },
+    add: tasks => queues.add(taskKey, tasks),
+    async waiting() {
+      const counts = await queues.counts(taskKey)
+      return counts.waiting + counts.delayed
+    },
+  }
+}
+
+/** A pull queue, whose tasks are claimed over HTTP. */
+export function pullSink(spec: QueueSpec, feed: PullFeed): IntakeSink<PullTask> {
+  return {
+    read: readPullMessage,
+    add: tasks => feed.addOnce(spec, tasks),
+    waiting: () => feed.waiting(spec.taskKey),
+  }
+}

@@ -1,6 +1,6 @@
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
 import { delimiter, isAbsolute } from 'node:path'
-import { messageOf } from '../../lib/errors.ts'
+import { codeOf, messageOf } from '../../lib/errors.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
 import { lookUpUser } from '../../workers/users.ts'
 
@@ -66,13 +66,48 @@ function findExecutable(name: string, directory: string, path: string): Command 
     : path.split(delimiter).map(folder => `${folder === '' ? directory : folder}/${name}`)
   let there: string | undefined
   for (const file of places) {
-    const stat = statSync(file, { throwIfNoEntry: false })
-    if (stat === undefined || stat.isDirectory()) continue
+    const kind = kindOf(file)
+    if (kind === 'folder' && name.includes('/')) return refuse(`command at ${file} is a folder`)
+    if (kind !== 'file') continue
     there ??= file
     if (isExecutable(file)) return { ok: true, file, args: [] }
   }
   if (there !== undefined) return refuse(`command at ${there} is not executable`)
   return refuse(`can't find command ${name}`)
+}
+
+/** A place that we may not look into is none, as for execvp(3). */
+function kindOf(file: string): 'file' | 'folder' | 'none' {
+  try {
+    return statSync(file).isDirectory() ? 'folder' : 'file'
+  } catch {
+    return 'none'
+  }
+}
+
+/** What the kernel meant when it refused to execute a file that is there. */
+export function whyNotStarted(error: unknown, file: string): string {
+  if (codeOf(error) !== 'ENOENT' || kindOf(file) === 'none') return messageOf(error)
+  const interpreter = interpreterOf(file)
+  return interpreter === undefined
+    ? `command at ${file} needs a loader that is not there`
+    : `command at ${file} names an interpreter that is not there: ${interpreter}`
+}
+
+function interpreterOf(file: string): string | undefined {
+  const buffer = Buffer.alloc(256)
+  try {
+    const fd = openSync(file, 'r')
+    try {
+      const [line = ''] = buffer.toString('utf8', 0, readSync(fd, buffer)).split('\n')
+      // A script from Windows asks for one whose name ends in a return.
+      return /^#!\s*(\S+)/.exec(line.replace(/\r$/, '\\r'))?.[1]
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return undefined
+  }
 }
 
 function isExecutable(file: string): boolean {

@@ -6,7 +6,7 @@ import { groupLives, isAlive, type ProcessId, signalGroup, startTimeOf } from '.
 import type { Turns } from '../../lib/turns.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
 import type { Launch, LaunchListener } from '../managed-program.ts'
-import { commandOf } from './command.ts'
+import { commandOf, whyNotStarted } from './command.ts'
 import type { Leftovers } from './leftovers.ts'
 import { type Orphan, PROGRAM_VARIABLE } from './orphans.ts'
 import type { ProgramOutputs } from './outputs.ts'
@@ -135,7 +135,7 @@ async function startProcess(
       ...(spec.directory !== undefined && { cwd: spec.directory }),
     })
     child.on('error', error => {
-      if (child.pid === undefined) listener.failed(messageOf(error))
+      if (child.pid === undefined) listener.failed(whyNotStarted(error, command.file))
     })
     const { pid } = child
     if (pid === undefined) return

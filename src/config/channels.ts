@@ -23,7 +23,8 @@ export function readChannels(
     checkName(section, report)
     const checked = checkSection('channel', section, report)
     checkEncryption(checked, report)
-    if (checked.complete !== undefined) found.push(channelOf(section.name, checked.complete, places))
+    if (checked.complete !== undefined)
+      found.push(channelOf(section.name, checked.complete, places))
   }
   return found
 }

@@ -5,7 +5,8 @@ import { no, type Read, yes } from './fields.ts'
 const EXAMPLE = 'write for instance id!:int, phone:text(20)=phone_no, note'
 
 /** `field`, `field!` (required), `field:type`, `field:text(20)`, `field=column`, and all of them. */
-const ITEM = /^([\p{L}\p{N}_.-]{1,64})\s*(!?)\s*(?::\s*([a-z]+)(?:\((\d{1,8})\))?)?\s*(?:=\s*(\S+))?$/u
+const ITEM =
+  /^([\p{L}\p{N}_.-]{1,64})\s*(!?)\s*(?::\s*([a-z]+)(?:\((\d{1,8})\))?)?\s*(?:=\s*(\S+))?$/u
 /** What every database takes between quotes without surprises. */
 const COLUMN = /^[\p{L}_][\p{L}\p{N}_$]{0,62}$/u
 const MAX_COLUMNS = 1000
@@ -32,7 +33,10 @@ function readColumn(item: string): ReturnType<Read<ColumnSpec>> {
   const [, field, mark, word = 'any', length, column = field] = ITEM.exec(item) ?? []
   const shown = JSON.stringify(item.slice(0, 40))
   if (field === undefined || column === undefined)
-    return no(item === '' ? 'has an empty part' : `has the part ${shown}, which is no column`, EXAMPLE)
+    return no(
+      item === '' ? 'has an empty part' : `has the part ${shown}, which is no column`,
+      EXAMPLE,
+    )
   if (!COLUMN.test(column)) {
     const hint = 'write field=column with a column of letters, digits and _, as the table has it'
     return no(`has ${JSON.stringify(column.slice(0, 40))}, which is no name for a column`, hint)

@@ -41,7 +41,9 @@ const readKeyName: Read<string> = text =>
   text.startsWith('Task:Relay:') ? no('is a name that taskd needs itself') : yes(text)
 
 const readRemoteRedis: Read<string> = text =>
-  text === 'embedded' ? no('must name a Redis of its own', 'write redis://host:6379/0') : readRedis(text)
+  text === 'embedded'
+    ? no('must name a Redis of its own', 'write redis://host:6379/0')
+    : readRedis(text)
 
 export const channelSchema = z.object({
   database: field(orFromFile(readDatabase), 'postgres://user:password@host/name').optional(),

@@ -19,6 +19,9 @@ export const runRow = (workerId: string, taskId: string) => `Task:List:${workerI
 /** HASH. People's view of a failure; expires after it was archived. */
 export const failRow = (workerId: string, taskId: string) => `Task:Fail:${workerId}:${taskId}`
 
+/** How long that hash stays in a cluster when nobody archives it; the outbox keeps its row. */
+export const CLUSTER_FAIL_MS = 30 * 86_400_000
+
 /** STREAM of rows that wait for fail_log: fields `row` (JSON) and `key` (the Task:Fail hash). */
 export const OUTBOX = 'Task:Outbox'
 
@@ -33,6 +36,15 @@ export const intakeList = (taskKey: string, node: string) => `Task:Intake:{${tas
 
 /** HASH `cursor last_id last_at last_code last_end failures paused`, times in ms. */
 export const cronState = (job: string) => `Task:Cron:${job}`
+
+/** HASH `success failure`: final verdicts of a day, `2026-11-21` in the daemon's time zone. */
+export const dayCounts = (day: string) => `Task:Count:${day}`
+/** How long the counts can be asked for, and how long they are kept: the day itself counts too. */
+export const COUNTED_DAYS = 30
+export const DAY_COUNTS_MS = (COUNTED_DAYS + 1) * 86_400_000
+
+/** STRING, JSON, for `result_keep_time`: a task that was cancelled before it began. */
+export const removedTask = (id: string) => `Task:Removed:${id}`
 
 /** STRING, leased: which installation uses this node name. */
 export const nodeName = (node: string) => `Task:Node:${node}`
@@ -81,6 +93,20 @@ export const pullKeys = (taskKey: string) =>
   Object.fromEntries(
     PULL_PARTS.map(part => [part, `Task:Pull:{${taskKey}}:${part}`]),
   ) as unknown as PullKeys
+
+/**
+ * On the other Redis of a relay, beside its list and in the same slot of a cluster: `leased`, a ZSET
+ * of ids by the ms when their lease ends; `tasks`, a HASH id -> task; and for each report that names
+ * itself a STRING `report:<name>`, which expires.
+ */
+export const relayKeys = (list: string) => {
+  const prefix = `Task:Relay:{${/\{([^}]+)\}/.exec(list)?.[1] ?? list}}:${list}`
+  return {
+    leased: `${prefix}:leased`,
+    tasks: `${prefix}:tasks`,
+    report: (name: string) => `${prefix}:report:${name}`,
+  }
+}
 
 /** PUB/SUB: orders to whichever node has the run, JSON `{order: "cancel", id, reason}`. */
 export const ORDERS_CHANNEL = 'Task:Orders'

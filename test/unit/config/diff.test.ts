@@ -30,6 +30,8 @@ test('the same configuration, written in another way, changes nothing', () => {
     jobs: NOTHING,
     queues: NOTHING,
     processes: NOTHING,
+    channels: NOTHING,
+    relays: NOTHING,
     settings: { changedKeys: [] },
   })
 })
@@ -57,6 +59,8 @@ test('queues and settings too', () => {
   expect(diff(before, after)).toEqual({
     jobs: NOTHING,
     processes: NOTHING,
+    channels: NOTHING,
+    relays: NOTHING,
     queues: {
       added: [],
       removed: ['r'],

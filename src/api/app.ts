@@ -31,9 +31,10 @@ export function createApp(control: Control, log: Pick<Logger, 'error'>) {
 /** Whatever a route throws, as an answer; what is nobody's fault but ours goes to the log too. */
 export function onError(control: Control, log: Pick<Logger, 'error'>): ErrorHandler {
   return async (error, c) => {
+    // A client that has left broke off what was being read or awaited for it; nobody reads this.
+    if (c.req.raw.signal.aborted) return c.json(failure(400, 'E_GONE', 'the client left').body, 400)
     const { status, body, unexpected } = await withCause(failureOf(error), control)
-    // A client that has left broke off what was being read or awaited for it.
-    if (unexpected && !c.req.raw.signal.aborted)
+    if (unexpected)
       log.error(
         {
           method: c.req.method,

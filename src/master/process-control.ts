@@ -43,6 +43,7 @@ export class ProcessControl {
 
   change: Control['change'] = async (action, names, by = '') => {
     const { wanted } = this.#deps
+    if (action !== 'stop') this.#refuseAtTheEnd()
     const all = this.#children()
     const found = names.map(name => ({ name, children: matching(all, name) }))
     const chosen = [...new Set(found.flatMap(one => one.children))]
@@ -75,6 +76,7 @@ export class ProcessControl {
   }
 
   scale: Control['scale'] = async (name, count) => {
+    this.#refuseAtTheEnd()
     const pool = this.#deps.engine()?.pools.get(name)
     if (pool) {
       pool.scale(count)
@@ -102,6 +104,12 @@ export class ProcessControl {
       programs.flatMap(program => processesOf(program, count)),
     )
     return { name, count }
+  }
+
+  /** What were started now would be left behind. */
+  #refuseAtTheEnd(): void {
+    if (this.#deps.supervisor.stopping)
+      throw new TaskdError('E_STOPPING', 'taskd is stopping, and starts nothing any more')
   }
 
   #children(): readonly Child[] {

@@ -2,7 +2,14 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { startDaemon, type TestDaemon } from '../support/daemon.ts'
-import { inState, manySection, programOf, programSection, running } from '../support/programs.ts'
+import {
+  inState,
+  manySection,
+  onlyOnes,
+  programOf,
+  programSection,
+  running,
+} from '../support/programs.ts'
 import { waitFor } from '../support/wait.ts'
 
 const SLEEP = { command: '/bin/sleep 1000', startsecs: '0.1' }
@@ -108,4 +115,30 @@ it('a wanted.json that cannot be read is no wish: all starts, and the log says s
   await daemon.kill()
   await daemon.start()
   expect((await programOf(daemon, 'web')).state).toBe('STOPPED')
+})
+
+it('nothing is started any more once the daemon stops, and nothing is left behind', async () => {
+  await using daemon = await startDaemon()
+  const { command, life } = onlyOnes(daemon)
+  daemon.configure({
+    ini:
+      programSection('deaf', { ...SLEEP, command: command('deaf', 'deaf'), stopwaitsecs: 5 }) +
+      manySection('quick', 1, SLEEP),
+  })
+  await daemon.control.reload()
+  await running(daemon, ['deaf', 'quick:quick_00'])
+  await waitFor(() => life().length === 1, { what: 'its trap' })
+  daemon.signal('SIGTERM')
+  await inState(daemon, 'quick:quick_00', 'STOPPED')
+  for (const args of [
+    ['start', 'quick'],
+    ['restart', 'quick'],
+    ['scale', 'quick', '3'],
+  ]) {
+    const { code, stderr } = await daemon.cli(...args)
+    expect([args, code, stderr]).toEqual([args, 1, expect.stringContaining('taskd is stopping')])
+  }
+  expect((await programOf(daemon, 'deaf')).state).toBe('STOPPING')
+  expect(await daemon.ended).toEqual({ code: 0, signal: null })
+  expect(daemon.processes()).toEqual([])
 })

@@ -58,6 +58,11 @@ export class Supervisor {
     this.#launchDeps = { ...deps, leftovers: this.#leftovers }
   }
 
+  /** From the moment it was told to stop. */
+  get stopping(): boolean {
+    return this.#stopping
+  }
+
   get members(): readonly ProgramMember[] {
     return [...this.#members.values()]
   }

@@ -4,7 +4,8 @@ import { codeOf, messageOf } from './errors.ts'
 import type { Parsed } from './parsed.ts'
 
 /**
- * The real path of a regular file inside a folder, wherever links lead; or why there is none.
+ * The real path of a regular file inside a folder, wherever links lead; or why there is none, in
+ * words that do not say where the folder is.
  * @param name as it is called in the folder, `report.sh` or `points/report.sh`
  */
 export function fileInside(folder: string, name: string): Parsed<string> {
@@ -13,18 +14,15 @@ export function fileInside(folder: string, name: string): Parsed<string> {
   try {
     root = realpathSync.native(folder)
   } catch (error) {
-    return no(`the folder ${folder} cannot be used: ${explain(error)}`)
+    return no(`the folder itself cannot be used (${codeOf(error)})`)
   }
   try {
     const file = realpathSync.native(join(root, name))
-    if (!file.startsWith(root.endsWith(sep) ? root : root + sep))
-      return no(`${name} leads out of ${folder}`)
+    if (!file.startsWith(root.endsWith(sep) ? root : root + sep)) return no('leads out of it')
     // What it is now: no link any more, for the path is a real one.
-    return lstatSync(file).isFile()
-      ? { ok: true, value: file }
-      : no(`${name} in ${folder} is no regular file`)
+    return lstatSync(file).isFile() ? { ok: true, value: file } : no('is no regular file')
   } catch (error) {
-    return no(`no ${name} in ${folder}: ${explain(error)}`)
+    return no(explain(error))
   }
 }
 
@@ -34,9 +32,9 @@ function explain(error: unknown): string {
     case 'ENOTDIR':
       return 'there is no such file'
     case 'EACCES':
-      return 'no permission'
+      return 'no permission to look at it'
     case 'ELOOP':
-      return 'links that lead nowhere'
+      return 'is a link that leads nowhere'
     case 'ENAMETOOLONG':
       return 'the name is too long'
     default:

@@ -112,7 +112,10 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     queues: asking.queues,
     cron: asking.cron,
     stopping: stopping.signal,
-    recorder: new Recorder(redis, clock, () => daemon.config.settings.resultKeepTimeMs),
+    recorder: new Recorder(redis, clock, () => {
+      const { resultKeepTimeMs, timezone } = daemon.config.settings
+      return { resultKeepMs: resultKeepTimeMs, timezone }
+    }),
     store,
     clock,
     orderCancel: async (id, reason) => daemon.engine?.orderCancel(id, reason),

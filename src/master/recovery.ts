@@ -12,14 +12,14 @@ import { runRow } from '../queue/keys.ts'
 import { findOrphans, type Orphan } from '../queue/recover.ts'
 import { RunHistory } from '../queue/run-history.ts'
 import type { Scripts } from '../queue/scripts.ts'
-import { Recorder } from '../workers/settle.ts'
+import { Recorder, type RecorderSettings } from '../workers/settle.ts'
 
 export interface RecoveryDeps {
   readonly redis: Redis & Scripts
   readonly instance: string
   readonly node: string
   readonly taskKeys: () => readonly string[]
-  readonly resultKeepMs: () => number
+  readonly settings: () => RecorderSettings
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger
@@ -49,8 +49,8 @@ export class Recovery implements Service {
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps
-    this.#recorder = new Recorder(deps.redis, deps.clock, deps.resultKeepMs)
-    this.#history = new RunHistory(deps.redis, deps.resultKeepMs)
+    this.#recorder = new Recorder(deps.redis, deps.clock, deps.settings)
+    this.#history = new RunHistory(deps.redis, () => deps.settings().resultKeepMs)
   }
 
   /** What an earlier daemon left: ends its orphaned runs, gives their tasks back, and watches the rest. */

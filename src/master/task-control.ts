@@ -2,6 +2,7 @@ import type { Cancelled, FailsQuery, Pushed, PushRequest, StoredFail } from '../
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
+import { callOfRow } from '../model/broker-task.ts'
 import { type Answer, cancelledResult } from '../model/run-result.ts'
 import { DEFAULT_PRIORITY, newTaskId, parseTask, type Task } from '../model/task.ts'
 import type { CronStore } from '../queue/cron-store.ts'
@@ -10,6 +11,7 @@ import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
 import type { StoredFailRow } from '../store/fail-log.ts'
 import type { Store } from '../store/store.ts'
 import type { Recorder } from '../workers/settle.ts'
+import { full } from './room.ts'
 
 export interface TaskControlDeps {
   readonly config: () => Config
@@ -46,12 +48,7 @@ export class TaskControl {
     if (replyTo !== undefined && (isReserved(replyTo) || this.#taskKeys().includes(replyTo)))
       throw new TaskdError('E_BAD_TASK', `reply_to names ${replyTo}, a list that taskd itself uses`)
     const counts = await this.#deps.queues.counts(queue.taskKey)
-    if (counts.waiting + counts.delayed >= queue.capacity)
-      throw new TaskdError(
-        'E_FULL',
-        `queue ${queue.taskKey} is full: ${queue.capacity} tasks wait`,
-        'push again later, or raise capacity in its [queue:] section',
-      )
+    if (counts.waiting + counts.delayed >= queue.capacity) throw full(queue.taskKey, queue.capacity)
     return this.#add(parsed.value, request.wait, signal)
   }
 
@@ -77,6 +74,8 @@ export class TaskControl {
     for (let waitMs = FIRST_LOOK_MS; !over.aborted; waitMs = Math.min(waitMs * 1.3, 500)) {
       const found = await queues.find([task.taskKey], task.id)
       if (found?.answer) return found.answer
+      const removed = found ? undefined : await queues.findRemoved(task.id)
+      if (removed) return removed.answer
       if (!found) throw noTask(task.id)
       await clock.sleep(waitMs, over)
     }
@@ -101,11 +100,17 @@ export class TaskControl {
   }
 
   async #recordCancelled({ task, attempts }: FoundTask, reason: string): Promise<void> {
-    const { recorder, node, clock } = this.#deps
+    const { recorder, node, clock, queues, config } = this.#deps
     const now = clock.now()
+    const result = cancelledResult(reason)
+    const { id, taskKey } = task
+    await queues.noteRemoved(
+      { id, task_key: taskKey, attempts, answer: result.answer },
+      config().settings.resultKeepTimeMs,
+    )
     await recorder.record({
       task,
-      result: cancelledResult(reason),
+      result,
       workerId: node(),
       node: node(),
       attempt: attempts + 1,
@@ -139,6 +144,7 @@ export class TaskControl {
       taskKey: row.task_key,
       script: row.script,
       controller: row.controller,
+      ...callOfRow(row),
       function: row.function,
       param: row.param,
       job: row.job,

@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import type { Parsed } from '../lib/parsed.ts'
+import { wrongName } from './bin-name.ts'
 import { buildQuery } from './http-build-query.ts'
 import type { Call, Task } from './task.ts'
 import { DEFAULT_PRIORITY, type Fields, Refused, readTimes, text } from './task-fields.ts'
@@ -9,7 +9,6 @@ export const RPC_METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
 export type RpcMethod = (typeof RPC_METHODS)[number]
 
 const MAX_URL_BYTES = 8192
-const MAX_NAME_BYTES = 4096
 
 /** Stands as `controller` in the rows of such tasks: the route that they came in by. */
 const CONTROLLERS = { bin: 'api/task/script', rpc: 'api/task/rpc' } as const satisfies Record<
@@ -62,22 +61,6 @@ function common(call: Call, fields: Fields, taskKey: string, id: string) {
   const controller = CONTROLLERS[call]
   const times = readTimes(fields)
   return { call, id, taskKey, controller, job: '', priority: DEFAULT_PRIORITY, ...times }
-}
-
-/** Why this names no file inside a folder, whatever the folder holds; undefined when it may. */
-export function wrongName(name: string): string | undefined {
-  if (name === '') return 'is missing: the file in bin_path to run'
-  if (/\p{Cc}/u.test(name)) return 'has control characters'
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`
-  if (name.startsWith('/')) return 'is an absolute path: name the file as it is called in bin_path'
-  if (name.split('/').some(part => part === '' || part === '.' || part === '..'))
-    return 'has a part that names no file, such as ".."'
-  return undefined
-}
-
-/** The arguments, which blanks separate; so none can hold a blank or be empty. */
-export function wordsOf(args: string): string[] {
-  return args.split(' ').filter(word => word !== '')
 }
 
 /** One pair of quotes around the whole, which a shell would have taken away. */
@@ -140,21 +123,4 @@ export function rpcRequest(
   const whole = new URL(target.value)
   whole.search = [whole.search.slice(1), query.value].filter(part => part !== '').join('&')
   return { ok: true, value: { method, url: whole, body: '' } }
-}
-
-const ID_TIME_BITS = 48
-
-/** A UUID of version 7 (RFC 9562): it begins with its time, so it says how old it is. */
-export function newUuid(now: number): string {
-  const bytes = randomBytes(16)
-  bytes.writeUIntBE(Math.max(0, Math.trunc(now)) % 2 ** ID_TIME_BITS, 0, 6)
-  bytes.writeUInt8(0x70 | (bytes.readUInt8(6) & 0x0f), 6)
-  bytes.writeUInt8(0x80 | (bytes.readUInt8(8) & 0x3f), 8)
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-}
-
-/** When a UUID of version 7 was made, ms; undefined for any other text. */
-export function timeOfUuid(text: string): number | undefined {
-  const [, high = '', low = ''] = /^([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-/i.exec(text) ?? []
-  return high === '' ? undefined : Number.parseInt(high + low, 16)
 }

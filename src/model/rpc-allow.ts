@@ -1,4 +1,4 @@
-import { BlockList } from 'node:net'
+import { BlockList, isIP } from 'node:net'
 import { insideOf } from './ip-address.ts'
 
 /** A host that tasks may call over HTTP, by its name or by its network; without a port, on all. */
@@ -21,6 +21,13 @@ export interface RpcTarget {
   readonly port: number
   /** Left out when it is not known yet: then only what no address could change is judged. */
   readonly address?: string
+}
+
+/** Where a URL leads, as far as it says so itself. */
+export function targetOf(url: URL): RpcTarget {
+  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
+  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
+  return { host, port, ...(isIP(host) !== 0 && { address: host }) }
 }
 
 const list = (...nets: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[]) => {

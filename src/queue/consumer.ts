@@ -4,7 +4,7 @@ import { backoffDelay } from '../lib/backoff.ts'
 import { realClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
-import type { Answer } from '../model/run-result.ts'
+import type { Answer, FailKind } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { ENGINE_PREFIX } from './keys.ts'
 import { fromStored, retryDelay, type StoredTask } from './stored-task.ts'
@@ -28,7 +28,12 @@ export interface Claim {
 /** What the queue is told of a claim. */
 export type Settlement =
   | { readonly type: 'done'; readonly answer: Answer }
-  | { readonly type: 'failed'; readonly answer: Answer; readonly retry: boolean }
+  | {
+      readonly type: 'failed'
+      readonly answer: Answer
+      readonly kind?: FailKind | ''
+      readonly retry: boolean
+    }
   /** Given back unharmed: it was we who stopped it. */
   | { readonly type: 'returned' }
 
@@ -58,6 +63,12 @@ async function insist<T>(write: () => Promise<T>): Promise<T> {
       await realClock.sleep(backoffDelay(RETRY, failures, Math.random()))
     }
   }
+}
+
+/** In the words of the engine; its message is kept with the task. */
+function failure({ answer, kind = '', retry }: Settlement & { readonly type: 'failed' }): Error {
+  const text = JSON.stringify({ ...answer, kind })
+  return retry ? new Error(text) : new UnrecoverableError(text)
 }
 
 /** Takes tasks from one queue and settles them: BullMQ's Worker behind a small door. */
@@ -186,9 +197,7 @@ export class Consumer {
       case 'done':
         return settlement.answer
       case 'failed':
-        throw settlement.retry
-          ? new Error(JSON.stringify(settlement.answer))
-          : new UnrecoverableError(JSON.stringify(settlement.answer))
+        throw failure(settlement)
       case 'returned':
         // Before the move: after it, somebody else may have taken the task already.
         await this.#uncount(job)

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { toJobId } from './job-id.ts'
-import { badList, ENGINE_PREFIX } from './keys.ts'
+import { badList, ENGINE_PREFIX, removedTask } from './keys.ts'
 import { fromStored, type StoredTask, toStored } from './stored-task.ts'
 
 export interface QueueCounts {
@@ -24,6 +24,23 @@ export interface FoundTask {
   readonly attempts: number
   /** The answer, once there is one. */
   readonly answer?: Answer
+  /** What its last run failed with, when it has had one that failed. */
+  readonly failure?: FailedAnswer
+  /** Of a delayed one, when it is due, wall time in ms. */
+  readonly dueAt?: number
+}
+
+export interface FailedAnswer extends Answer {
+  /** '' where it was not noted. */
+  readonly kind: string
+}
+
+/** A task that was cancelled before it began: its queue knows nothing of it any more. */
+export interface RemovedTask {
+  readonly id: string
+  readonly task_key: string
+  readonly attempts: number
+  readonly answer: Answer
 }
 
 /** The producing and asking side of every queue: BullMQ's Queue behind a small door. */
@@ -92,11 +109,35 @@ export class TaskQueues {
       const state = await this.state(taskKey, id)
       const job = state === 'unknown' ? undefined : await this.#job(taskKey, id)
       if (!job) continue
+      const failure = failureOf(job)
       const answer = answerOf(job, state)
-      const attempts = (job.data.earlierAttempts ?? 0) + job.attemptsStarted
-      return { task: fromStored(taskKey, job), state, attempts, ...(answer && { answer }) }
+      const dueAt = state === 'delayed' ? await this.#dueAt(taskKey, id) : undefined
+      return {
+        task: fromStored(taskKey, job),
+        state,
+        attempts: (job.data.earlierAttempts ?? 0) + job.attemptsStarted,
+        ...(answer && { answer }),
+        ...(failure && { failure }),
+        ...(dueAt !== undefined && { dueAt }),
+      }
     }
     return undefined
+  }
+
+  /** Remembers a task that was taken out of its queue, for those who ask what became of it. */
+  async noteRemoved(removed: RemovedTask, keepMs: number): Promise<void> {
+    await this.#redis.set(removedTask(removed.id), JSON.stringify(removed), 'PX', keepMs)
+  }
+
+  async findRemoved(id: string): Promise<RemovedTask | undefined> {
+    const text = await this.#redis.get(removedTask(id))
+    return text === null ? undefined : (JSON.parse(text) as RemovedTask)
+  }
+
+  /** The engine's score is the time and, in its last 12 bits, the order among equals. */
+  async #dueAt(taskKey: string, id: string): Promise<number | undefined> {
+    const score = await this.#redis.zscore(`${ENGINE_PREFIX}:${taskKey}:delayed`, toJobId(id))
+    return score === null ? undefined : Math.floor(Number(score) / 4096)
   }
 
   async #job(taskKey: string, id: string): Promise<Job<StoredTask, Answer> | undefined> {
@@ -140,10 +181,17 @@ export class TaskQueues {
 
 function answerOf(job: Job<StoredTask, Answer>, state: TaskState): Answer | undefined {
   if (state === 'completed') return job.returnvalue
-  if (state !== 'failed') return undefined
+  const failed = state === 'failed' ? failureOf(job) : undefined
+  return failed && { code: failed.code, msg: failed.msg, data: failed.data }
+}
+
+/** Also of a task that is to be tried again; entries of before have no kind. */
+function failureOf(job: Job<StoredTask, Answer>): FailedAnswer | undefined {
+  const { failedReason } = job
+  if (!failedReason) return undefined
   try {
-    return JSON.parse(job.failedReason ?? '') as Answer
+    return { kind: '', ...(JSON.parse(failedReason) as Answer) }
   } catch {
-    return { code: 'fail', msg: job.failedReason ?? '', data: [] }
+    return { kind: '', code: 'fail', msg: failedReason, data: [] }
   }
 }

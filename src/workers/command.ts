@@ -1,8 +1,7 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { codeOf, messageOf } from '../lib/errors.ts'
-import { fileInside } from '../lib/inside.ts'
-import { wordsOf, wrongName } from '../model/broker-task.ts'
+import { fileOfBin, wordsOf } from '../model/bin-name.ts'
 import { interpreterOf } from '../model/interpreter.ts'
 import type { Task } from '../model/task.ts'
 
@@ -33,10 +32,8 @@ export function commandOf(task: Task, { php, binPath }: CommandOptions): Command
   }
   if (binPath === undefined) return refuse('bin_path is not set in [taskd] of this node')
   // It was looked at when it came in, but links may have been moved since.
-  const wrong = wrongName(task.script)
-  const file = wrong === undefined ? fileInside(binPath, task.script) : undefined
-  if (!file?.ok) return refuse(file?.reason ?? `bin_name ${wrong}`)
-  return command(file.value, wordsOf(task.param), task, php)
+  const file = fileOfBin(binPath, task.script)
+  return file.ok ? command(file.value, wordsOf(task.param), task, php) : refuse(file.reason)
 }
 
 function command(script: string, argv: readonly string[], task: Task, php: string): Command {

@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { isIP } from 'node:net'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import { parseRpcUrl } from '../model/broker-task.ts'
-import { type AllowedHost, whyNotAllowed } from '../model/rpc-allow.ts'
+import { type AllowedHost, targetOf, whyNotAllowed } from '../model/rpc-allow.ts'
 
 const MAX_REDIRECTS = 5
 /** Finds out when the machine on the other side is gone, however long its answer takes. */
@@ -63,18 +63,19 @@ async function checked(
   url: URL,
   { allowed, resolve = systemResolve, signal }: RpcCall,
 ): Promise<RpcEnd | { readonly addresses: readonly Resolved[] }> {
-  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
-  const port = Number(url.port) || (url.protocol === 'https:' ? 443 : 80)
-  const family = isIP(host)
-  const early = family === 0 ? whyNotAllowed({ host, port }, allowed) : undefined
+  const target = targetOf(url)
+  const { host, address } = target
+  const early = whyNotAllowed(target, allowed)
   if (early !== undefined) return { type: 'refused', reason: early }
-  let found: readonly Resolved[] = [{ address: host, family }]
+  // That one is the very address.
+  if (address !== undefined) return { addresses: [{ address, family: isIP(address) }] }
+  let found: readonly Resolved[]
   try {
-    if (family === 0) found = await unlessAborted(resolve(host), signal)
+    found = await unlessAborted(resolve(host), signal)
   } catch (error) {
     return broken(explain(url, error))
   }
-  const refusals = found.map(({ address }) => whyNotAllowed({ host, port, address }, allowed))
+  const refusals = found.map(one => whyNotAllowed({ ...target, address: one.address }, allowed))
   const addresses = found.filter((_one, index) => refusals[index] === undefined)
   if (addresses.length > 0) return { addresses }
   return { type: 'refused', reason: refusals[0] ?? `${host} leads nowhere` }

@@ -7,6 +7,7 @@ import type { Answer, RunResult } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { recordFailure, recordVerdict } from '../monitor/hashes.ts'
 import type { Claim } from '../queue/consumer.ts'
+import { DayCounts } from '../queue/day-counts.ts'
 import type { EndedRun } from '../queue/run-history.ts'
 import type { Exit } from './spawn.ts'
 
@@ -49,6 +50,13 @@ export function failRowOf(verdict: Verdict): FailRow {
   }
 }
 
+/** As they are now. */
+export interface RecorderSettings {
+  readonly resultKeepMs: number
+  /** Whose days are counted. */
+  readonly timezone: string
+}
+
 /**
  * Writes down what a verdict means for everybody but the queue: the failure, the job's state,
  * the waiting caller. The queue is told only after this, so a KILL in between repeats the run
@@ -57,12 +65,14 @@ export function failRowOf(verdict: Verdict): FailRow {
 export class Recorder {
   readonly #redis: Redis
   readonly #clock: Clock
-  readonly #resultKeepMs: () => number
+  readonly #settings: () => RecorderSettings
+  readonly #counts: DayCounts
 
-  constructor(redis: Redis, clock: Clock, resultKeepMs: () => number) {
+  constructor(redis: Redis, clock: Clock, settings: () => RecorderSettings) {
     this.#redis = redis
     this.#clock = clock
-    this.#resultKeepMs = resultKeepMs
+    this.#settings = settings
+    this.#counts = new DayCounts(redis, () => settings().timezone)
   }
 
   async record(verdict: Verdict): Promise<void> {
@@ -70,6 +80,7 @@ export class Recorder {
     if (result.outcome !== 'succ')
       await this.#insist(() => recordFailure(this.#redis, failRowOf(verdict)))
     if (!verdict.final) return
+    this.#counts.add(result.outcome === 'succ', verdict.endedAt)
     if (task.job !== '')
       await this.#insist(() =>
         recordVerdict(this.#redis, task.job, {
@@ -87,7 +98,7 @@ export class Recorder {
     await this.#redis
       .pipeline()
       .rpush(list, JSON.stringify(answer))
-      .pexpire(list, this.#resultKeepMs())
+      .pexpire(list, this.#settings().resultKeepMs)
       .exec()
       .catch(() => undefined)
   }

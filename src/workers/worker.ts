@@ -61,7 +61,7 @@ export class TaskWorker {
       restartNum: init.restartNum,
       startedAt: clock.now(),
     })
-    this.#recorder = new Recorder(redis, clock, () => this.#limits.resultKeepMs)
+    this.#recorder = new Recorder(redis, clock, () => this.#limits)
     this.#history = new RunHistory(redis, () => this.#limits.resultKeepMs)
     this.watch = new RunWatch(this.#runs, deps.send)
     this.#consumer = new Consumer({
@@ -132,13 +132,10 @@ export class TaskWorker {
     if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostResult(claim.deaths), startedAt)
     const run = startRun(
       {
+        ...this.#limits,
         task,
         environment: environmentOf(claim, this.#deps.init, this.#deps.owner),
         maxRunTimeMs: task.maxRunTimeMs ?? this.#limits.maxRunTimeMs,
-        killWaitMs: this.#limits.killWaitMs,
-        php: this.#limits.php,
-        binPath: this.#limits.binPath,
-        rpcAllow: this.#limits.rpcAllow,
         onPid: pid => this.#started(claim, startedAt, pid),
       },
       this.#deps.spawner,
@@ -211,7 +208,8 @@ export class TaskWorker {
       msg: answer.msg,
       ...(retry && { retryInMs }),
     })
-    return outcome === 'succ' ? { type: 'done', answer } : { type: 'failed', answer, retry }
+    if (outcome === 'succ') return { type: 'done', answer }
+    return { type: 'failed', answer, kind, retry }
   }
 
   /** In the history: what was no run, such as a task that was cancelled before it, is not. */

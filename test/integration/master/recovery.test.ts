@@ -44,7 +44,7 @@ function recovering() {
     instance: INSTANCE,
     node: 'node',
     taskKeys: () => [Q, 'async_tasks'],
-    resultKeepMs: () => 3_600_000,
+    settings: () => ({ resultKeepMs: 3_600_000, timezone: 'UTC' }),
     clock: realClock,
     events,
     log: recordedLog().log,

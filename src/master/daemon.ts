@@ -7,7 +7,7 @@ import type { RootLog } from '../lib/log.ts'
 import { type Service, stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { SystemdNotifier } from '../monitor/systemd.ts'
-import { isAway } from '../queue/connection.ts'
+import { asked } from './asked.ts'
 import type { DoorService } from './door-parts.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
@@ -260,20 +260,6 @@ export class Daemon implements Control {
   #ready(): Engine {
     if (this.#engine) return this.#engine
     throw new TaskdError('E_REDIS_AWAY', 'taskd has just started and waits for Redis')
-  }
-}
-
-/** What needs Redis says in a second, and in plain words, that there is none. */
-async function asked<T>(act: () => Promise<T>): Promise<T> {
-  try {
-    return await act()
-  } catch (error) {
-    if (!isAway(error)) throw error
-    throw new TaskdError(
-      'E_REDIS_AWAY',
-      'Redis does not answer',
-      '`taskd status` says more; try again when it is back',
-    )
   }
 }
 

@@ -4,11 +4,14 @@ import { HttpDoor } from '../api/door.ts'
 import { createDoorApp, type DoorAppDeps } from '../api/door-app.ts'
 import type { DoorModule } from '../api/door-routes.ts'
 import { type Rate, RateLimiter } from '../api/rate.ts'
+import { brokerRoutes } from '../api/routes/broker.ts'
 import type { MetricsPort } from '../api/routes/metrics.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Metrics } from '../monitor/metrics.ts'
 import { oldestWaiting } from '../queue/oldest.ts'
+import { TaskQueues } from '../queue/task-queues.ts'
+import { Broker } from './broker.ts'
 import type { DoorDaemon, DoorParts, DoorService } from './door-parts.ts'
 
 /** Puts the door together: the routes of the control socket, and every part of the public API. */
@@ -17,7 +20,7 @@ export function buildDoor(parts: DoorParts): DoorService {
   const daemon = parts.daemon()
   const config = () => daemon.config
   const metrics = new Metrics({ ...parts, queueOf: id => queueOf(daemon, id) })
-  const modules: readonly DoorModule[] = []
+  const modules: readonly DoorModule[] = [brokerRoutes(buildBroker(parts))]
   const app = createDoorApp({
     ...parts,
     control: daemon,
@@ -44,6 +47,16 @@ export function buildDoor(parts: DoorParts): DoorService {
     },
     renew: () => door.reloadTls(),
   }
+}
+
+function buildBroker({ daemon, ask, clock }: DoorParts): Broker {
+  return new Broker({
+    config: () => daemon().config,
+    queues: new TaskQueues(ask, () => clock.now()),
+    redis: ask,
+    clock,
+    cancel: id => daemon().cancel(id),
+  })
 }
 
 /** The queue of a worker; '' when it is not there any more. */

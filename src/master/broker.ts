@@ -1,0 +1,133 @@
+import type { Redis } from 'ioredis'
+import type { BrokerPort, BrokerRequest, Uuid } from '../api/broker-port.ts'
+import type { Control } from '../api/control.ts'
+import type { Config } from '../config/config.ts'
+import type { Clock } from '../lib/clock.ts'
+import { TaskdError } from '../lib/errors.ts'
+import type { Parsed } from '../lib/parsed.ts'
+import { fileOfBin } from '../model/bin-name.ts'
+import { parseBinTask, parseRpcTask } from '../model/broker-task.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import { targetOf, whyNotAllowed } from '../model/rpc-allow.ts'
+import type { Task } from '../model/task.ts'
+import { newUuid } from '../model/uuid.ts'
+import { dayOf, readDayCount } from '../queue/day-counts.ts'
+import { COUNTED_DAYS } from '../queue/keys.ts'
+import type { TaskQueues } from '../queue/task-queues.ts'
+import { asked } from './asked.ts'
+import { cancelledOf, missingResult, resultOf } from './broker-result.ts'
+import { Room } from './room.ts'
+
+export interface BrokerDeps {
+  readonly config: () => Config
+  /** On a connection that fails rather than waits, as `redis` is. */
+  readonly queues: TaskQueues
+  readonly redis: Redis
+  readonly clock: Clock
+  readonly cancel: Control['cancel']
+}
+
+const USUAL_QUEUE = 'async_tasks'
+const DAY_MS = 86_400_000
+
+/** Takes in tasks that name a file or a URL, and says what became of them. */
+export class Broker implements BrokerPort {
+  readonly #deps: BrokerDeps
+  readonly #room: Room
+
+  constructor(deps: BrokerDeps) {
+    this.#deps = deps
+    this.#room = new Room(deps.queues, deps.clock)
+  }
+
+  async pushScript(request: BrokerRequest): Promise<Uuid> {
+    const { binPath } = this.#deps.config().settings
+    if (binPath === undefined)
+      throw new TaskdError('E_NO_BIN_PATH', 'no file can be run', 'set bin_path in [taskd]')
+    return this.#push(request, parseBinTask, task => {
+      const file = fileOfBin(binPath, task.script)
+      return file.ok ? undefined : file.reason
+    })
+  }
+
+  pushRpc(request: BrokerRequest): Promise<Uuid> {
+    const { rpcAllow } = this.#deps.config().settings
+    return this.#push(request, parseRpcTask, task =>
+      whyNotAllowed(targetOf(new URL(task.script)), rpcAllow),
+    )
+  }
+
+  async #push(
+    { task_key, fields }: BrokerRequest,
+    parse: (fields: BrokerRequest['fields'], taskKey: string, id: string) => Parsed<Task>,
+    refusal: (task: Task) => string | undefined,
+  ): Promise<Uuid> {
+    const { clock, queues } = this.#deps
+    const queue = this.#queueOf(task_key === '' ? USUAL_QUEUE : task_key)
+    const parsed = parse(fields, queue.taskKey, newUuid(clock.now()))
+    if (!parsed.ok) throw new TaskdError('E_BAD_TASK', parsed.reason)
+    const refused = refusal(parsed.value)
+    if (refused !== undefined) throw new TaskdError('E_BAD_TASK', refused)
+    return asked(async () => {
+      await this.#room.take(queue)
+      await queues.add(queue.taskKey, [parsed.value])
+      return { uuid: parsed.value.id }
+    })
+  }
+
+  result(uuid: string) {
+    const { config, clock, queues } = this.#deps
+    return asked(async () => {
+      const found = await queues.find(this.#taskKeys(), uuid)
+      if (found) return resultOf(uuid, found)
+      const removed = await queues.findRemoved(uuid)
+      if (removed) return cancelledOf(removed)
+      return missingResult(uuid, clock.now() - config().settings.resultKeepTimeMs)
+    })
+  }
+
+  cancel(uuid: string) {
+    return asked(() => this.#deps.cancel(uuid))
+  }
+
+  async undone(taskKey: string) {
+    const taskKeys = taskKey === '' ? this.#taskKeys() : [this.#queueOf(taskKey).taskKey]
+    return asked(async () => {
+      const counts = await Promise.all(taskKeys.map(one => this.#deps.queues.counts(one)))
+      return counts.reduce((sum, { waiting, delayed }) => sum + waiting + delayed, 0)
+    })
+  }
+
+  async dayCount(which: 'success' | 'failure', text: string) {
+    const { config, clock, redis } = this.#deps
+    const date = readDate(text)
+    const oldest = dayOf(clock.now() - COUNTED_DAYS * DAY_MS, config().settings.timezone)
+    if (date < oldest)
+      throw new TaskdError('E_NO_COUNT', `${date} is more than ${COUNTED_DAYS} days ago`)
+    return asked(async () => ({ date, count: await readDayCount(redis, date, which) }))
+  }
+
+  #queueOf(taskKey: string): QueueSpec {
+    const queue = this.#deps.config().queues.find(one => one.taskKey === taskKey)
+    if (queue && queue.mode !== 'pull') return queue
+    const hint = queue ? 'its tasks come in by /api/queue' : 'add [queue:NAME] to the configuration'
+    throw new TaskdError('E_NO_QUEUE', `no queue named ${taskKey} runs tasks here`, hint)
+  }
+
+  /** Of all queues that run tasks, the most likely first. */
+  #taskKeys(): string[] {
+    const { queues } = this.#deps.config()
+    const keys = queues.filter(one => one.mode !== 'pull').map(one => one.taskKey)
+    return [USUAL_QUEUE, ...keys.filter(key => key !== USUAL_QUEUE)]
+  }
+}
+
+/** `2026-11-21` or `20261121`. */
+function readDate(text: string): string {
+  const date = /^\d{8}$/.test(text) ? text.replace(/(....)(..)(..)/, '$1-$2-$3') : text
+  const ms = /^\d{4}-\d\d-\d\d$/.test(date) ? Date.parse(date) : Number.NaN
+  // 2026-02-30 is read as the second of March.
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== date)
+    throw new TaskdError('E_BAD_DATE', 'this is no date', 'write for instance 2026-11-21')
+  return date
+}

@@ -1,3 +1,4 @@
+import { isNodesUrl, readNodes } from '../lib/redis-nodes.ts'
 import type { HttpAddress } from './config.ts'
 import { no, type Read, yes } from './fields.ts'
 
@@ -14,7 +15,10 @@ export const readRedis: Read<string> = text => {
     return path === '' ? no('names no socket', REDIS_FORMS) : yes(`unix:${path}`)
   }
   if (/^rediss?:\/\//.test(text)) return readRedisUrl(text)
-  if (text.startsWith('sentinel://') || text.startsWith('cluster://')) return readHosts(text)
+  if (isNodesUrl(text)) {
+    const read = readNodes(text)
+    return read.ok ? yes(text) : no(read.reason, read.hint)
+  }
   if (/^[\w.-]+(?::\d+)?$/.test(text) && text.includes('.'))
     return no('is not a Redis address', `did you mean "redis://${text}"?`)
   return no('is not a Redis address', REDIS_FORMS)
@@ -26,20 +30,6 @@ function readRedisUrl(text: string): ReturnType<Read<string>> {
   if (url.hostname === '') return no('names no host', REDIS_FORMS)
   if (!/^\/?\d{0,5}$/.test(url.pathname))
     return no('does not end in a database number', 'write for instance redis://127.0.0.1:6379/0')
-  return yes(text)
-}
-
-const HOST = /^(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/
-
-function readHosts(text: string): ReturnType<Read<string>> {
-  const [, scheme = '', , hosts = '', name = ''] =
-    /^(\w+):\/\/(?:([^\s/]*)@)?([^\s/@?]+)(?:\/([^\s?]*))?(?:\?\S*)?$/.exec(text) ?? []
-  const bad = hosts.split(',').find(host => !HOST.test(host))
-  if (bad !== undefined) return no('is not a list of host:port', REDIS_FORMS)
-  if (scheme === 'sentinel' && !/^[\w.-]+(?:\/\d+)?$/.test(name))
-    return no('does not name the master', 'write sentinel://h1:26379,h2:26379/mymaster')
-  if (scheme === 'cluster' && name !== '')
-    return no('has a path, which a cluster does not know', 'write cluster://h1:7000,h2:7001')
   return yes(text)
 }
 

@@ -24,12 +24,6 @@ export function checkSettingsTogether(
   const { section, values } = checked
   for (const name of NOT_YET)
     if (section.entries.has(name)) noteNotYet(report, placeOf(section, name))
-  if (settings.redis.startsWith('cluster://'))
-    report.note(
-      placeOf(section, 'redis'),
-      'a cluster cannot record failures yet',
-      'use one Redis, or Sentinel',
-    )
   checkDoor(checked, settings, report)
   const key = values.socket === undefined && values.data_dir !== undefined ? 'data_dir' : 'socket'
   refuseLongSocket(settings.socket, key, 'set socket = /run/taskd.sock')

@@ -1,8 +1,10 @@
 import type { Redis } from 'ioredis'
 import { isoWithOffset } from '../lib/clock.ts'
+import { isCluster } from '../lib/redis-nodes.ts'
 import type { FailRow } from '../model/fail-row.ts'
 import type { Task } from '../model/task.ts'
 import {
+  CLUSTER_FAIL_MS,
   cronState,
   failRow,
   LEASE_MS,
@@ -85,13 +87,12 @@ export class WorkerHashes {
 
   /** Rows of runs that are over stay known until Redis has taken it: a full disk refuses even that. */
   #remove(rows: readonly string[]): void {
-    if (rows.length === 0) return
-    this.#redis.del(...rows).then(
-      () => {
-        for (const row of rows) this.#over.delete(row)
-      },
-      () => undefined,
-    )
+    // One by one: in a cluster they lie in many slots.
+    for (const row of rows)
+      this.#redis.del(row).then(
+        () => this.#over.delete(row),
+        () => undefined,
+      )
   }
 
   /** With a lease each time: after a FLUSHALL this may be what makes the row anew. */
@@ -170,13 +171,19 @@ function forget(reply: Promise<unknown>): void {
  */
 export async function recordFailure(redis: Redis, row: FailRow): Promise<void> {
   const key = failRow(row.worker_id, row.unique_task_id)
-  const replies = await redis
-    .multi()
-    .hset(key, textFields(row))
-    .persist(key)
-    .xadd(OUTBOX, '*', 'row', JSON.stringify(row), 'key', key)
-    .exec()
-  throwFirst(replies)
+  const entry = ['row', JSON.stringify(row), 'key', key] as const
+  const writes = redis.multi().hset(key, textFields(row))
+  if (!isCluster(redis))
+    return throwFirst(
+      await writes
+        .persist(key)
+        .xadd(OUTBOX, '*', ...entry)
+        .exec(),
+    )
+  // Two slots, and no transaction over both. The hash is first, so that it is there when the
+  // archiver lets it expire; with a life of its own, lest it stay for ever when we die between.
+  throwFirst(await writes.pexpire(key, CLUSTER_FAIL_MS).exec())
+  await redis.xadd(OUTBOX, '*', ...entry)
 }
 
 function textFields(row: FailRow): Record<string, string> {

@@ -1,11 +1,10 @@
 import type { Redis } from 'ioredis'
 import type { Clock } from '../lib/clock.ts'
-import { messageOf } from '../lib/errors.ts'
 import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
+import { lookAtRedis, wordsFor } from './redis-servers.ts'
 
 const CHECK_MS = 1000
-const DISK_FULL = 'cannot write its append-only file (is the disk full?)'
 /** While it does not answer: so that its return is not noticed a second late. */
 const AWAY_CHECK_MS = 50
 
@@ -14,6 +13,8 @@ export interface RedisHealthStatus {
   readonly error: string
   readonly since: number
   readonly version: string
+  /** Where the masters are, when the address names sentinels or a cluster: `host:port`. */
+  readonly servers: readonly string[]
 }
 
 /** Asks Redis each second whether it answers, on a connection that fails rather than waits. */
@@ -31,7 +32,13 @@ export class RedisHealth implements Service {
     this.#redis = redis
     this.#clock = clock
     this.#events = events
-    this.#status = { ok: false, error: 'not asked yet', since: clock.now(), version: '' }
+    this.#status = {
+      ok: false,
+      error: 'not asked yet',
+      since: clock.now(),
+      version: '',
+      servers: [],
+    }
   }
 
   get status(): RedisHealthStatus {
@@ -61,11 +68,11 @@ export class RedisHealth implements Service {
 
   async #check(): Promise<void> {
     try {
-      const problem = await this.#problem()
+      const { problem, servers } = await lookAtRedis(this.#redis)
       const version = this.#status.version || (await this.#version())
-      this.#set(problem === '', problem, version)
+      this.#set(problem, version, servers)
     } catch (error) {
-      this.#set(false, wordsFor(error), '')
+      this.#set(wordsFor(error), '', this.#status.servers)
     }
   }
 
@@ -73,29 +80,13 @@ export class RedisHealth implements Service {
     return /redis_version:(\S+)/.exec(await this.#redis.info('server'))?.[1] ?? ''
   }
 
-  /** A Redis that answers but refuses writes is no better than none. */
-  async #problem(): Promise<string> {
-    const info = await this.#redis.info('persistence')
-    if (info.includes('aof_last_write_status:err')) return DISK_FULL
-    if (info.includes('loading:1')) return 'is loading its data'
-    return ''
-  }
-
-  #set(ok: boolean, error: string, version: string): void {
+  #set(error: string, version: string, servers: readonly string[]): void {
     const before = this.#status
-    if (before.ok === ok && before.error === error) return
+    const ok = error === ''
+    const moved = servers.join() !== before.servers.join()
+    if (before.ok === ok && before.error === error && !moved) return
     const since = before.ok === ok ? before.since : this.#clock.now()
-    this.#status = { ok, error, since, version }
+    this.#status = { ok, error, since, version, servers }
     if (before.ok !== ok) this.#events.emit({ type: 'health', part: 'redis', ok, error })
   }
-}
-
-/** In the user's words; a client library speaks of streams and queues. */
-function wordsFor(error: unknown): string {
-  const message = messageOf(error)
-  if (message.includes('timed out')) return 'does not answer within a second'
-  if (message.includes("isn't writeable") || message.includes('is closed')) return 'no connection'
-  // It refuses even a PING then.
-  if (message.startsWith('MISCONF')) return DISK_FULL
-  return `does not answer: ${message}`
 }

@@ -1,6 +1,14 @@
 import type { Duplex } from 'node:stream'
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import { TaskdError } from '../lib/errors.ts'
+import {
+  isCluster,
+  isNodesUrl,
+  readNodes,
+  type SentinelNodes,
+  withoutPasswords,
+} from '../lib/redis-nodes.ts'
+import { createCluster } from './cluster.ts'
 
 /** Quick at first, because an embedded Redis is back within 20 ms; then every 2 s. */
 const reconnectDelay = (attempt: number) => Math.min(20 * 2 ** Math.min(attempt - 1, 7), 2000)
@@ -44,27 +52,57 @@ export function createClient(url: string, purpose: Purpose, name: string): Redis
   const options = optionsFor(purpose, name)
   if (url.startsWith('unix:')) return quiet(new Redis({ ...options, ...unixTarget(url) }))
   if (/^rediss?:\/\//.test(url)) return quiet(new Redis(url, options))
-  if (url.startsWith('sentinel://')) return quiet(new Redis({ ...options, ...sentinelTarget(url) }))
-  if (url.startsWith('cluster://')) {
-    const { hosts, password } = parseHosts(url)
-    const redisOptions = { ...options, ...(password !== '' && { password }) }
-    // Cluster has every command of Redis, but no type in common with it.
-    return quiet(new Cluster(hosts, { redisOptions, lazyConnect: true }) as unknown as Redis)
-  }
+  const nodes = isNodesUrl(url) ? readNodes(url) : undefined
+  if (nodes?.ok && nodes.value.kind === 'sentinel')
+    return quiet(new Redis({ ...options, ...sentinelTarget(nodes.value) }))
+  if (nodes?.ok && nodes.value.kind === 'cluster')
+    return quiet(createCluster(nodes.value, options, purpose === 'work'))
   throw new TaskdError(
     'E_REDIS_URL',
-    `redis = ${url.replace(/:[^:@/]*@/, ':***@')} is not an address taskd knows`,
+    `redis = ${withoutPasswords(url)} is not an address taskd knows`,
     'use embedded, redis://, rediss://, unix:/path, sentinel://h1:26379,h2:26379/name or cluster://h1:7000,h2:7001',
   )
 }
 
+/** What Redis says when it takes no write for now: disk or memory full, a failover. */
+const REFUSED =
+  /(?:^|: -)(?:MISCONF|OOM|READONLY|LOADING|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|UNBLOCKED)\b/
+
+/** True for an error that says nothing but that the command was not carried out, for now. */
+export const isRefused = (error: unknown) => error instanceof Error && REFUSED.test(error.message)
+
+const UNREACHED = [
+  "Stream isn't writeable",
+  'Connection is closed',
+  'Command timed out',
+  '^(?:connect|read|write) E',
+  'All sentinels are unreachable',
+  'None of startup nodes',
+  'Too many Cluster redirections',
+  "Cluster isn't ready",
+  'Cluster is ended',
+  'Failed to refresh slots cache',
+]
+const AWAY = new RegExp(UNREACHED.join('|'))
+
 /** True for an error that says nothing but that Redis could not be asked. */
 export function isAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  if (error.name === 'MaxRetriesPerRequestError') return true
-  return /Stream isn't writeable|Connection is closed|Command timed out|^(connect|read|write) E|LOADING|MISCONF|CLUSTERDOWN/.test(
-    error.message,
-  )
+  // A script's error is wrapped in the engine's own words.
+  if (error.name === 'MaxRetriesPerRequestError' || /LOADING|MISCONF/.test(error.message))
+    return true
+  return isRefused(error) || AWAY.test(error.message)
+}
+
+/** Calls back after each new connection over which commands go. @returns how to end that */
+export function onConnected(client: Redis, then: () => void): () => void {
+  if (!isCluster(client)) {
+    client.on('ready', then)
+    return () => void client.off('ready', then)
+  }
+  const added = (node: Redis) => void node.once('ready', then)
+  client.on('+node', added)
+  return () => void client.off('+node', added)
 }
 
 /**
@@ -74,7 +112,10 @@ export function isAway(error: unknown): boolean {
  */
 function quiet(client: Redis): Redis {
   client.on('error', () => undefined)
-  client.on('connect', () => coalesce((client as unknown as { stream?: Duplex }).stream))
+  const soften = (one: Redis) =>
+    one.on('connect', () => coalesce((one as unknown as { stream?: Duplex }).stream))
+  if (isCluster(client)) client.on('+node', soften)
+  else soften(client)
   return client
 }
 
@@ -98,17 +139,27 @@ function unixTarget(url: string) {
   return { path: path.replace(/^\/\/(?=\/)/, ''), ...(db !== null && { db: Number(db) }) }
 }
 
-function sentinelTarget(url: string) {
-  const { hosts, password, path } = parseHosts(url)
-  return { sentinels: hosts, name: path || 'mymaster', ...(password !== '' && { password }) }
-}
+/** A sentinel, or what was the master, that accepts connections and is dead otherwise. */
+const SENTINEL_LIMIT_MS = 1000
 
-function parseHosts(url: string) {
-  const match = /^\w+:\/\/(?:(?:[^:@/]*):([^@/]*)@)?([^/?]+)(?:\/([^?]*))?/.exec(url)
-  const [, password = '', list = '', path = ''] = match ?? []
-  const hosts = list.split(',').map(one => {
-    const [host = '', port = '6379'] = one.split(':')
-    return { host, port: Number(port) }
-  })
-  return { hosts, password: decodeURIComponent(password), path }
+function sentinelTarget({ hosts, name, user, password, db, tls, sentinel }: SentinelNodes) {
+  return {
+    sentinels: [...hosts],
+    name,
+    db,
+    ...(user !== '' && { username: user }),
+    ...(password !== '' && { password }),
+    ...(sentinel.user !== '' && { sentinelUsername: sentinel.user }),
+    ...(sentinel.password !== '' && { sentinelPassword: sentinel.password }),
+    ...(tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
+    connectTimeout: 2000,
+    sentinelCommandTimeout: SENTINEL_LIMIT_MS,
+    // A machine that is gone closes no connection: without a word from the sentinels, commands
+    // would wait on it until the kernel gives up, a quarter of an hour later.
+    failoverDetector: true,
+    sentinelMaxConnections: 3,
+    sentinelReconnectStrategy: reconnectDelay,
+    // A master that was made a replica, and has not yet told its clients to go.
+    reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
+  }
 }

@@ -1,11 +1,11 @@
 import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { backoffDelay } from '../lib/backoff.ts'
-import { realClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Answer, FailKind } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
+import { onConnected } from './connection.ts'
+import { insist } from './insist.ts'
 import { ENGINE_PREFIX } from './keys.ts'
 import { fromStored, retryDelay, type StoredTask } from './stored-task.ts'
 import { returnUnheard } from './unheard.ts'
@@ -50,21 +50,6 @@ export interface ConsumerOptions {
 
 type Step = 'moveToActive' | 'processJob' | 'handleCompleted' | 'handleFailed'
 
-/** What Redis says when it takes no write for now: disk or memory full, a failover. */
-const REFUSED = /^(?:MISCONF|OOM|READONLY|LOADING|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN)\b/
-const RETRY = { baseMs: 100, factor: 2, capMs: 2000, jitter: 0.2 }
-
-async function insist<T>(write: () => Promise<T>): Promise<T> {
-  for (let failures = 1; ; failures += 1) {
-    try {
-      return await write()
-    } catch (error) {
-      if (!REFUSED.test(messageOf(error))) throw error
-      await realClock.sleep(backoffDelay(RETRY, failures, Math.random()))
-    }
-  }
-}
-
 /** In the words of the engine; its message is kept with the task. */
 function failure({ answer, kind = '', retry }: Settlement & { readonly type: 'failed' }): Error {
   const text = JSON.stringify({ ...answer, kind })
@@ -78,7 +63,7 @@ export class Consumer {
   /** Jobs from their arrival until the queue has taken our verdict on them. */
   readonly #held = new Set<string>()
   readonly #begun = new WeakMap<Job, Promise<Settlement>>()
-  readonly #onConnected = () => this.#look()
+  #unwatch = () => {}
   #looking: Promise<void> = Promise.resolve()
 
   constructor(options: ConsumerOptions) {
@@ -166,7 +151,7 @@ export class Consumer {
 
   async start(): Promise<void> {
     await this.#worker.waitUntilReady()
-    this.#options.redis.on('ready', this.#onConnected)
+    this.#unwatch = onConnected(this.#options.redis, () => this.#look())
     this.#worker.run().catch((error: unknown) => this.#fault(error))
   }
 
@@ -185,7 +170,7 @@ export class Consumer {
 
   /** Takes no more tasks; resolves when those it has are settled. */
   async stop(): Promise<void> {
-    this.#options.redis.off('ready', this.#onConnected)
+    this.#unwatch()
     await this.#worker.close()
   }
 
@@ -200,8 +185,8 @@ export class Consumer {
         throw failure(settlement)
       case 'returned':
         // Before the move: after it, somebody else may have taken the task already.
-        await this.#uncount(job)
-        await job.moveToWait(token)
+        await insist(() => this.#uncount(job))
+        await insist(() => job.moveToWait(token))
         throw new WaitingError()
     }
   }

@@ -3,6 +3,9 @@
 /** BullMQ's keys: `{taskd}:<task_key>:…`; the braces keep them in one slot of a cluster. */
 export const ENGINE_PREFIX = '{taskd}'
 
+/** Never there: deleting it tells whether writes are taken where the engine's keys are. */
+export const WRITE_PROBE = `${ENGINE_PREFIX}:probe`
+
 /** Rows are leases: a dead machine's rows vanish by themselves. */
 export const LEASE_MS = 30_000
 export const HEARTBEAT_MS = 10_000

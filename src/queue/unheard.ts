@@ -2,6 +2,7 @@ import { Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { type Clock, realClock } from '../lib/clock.ts'
 import type { Answer } from '../model/run-result.ts'
+import { insist } from './insist.ts'
 import { ENGINE_PREFIX } from './keys.ts'
 import type { StoredTask } from './stored-task.ts'
 
@@ -39,8 +40,8 @@ export async function returnUnheard(holder: Holder, clock: Clock = realClock): P
     const job = await Job.fromId<StoredTask, Answer>(queue, id)
     if (!job) continue
     // It was never begun: neither an attempt nor a death.
-    await redis.hincrby(`${ENGINE_PREFIX}:${taskKey}:${id}`, 'ats', -1)
-    await job.moveToWait(lock)
+    await insist(() => redis.hincrby(`${ENGINE_PREFIX}:${taskKey}:${id}`, 'ats', -1))
+    await insist(() => job.moveToWait(lock))
   }
 }
 

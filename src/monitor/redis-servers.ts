@@ -1,0 +1,89 @@
+import type { Cluster, Redis } from 'ioredis'
+import { isCluster } from '../lib/redis-nodes.ts'
+import { WRITE_PROBE } from '../queue/keys.ts'
+
+export const DISK_FULL = 'cannot write its append-only file (is the disk full?)'
+
+/** One look at the Redis behind an address, be it one server or many. */
+export interface RedisLook {
+  /** '' when it is well. */
+  readonly problem: string
+  /** Where the current masters are, `host:port`; empty for an address of one server. */
+  readonly servers: readonly string[]
+}
+
+/** A Redis that answers but refuses writes is no better than none. */
+export function lookAtRedis(redis: Redis): Promise<RedisLook> {
+  if (isCluster(redis)) return lookAtCluster(redis as unknown as Cluster)
+  return redis.options?.sentinels ? lookAtMaster(redis) : lookAtServer(redis)
+}
+
+async function lookAtServer(redis: Redis): Promise<RedisLook> {
+  return { problem: problemIn(await redis.info('persistence')), servers: [] }
+}
+
+/** Also tries a write, of nothing: a master without its replicas may refuse that. */
+async function lookAtMaster(redis: Redis): Promise<RedisLook> {
+  const [info] = await Promise.all([redis.info('persistence'), redis.del(WRITE_PROBE)])
+  return { problem: problemIn(info), servers: [addressOf(redis)] }
+}
+
+async function lookAtCluster(cluster: Cluster): Promise<RedisLook> {
+  const owners = ownersOf(cluster)
+  const known = new Map(cluster.nodes('all').map(node => [keyOf(node), node]))
+  const looks = owners.map(async owner => {
+    const node = known.get(owner)
+    if (!node) return `no connection to ${owner}`
+    const problem = await node.info('persistence').then(problemIn, wordsFor)
+    return problem && `${owner} ${problem}`
+  })
+  const [state, ...problems] = await Promise.all([stateOf(cluster), ...looks])
+  // A connection that has ended comes back only with the next look at who serves what.
+  if (owners.some(owner => !known.has(owner))) cluster.refreshSlotsCache(() => undefined)
+  return { problem: problems.find(Boolean) ?? state, servers: owners }
+}
+
+async function stateOf(cluster: Cluster): Promise<string> {
+  const [info] = await Promise.all([cluster.cluster('INFO'), cluster.del(WRITE_PROBE)])
+  return info.includes('cluster_state:ok') ? '' : 'the cluster says that it is down'
+}
+
+/** The servers that slots belong to, whether they answer or not. */
+function ownersOf(cluster: Cluster): string[] {
+  const { slots } = cluster as unknown as { readonly slots: readonly (readonly string[])[] }
+  const owners = new Set<string>()
+  for (const [owner] of slots) if (owner !== undefined) owners.add(owner)
+  return [...owners].toSorted()
+}
+
+function keyOf({ options }: Redis): string {
+  return `${options.host}:${options.port}`
+}
+
+function addressOf(redis: Redis): string {
+  const { remoteAddress: host = '', remotePort = 0 } =
+    (redis as unknown as { stream?: { remoteAddress?: string; remotePort?: number } }).stream ?? {}
+  return host === '' ? '' : `${host.includes(':') ? `[${host}]` : host}:${remotePort}`
+}
+
+function problemIn(info: string): string {
+  if (info.includes('aof_last_write_status:err')) return DISK_FULL
+  if (info.includes('loading:1')) return 'is loading its data'
+  return ''
+}
+
+/** In the user's words; a client library speaks of streams and queues. */
+export function wordsFor(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error)
+  if (/NOREPLICAS/.test(message)) return 'takes no writes: it has too few replicas'
+  if (/READONLY|MASTERDOWN/.test(message)) return 'takes no writes: it is a replica'
+  if (/CLUSTERDOWN/.test(message)) return 'the cluster says that it is down'
+  if (message.includes('timed out')) return 'does not answer within a second'
+  if (message.includes('All sentinels are unreachable')) return 'no sentinel answers'
+  if (NO_CONNECTION.test(message)) return 'no connection'
+  // It refuses even a PING then.
+  if (message.startsWith('MISCONF')) return DISK_FULL
+  return `does not answer: ${message}`
+}
+
+const NO_CONNECTION = /isn't writeable|is closed|isn't ready|Cluster redirections|startup nodes/

@@ -17,12 +17,15 @@ export function answerUnreadable(error: unknown): Response {
 
 /** What came is no HTTP, or did not come in time. */
 export function answerJunk(error: Error, socket: Duplex, pending: Pending): void {
+  const code = codeOf(error)
   const begun = socket instanceof Socket && pending.hasBegun(socket)
-  if (!socket.writable || begun || codeOf(error) === 'ECONNRESET') {
+  // After anything else, as a TLS handshake that failed, there is nobody to be told.
+  const isHttp = code.startsWith('HPE_') || code.startsWith('ERR_HTTP_')
+  if (!socket.writable || begun || !isHttp) {
     socket.destroy()
     return
   }
-  const { status, body } = failureFor(codeOf(error))
+  const { status, body } = failureFor(code)
   const text = JSON.stringify(body)
   const headers = {
     ...SECURITY_HEADERS,

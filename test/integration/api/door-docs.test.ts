@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto'
+import { expect, test } from 'vitest'
+import { z } from 'zod'
+import type { DoorModule } from '../../../src/api/door-routes.ts'
+import { flag, integer } from '../../../src/api/fields.ts'
+import { openDoor } from './open-door.ts'
+
+const example: DoorModule = door => {
+  door.add({
+    access: ['push', 'read'],
+    method: 'post',
+    path: '/api/queue/{task_key}/things',
+    tag: 'Things',
+    summary: 'Puts things on a queue',
+    listAs: 'things',
+    params: z.object({
+      task_key: z.string().min(1).max(64),
+      promote: flag().default(false),
+      count: integer(1, 500).default(500).describe('How many.'),
+      things: z.array(z.record(z.string(), z.unknown())).max(5000).optional(),
+    }),
+    answers: { 200: { description: 'what was taken', schema: z.object({ taken: z.int() }) } },
+    handle: (_params, c) => c.json({ taken: 0 }),
+  })
+  door.add({
+    access: 'read',
+    method: 'get',
+    path: '/api/queue/{task_key}/things',
+    tag: 'Things',
+    summary: 'Looks at them',
+    params: z.object({ task_key: z.string(), limit: integer(1, 10).default(3) }),
+    answers: { 200: { description: 'some' } },
+    handle: (_params, c) => c.json([]),
+  })
+}
+
+interface Operation {
+  readonly operationId: string
+  readonly security: readonly Record<string, string[]>[]
+  readonly parameters?: readonly { name: string; in: string; required?: boolean; schema: object }[]
+  readonly requestBody?: { content: Record<string, { schema: Record<string, unknown> }> }
+  readonly responses: Record<string, { description: string }>
+}
+
+async function documentOf(modules: readonly DoorModule[]) {
+  await using door = await openDoor({ modules, secrets: { all: 'hush' } })
+  const answer = await door.ask('/openapi.json')
+  expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/json'])
+  return answer.json() as {
+    openapi: string
+    info: { version: string }
+    paths: Record<string, Record<string, Operation>>
+    components: { securitySchemes: object }
+  }
+}
+
+test('the document has each public route with its parameters, secrets and answers', async () => {
+  const { openapi, paths, components } = await documentOf([example])
+  expect(openapi).toBe('3.1.0')
+  expect(Object.keys(components.securitySchemes)).toEqual(['secret', 'bearer'])
+  expect(Object.keys(paths)).toEqual([
+    '/healthz',
+    '/readyz',
+    '/metrics',
+    '/api/queue/{task_key}/things',
+  ])
+  const { post, get } = paths['/api/queue/{task_key}/things'] ?? {}
+  expect(post?.security).toEqual([
+    { secret: ['push'] },
+    { bearer: ['push'] },
+    { secret: ['read'] },
+    { bearer: ['read'] },
+  ])
+  expect(post?.parameters?.map(one => [one.name, one.in, one.required])).toEqual([
+    ['task_key', 'path', true],
+  ])
+  expect(Object.keys(post?.requestBody?.content ?? {})).toEqual([
+    'application/json',
+    'application/x-www-form-urlencoded',
+  ])
+  expect(post?.requestBody?.content['application/json']?.schema).toMatchObject({
+    type: 'object',
+    properties: {
+      promote: { type: 'boolean', default: false },
+      count: { type: 'integer', minimum: 1, maximum: 500, default: 500, description: 'How many.' },
+      things: { type: 'array', maxItems: 5000 },
+    },
+  })
+  expect(Object.keys(post?.responses ?? {})).toEqual([
+    '200',
+    '400',
+    '401',
+    '403',
+    '413',
+    '429',
+    '503',
+  ])
+  expect(get?.parameters?.map(one => [one.name, one.in])).toEqual([
+    ['task_key', 'path'],
+    ['limit', 'query'],
+  ])
+  expect(get?.requestBody).toBeUndefined()
+})
+
+test('open routes say that they need no secret, and no two have the same id', async () => {
+  const { paths } = await documentOf([example])
+  expect(paths['/healthz']?.['get']?.security).toEqual([])
+  const ids = Object.values(paths).flatMap(one => Object.values(one).map(two => two.operationId))
+  expect(new Set(ids).size).toBe(ids.length)
+})
+
+test('the page runs its own script and style, and nothing else', async () => {
+  await using door = await openDoor()
+  const { text, headers } = await door.ask('/docs')
+  const policy = String(headers['content-security-policy'])
+  const hash = (body: string) => `'sha256-${createHash('sha256').update(body).digest('base64')}'`
+  const [, script = ''] = /<script>(.*)<\/script>/s.exec(text) ?? []
+  const [, style = ''] = /<style>(.*)<\/style>/s.exec(text) ?? []
+  expect(script.length).toBeGreaterThan(1000)
+  expect(policy).toContain(`script-src ${hash(script)};`)
+  expect(policy).toContain(`style-src ${hash(style)};`)
+  expect(policy).toContain("default-src 'none'")
+  expect(text).not.toMatch(/(?:src|href)="(?:https?:)?\/\//)
+})

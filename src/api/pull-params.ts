@@ -1,0 +1,86 @@
+import type { Context } from 'hono'
+import { z } from 'zod'
+import { TaskdError } from '../lib/errors.ts'
+import { MAX_PULL_BATCH, type PullReport, type PullTask } from '../model/pull.ts'
+import { checkPullId, readPullTasks } from '../model/pull-task.ts'
+import { flag } from './fields.ts'
+import { check } from './input.ts'
+
+/** What the routes of pull queues take. */
+
+/** Who claims, for people: it stands in fail_log with tasks that die. */
+export const claimer = z
+  .string()
+  .regex(/^[^\s\p{Cc}]{1,100}$/u, 'is not a name: 1 to 100 characters without blanks')
+  .describe('Who fetches them; the address of the caller when not given.')
+
+/** A task has any fields, so they are checked one by one; see pushedTasks. */
+export const taskFields = {
+  tasks: z.unknown().optional().describe('A list of tasks; or send one task by itself.'),
+  task_id: z.unknown().optional().describe('Of one task by itself: up to 255 characters.'),
+  promote: z.unknown().optional().describe('`1` puts them in front, also when they wait already.'),
+}
+
+type TaskParams = Readonly<Record<string, unknown>> & { readonly promote?: unknown }
+
+/**
+ * The tasks of a request, and whether they go in front. A JSON body is read again as text, because
+ * its tasks are kept byte for byte; of a form or a query, the fields are the task.
+ * @throws TaskdError E_BAD_TASK
+ */
+export async function readPush(
+  params: TaskParams,
+  c: Context,
+): Promise<{ readonly tasks: readonly PullTask[]; readonly promote: boolean }> {
+  const text = (await c.req.text()).replace(/^\uFEFF/, '').trim()
+  const json = isJson(text)
+  const tasks = readPullTasks(json ? text : JSON.stringify(withoutOurs(params)))
+  if (!tasks.ok) throw new TaskdError('E_BAD_TASK', tasks.reason, 'see docs/http.md')
+  // A JSON task may have a field of this name itself.
+  const ownField = json && params['tasks'] === undefined
+  const value = ownField ? c.req.query('promote') : params.promote
+  const { promote } = check(z.object({ promote: flag().default(false) }), { promote: value })
+  return { tasks: tasks.value, promote }
+}
+
+function isJson(text: string): boolean {
+  return text.startsWith('{') || text.startsWith('[')
+}
+
+/** Names that the request needs for itself. */
+const OURS = ['task_key', 'promote', 'queue', 'secret']
+
+function withoutOurs(params: TaskParams): object {
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !OURS.includes(name)))
+}
+
+const id = z
+  .union([z.string().min(1), z.int().transform(String)], 'is no task_id: write it as a string')
+  .superRefine((text, refine) => {
+    const checked = checkPullId(text)
+    if (!checked.ok) refine.addIssue(checked.reason)
+  })
+
+const item = z.union([
+  id.transform((text): PullReport => ({ id: text })),
+  z
+    .object({
+      task_id: id,
+      attempt: z.int().min(1).optional().describe('Which claim of it is meant; the current one.'),
+      msg: z.string().optional().describe('Why it failed; kept when it dies of it.'),
+    })
+    .transform(
+      ({ task_id, attempt, msg }): PullReport => ({
+        id: task_id,
+        ...(attempt !== undefined && { attempt }),
+        ...(msg !== undefined && { msg }),
+      }),
+    ),
+])
+const items = (what: string) => z.array(item).max(MAX_PULL_BATCH).default([]).describe(what)
+
+export const reportLists = {
+  finish: items('Ids of those that are done; or objects with task_id and attempt.'),
+  failed: items('Ids of those that have failed; or objects with task_id, attempt and msg.'),
+  returned: items('Ids of those that were not begun.'),
+}

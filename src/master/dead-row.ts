@@ -1,0 +1,40 @@
+import { isoWithOffset } from '../lib/clock.ts'
+import type { FailRow } from '../model/fail-row.ts'
+import type { DeadTask } from '../model/pull.ts'
+import { parseTask } from '../model/task.ts'
+import { parseMessage } from '../queue/message.ts'
+
+/** How much is kept of content that is no task of ours, characters. */
+const KEPT = 65_536
+/** Of a task that nobody who claimed it has named. */
+const NOBODY = 'pull'
+
+/** A dead task of a pull queue as a row of fail_log. What is no task of ours is kept as its text. */
+export function deadRowOf(taskKey: string, dead: DeadTask, job: string): FailRow {
+  const { id, attempt, content, why, worker, msg, claimedAt, diedAt } = dead
+  const message = parseMessage(content)
+  const task = message.ok ? parseTask(message.value, taskKey, id) : message
+  const { script, controller, param } = task.ok
+    ? task.value
+    : { script: '', controller: '', param: content.slice(0, KEPT) }
+  return {
+    worker_id: worker || NOBODY,
+    task_key: taskKey,
+    start_runtime: isoWithOffset(claimedAt),
+    end_runtime: isoWithOffset(diedAt),
+    script,
+    controller,
+    function: task.ok ? task.value.function : '',
+    param,
+    unique_task_id: id,
+    node: worker,
+    job,
+    attempt,
+    kind: why === 'lease' ? 'lost' : 'fail',
+    code: 'fail',
+    msg: msg || (why === 'lease' ? 'claimed, and not reported before its lease was over' : ''),
+    exit_code: null,
+    signal: '',
+    output: '',
+  }
+}

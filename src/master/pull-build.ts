@@ -1,0 +1,40 @@
+import type { Redis } from 'ioredis'
+import type { Config } from '../config/config.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/log.ts'
+import { PullFeed } from '../queue/pull-feed.ts'
+import type { Scripts } from '../queue/scripts.ts'
+import type { TaskQueues } from '../queue/task-queues.ts'
+import { PullControl } from './pull-control.ts'
+import { PullKeeper } from './pull-keeper.ts'
+import { PullQueues } from './pull-queues.ts'
+import { PullTasks } from './pull-tasks.ts'
+
+export interface PullParts {
+  readonly config: () => Config
+  /** A connection that fails rather than waits. */
+  readonly ask: Redis & Scripts
+  readonly queues: TaskQueues
+  readonly clock: Clock
+  readonly log: Logger
+  /** The outbox has got something. */
+  readonly onRecorded: () => void
+}
+
+/** All that has to do with pull queues, but what brings tasks into them (see engine.ts). */
+export function buildPull({ config, ask: redis, queues, clock, log, onRecorded }: PullParts) {
+  const now = () => clock.now()
+  const pullQueues = new PullQueues({ config, redis, now })
+  const keeper = new PullKeeper({ config, pullQueues, redis, clock, log, onRecorded })
+  return {
+    keeper,
+    control: new PullControl({
+      pullQueues,
+      isPaused: taskKey => queues.isPaused(taskKey),
+      onFinished: (taskKey, ids) => keeper.noteFinished(taskKey, ids),
+      onDead: () => keeper.nudge(),
+      now: () => clock.monotonic(),
+    }),
+    tasks: new PullTasks({ pullQueues, feed: new PullFeed(redis, now), clock }),
+  }
+}

@@ -1,0 +1,120 @@
+import type { Redis } from 'ioredis'
+import type { Config } from '../config/config.ts'
+import type { Clock } from '../lib/clock.ts'
+import { messageOf } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+import type { Service } from '../lib/service.ts'
+import type { DeadTask } from '../model/pull.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import { recordFailure, recordVerdict } from '../monitor/hashes.ts'
+import { deadRowOf } from './dead-row.ts'
+import { jobOfTask } from './pull-jobs.ts'
+import type { PullQueues } from './pull-queues.ts'
+
+export interface PullKeeperDeps {
+  readonly config: () => Config
+  readonly pullQueues: PullQueues
+  /** A connection that fails rather than waits. */
+  readonly redis: Redis
+  readonly clock: Clock
+  readonly log: Pick<Logger, 'warn' | 'debug'>
+  /** The outbox has got something. */
+  readonly onRecorded: () => void
+}
+
+/** How often leases are looked at: a tenth of their length, within these. */
+const OFTEN_MS = 1000
+const SELDOM_MS = 10_000
+
+/**
+ * Ends leases that are over, and hands dead tasks on to fail_log. Every node does it: of two that
+ * end one lease only one has done it, and a death that two hand on is one row.
+ */
+export class PullKeeper implements Service {
+  readonly name = 'pull queues'
+  readonly #deps: PullKeeperDeps
+  #stopping = new AbortController()
+  #wake = new AbortController()
+  #running: Promise<void> | undefined
+
+  constructor(deps: PullKeeperDeps) {
+    this.#deps = deps
+  }
+
+  async start(): Promise<void> {
+    if (this.#running) return
+    this.#stopping = new AbortController()
+    this.#running = this.#loop(this.#stopping.signal)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#running
+    this.#running = undefined
+  }
+
+  /** Something has died, or the configuration has changed: looks at once. */
+  nudge(): void {
+    this.#wake.abort()
+  }
+
+  /** What agents have finished was the work of these jobs. Told, not waited for. */
+  noteFinished(taskKey: string, ids: readonly string[]): void {
+    const { config, redis, clock, log } = this.#deps
+    const jobs = config().jobs.filter(job => job.task.taskKey === taskKey)
+    if (jobs.length === 0) return
+    for (const id of ids) {
+      const job = jobOfTask(id, jobs)
+      if (job === undefined) continue
+      const verdict = { code: 'succ', succeeded: true, at: clock.now() }
+      recordVerdict(redis, job.name, verdict).catch((error: unknown) =>
+        log.debug({ job: job.name, error: messageOf(error) }, 'a verdict was not noted'),
+      )
+    }
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    const { pullQueues, clock, log } = this.#deps
+    while (!signal.aborted) {
+      this.#wake = new AbortController()
+      const { specs } = pullQueues
+      // An outage is the health check's to report, and nothing is lost by waiting.
+      for (const spec of specs)
+        await this.#keep(spec).catch((error: unknown) =>
+          log.debug({ task_key: spec.taskKey, error: messageOf(error) }, 'leases wait for Redis'),
+        )
+      await clock.sleep(pauseOf(specs), AbortSignal.any([signal, this.#wake.signal]))
+    }
+  }
+
+  async #keep(spec: QueueSpec): Promise<void> {
+    const { pullQueues, log } = this.#deps
+    const queue = pullQueues.of(spec)
+    const { requeued, dead } = await queue.expire()
+    if (requeued + dead > 0)
+      log.warn(
+        { task_key: spec.taskKey, requeued, dead },
+        'claimed tasks were not reported in time; their leases are over',
+      )
+    await queue.handOverDead(deaths => this.#bury(spec.taskKey, deaths))
+  }
+
+  async #bury(taskKey: string, deaths: readonly DeadTask[]): Promise<void> {
+    const { redis, log, config, clock, onRecorded } = this.#deps
+    const { jobs } = config()
+    for (const death of deaths) {
+      const job = jobOfTask(death.id, jobs)
+      await recordFailure(redis, deadRowOf(taskKey, death, job?.name ?? ''))
+      if (job)
+        await recordVerdict(redis, job.name, { code: 'fail', succeeded: false, at: clock.now() })
+      const { id, attempt, worker, why } = death
+      log.warn({ task_key: taskKey, task: id, attempt, worker, why }, 'a task is dead')
+    }
+    onRecorded()
+  }
+}
+
+function pauseOf(specs: readonly QueueSpec[]): number {
+  const shortest = Math.min(...specs.map(spec => spec.leaseMs / 10))
+  return Math.min(SELDOM_MS, Math.max(OFTEN_MS, shortest))
+}

@@ -11,6 +11,7 @@ import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
 import type { StoredFailRow } from '../store/fail-log.ts'
 import type { Store } from '../store/store.ts'
 import type { Recorder } from '../workers/settle.ts'
+import type { PullTasks } from './pull-tasks.ts'
 import { full } from './room.ts'
 
 export interface TaskControlDeps {
@@ -20,6 +21,7 @@ export interface TaskControlDeps {
   readonly queues: TaskQueues
   readonly cron: CronStore
   readonly recorder: Recorder
+  readonly pull: PullTasks
   readonly store: Store
   readonly clock: Clock
   /** Aborts when the daemon stops: nobody can be made to wait any longer. */
@@ -49,7 +51,7 @@ export class TaskControl {
       throw new TaskdError('E_BAD_TASK', `reply_to names ${replyTo}, a list that taskd itself uses`)
     const counts = await this.#deps.queues.counts(queue.taskKey)
     if (counts.waiting + counts.delayed >= queue.capacity) throw full(queue.taskKey, queue.capacity)
-    return this.#add(parsed.value, request.wait, signal)
+    return this.#add(parsed.value, request.wait, signal, request.task)
   }
 
   async runJob(name: string, wait: boolean, signal: AbortSignal): Promise<Pushed | Answer> {
@@ -61,7 +63,18 @@ export class TaskControl {
     return this.#add({ ...job.task, id, job: name, scheduledAt }, wait, signal)
   }
 
-  async #add(task: Task, wait: boolean, signal: AbortSignal): Promise<Pushed | Answer> {
+  async #add(
+    task: Task,
+    wait: boolean,
+    signal: AbortSignal,
+    message?: object,
+  ): Promise<Pushed | Answer> {
+    const { pull } = this.#deps
+    const spec = pull.specOf(task.taskKey)
+    if (spec) {
+      const over = wait ? AbortSignal.any([signal, this.#deps.stopping]) : undefined
+      return pull.add(spec, task, { message, over })
+    }
     await this.#deps.queues.add(task.taskKey, [task])
     if (!wait) return { unique_task_id: task.id }
     return this.#answerOf(task, signal)
@@ -126,11 +139,14 @@ export class TaskControl {
     if (found && found.state !== 'failed')
       throw new TaskdError('E_BAD_STATE', `task ${id} is ${found.state}, not failed`)
     if (found && (await queues.retry(found.task.taskKey, id))) return { unique_task_id: id }
+    if (await this.#deps.pull.retry(id)) return { unique_task_id: id }
     // The engine has forgotten it; fail_log has not.
     const row = (await store.failLog.byTaskId(id)).at(-1)
     if (!row) throw noTask(id)
     if (!this.#taskKeys().includes(row.task_key)) throw noQueue(row.task_key)
-    await queues.add(row.task_key, [this.#taskOf(row)], { earlierAttempts: row.attempt })
+    const spec = this.#deps.pull.specOf(row.task_key)
+    if (spec) await this.#deps.pull.addForgotten(spec, this.#taskOf(row))
+    else await queues.add(row.task_key, [this.#taskOf(row)], { earlierAttempts: row.attempt })
     return { unique_task_id: id }
   }
 

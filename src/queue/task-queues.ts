@@ -165,6 +165,10 @@ export class TaskQueues {
     return true
   }
 
+  isPaused(taskKey: string): Promise<boolean> {
+    return this.#queue(taskKey).isPaused()
+  }
+
   async pause(taskKey: string): Promise<void> {
     await this.#queue(taskKey).pause()
   }

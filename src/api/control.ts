@@ -2,6 +2,8 @@ import type { FailRow } from '../model/fail-row.ts'
 import type { ProgramState } from '../model/program-state.ts'
 import type { RunRecord } from '../model/run-record.ts'
 import type { Answer } from '../model/run-result.ts'
+import type { ChannelStatus } from './data-port.ts'
+import type { RelayStatus } from './relay-port.ts'
 
 /** What the API may ask of the daemon: the only door between the two. */
 export interface Control {
@@ -168,7 +170,12 @@ export interface Status {
   readonly uptime_s: number
   readonly state: 'starting' | 'running' | 'draining' | 'drained' | 'stopping'
   readonly config: string
-  readonly redis: HealthReport & { readonly url: string; readonly version: string }
+  readonly redis: HealthReport & {
+    readonly url: string
+    readonly version: string
+    /** Where the masters are now, `host:port`; empty for an address of one server. */
+    readonly servers: readonly string[]
+  }
   readonly database: HealthReport & {
     readonly url: string
     readonly backlog: number
@@ -178,6 +185,8 @@ export interface Status {
   readonly programs: readonly ProgramStatus[]
   readonly queues: readonly QueueStatus[]
   readonly jobs: readonly JobStatus[]
+  readonly channels: readonly ChannelStatus[]
+  readonly relays: readonly RelayStatus[]
 }
 
 export interface HealthReport {

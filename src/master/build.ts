@@ -18,6 +18,7 @@ import { withScripts } from '../queue/scripts.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { openStore } from '../store/store.ts'
 import { Recorder } from '../workers/settle.ts'
+import { Channels } from './channels/channels.ts'
 import { Daemon } from './daemon.ts'
 import { embeddedRedis } from './embedded-redis.ts'
 import { Engine } from './engine.ts'
@@ -28,6 +29,8 @@ import { ManagedProgram } from './managed-program.ts'
 import { ProcessControl } from './process-control.ts'
 import { buildSupervisor } from './programs/build.ts'
 import { programTail } from './programs/tail.ts'
+import { buildPull } from './pull-build.ts'
+import { Relays } from './relays/relays.ts'
 import { RunLog } from './run-log.ts'
 import { readStatus } from './status.ts'
 import { tailOf } from './tail.ts'
@@ -106,12 +109,22 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     if (event.type === 'run-ended' && event.run.kind !== '') outbox.nudge()
   })
 
+  const pull = buildPull({
+    config: () => daemon.config,
+    ask,
+    queues: asking.queues,
+    clock,
+    log,
+    onRecorded: () => outbox.nudge(),
+  })
+
   const tasks = new TaskControl({
     config: () => daemon.config,
     node: () => daemon.engine?.node ?? settings.node,
     queues: asking.queues,
     cron: asking.cron,
     stopping: stopping.signal,
+    pull: pull.tasks,
     recorder: new Recorder(redis, clock, () => {
       const { resultKeepTimeMs, timezone } = daemon.config.settings
       return { resultKeepMs: resultKeepTimeMs, timezone }
@@ -142,6 +155,10 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     })
   }
 
+  const around = { clock, random: Math.random, log, dataDir: settings.dataDir }
+  const channels = new Channels(config.channels, around)
+  const relays = new Relays(config.relays, around)
+
   const statusDeps = {
     version: readVersion(),
     startedAt: clock.monotonic(),
@@ -156,6 +173,9 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     databaseAddress: store.address,
     redisUrl,
     asking,
+    pull: pull.control,
+    channels,
+    relays,
   }
 
   const whyDeps = {
@@ -185,7 +205,15 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   }
 
   const { http } = settings
-  const doorDeps = { daemon: () => daemon, health, ask, version: statusDeps.version }
+  const doorDeps = {
+    channels,
+    relays,
+    daemon: () => daemon,
+    health,
+    pull: pull.control,
+    ask,
+    version: statusDeps.version,
+  }
   const door = http && lazyDoor({ ...doorDeps, http, clock, events, log })
 
   const daemon: Daemon = new Daemon({
@@ -204,6 +232,9 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     processes,
     health,
     archiver,
+    pull: pull.keeper,
+    channels,
+    relays,
     sampler: new Sampler(clock, () => sampled(daemon)),
     redisReady: signal => untilReady(health, clock, log, signal),
     buildEngine,

@@ -8,11 +8,13 @@ import { type Service, stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { SystemdNotifier } from '../monitor/systemd.ts'
 import { asked } from './asked.ts'
+import type { Channels } from './channels/channels.ts'
 import type { DoorService } from './door-parts.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { ProcessControl } from './process-control.ts'
 import type { Supervisor } from './programs/supervisor.ts'
+import type { Relays } from './relays/relays.ts'
 import { reportOf } from './reload.ts'
 import type { RunLog } from './run-log.ts'
 import type { TaskControl } from './task-control.ts'
@@ -38,6 +40,10 @@ export interface DaemonDeps {
   readonly processes: ProcessControl
   readonly health: Service
   readonly archiver: Service
+  /** Leases and deaths of pull queues. */
+  readonly pull: Service
+  readonly channels: Channels
+  readonly relays: Relays
   readonly sampler: Service
   /** Resolves when Redis answers. */
   readonly redisReady: (signal: AbortSignal) => Promise<void>
@@ -93,7 +99,11 @@ export class Daemon implements Control {
 
   async #startAll(): Promise<void> {
     const { api, embedded, supervisor, health, archiver, sampler, systemd, redisReady } = this.#deps
+    const { channels, relays } = this.#deps
     await api.start()
+    // Before the door, so that nobody is told that there is no such channel.
+    await channels.start()
+    const relaying = relays.start()
     await this.#deps.door?.start()
     embedded?.send({ type: 'start' })
     // Programs need no Redis of ours, so they do not wait for it.
@@ -106,9 +116,10 @@ export class Daemon implements Control {
     if (this.#deps.stopping.signal.aborted) return
     this.#engine = engine
     await archiver.start()
+    await this.#deps.pull.start()
     await engine.start()
     await sampler.start()
-    await programs
+    await Promise.all([programs, relaying])
     if (this.#deps.stopping.signal.aborted) return
     if (this.#state === 'starting') this.#state = 'running'
     const { jobs, queues, processes } = this.#config
@@ -141,7 +152,8 @@ export class Daemon implements Control {
     const connections = { name: 'connections', stop: this.#deps.releaseAll }
     // Before the connections: what is being answered may need them.
     if (this.#deps.door) await stopWithin(STOP_LIMIT_MS, this.#deps.door, log)
-    for (const part of [sampler, archiver, health, connections])
+    const { pull, channels, relays } = this.#deps
+    for (const part of [sampler, pull, channels, relays, archiver, health, connections])
       await stopWithin(STOP_LIMIT_MS, part, log)
     if (embedded) {
       embedded.send({ type: 'stop', why: 'taskd stops' })
@@ -174,8 +186,14 @@ export class Daemon implements Control {
     return Promise.resolve(reportOf(this.#config, this.#deps.load(), false))
   }
 
+  /** @throws TaskdError E_STOPPING */
   async reload(): Promise<ReloadReport> {
     const { root, load } = this.#deps
+    if (this.#state === 'stopping')
+      throw new TaskdError(
+        'E_STOPPING',
+        'taskd is stopping; its next start reads the configuration',
+      )
     const loaded = load()
     const report = reportOf(this.#config, loaded, true)
     if (!loaded.ok) {
@@ -191,6 +209,8 @@ export class Daemon implements Control {
     root.setLevel(loaded.config.settings.logLevel)
     this.#deps.door?.renew()
     this.#deps.supervisor.configure(loaded.config.processes)
+    await this.#deps.channels.configure(loaded.config.channels)
+    await this.#deps.relays.configure(loaded.config.relays)
     await this.#engine?.reconfigure()
     root.log.info({ changes: report.changes.length }, 'configuration applied')
     return report

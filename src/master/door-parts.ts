@@ -1,5 +1,9 @@
 import type { Redis } from 'ioredis'
 import type { Control, Status } from '../api/control.ts'
+import type { DataPort } from '../api/data-port.ts'
+import type { EncryptPort } from '../api/encrypt-port.ts'
+import type { PullPort } from '../api/pull-port.ts'
+import type { RelayPort } from '../api/relay-port.ts'
 import type { Config, HttpAddress } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
@@ -23,6 +27,9 @@ export interface DoorParts {
   /** It is made before the daemon is. */
   readonly daemon: () => DoorDaemon
   readonly health: Pick<RedisHealth, 'status'>
+  readonly pull: PullPort
+  readonly channels: DataPort & EncryptPort
+  readonly relays: RelayPort
   /** A connection that fails rather than waits. */
   readonly ask: Redis
   readonly version: string

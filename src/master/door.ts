@@ -1,11 +1,16 @@
-import type { Redis } from 'ioredis'
 import { type Auth, createAuth } from '../api/auth.ts'
+import type { QueueStatus } from '../api/control.ts'
 import { HttpDoor } from '../api/door.ts'
 import { createDoorApp, type DoorAppDeps } from '../api/door-app.ts'
 import type { DoorModule } from '../api/door-routes.ts'
 import { type Rate, RateLimiter } from '../api/rate.ts'
 import { brokerRoutes } from '../api/routes/broker.ts'
+import { dataRoutes } from '../api/routes/data.ts'
+import { encryptRoutes } from '../api/routes/encrypt.ts'
 import type { MetricsPort } from '../api/routes/metrics.ts'
+import { pullRoutes } from '../api/routes/pull.ts'
+import { legacyPullRoutes } from '../api/routes/pull-legacy.ts'
+import { relayRoutes } from '../api/routes/relay.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Metrics } from '../monitor/metrics.ts'
@@ -20,7 +25,14 @@ export function buildDoor(parts: DoorParts): DoorService {
   const daemon = parts.daemon()
   const config = () => daemon.config
   const metrics = new Metrics({ ...parts, queueOf: id => queueOf(daemon, id) })
-  const modules: readonly DoorModule[] = [brokerRoutes(buildBroker(parts))]
+  const modules: readonly DoorModule[] = [
+    brokerRoutes(buildBroker(parts)),
+    dataRoutes(parts.channels),
+    encryptRoutes(parts.channels),
+    relayRoutes(parts.relays),
+    pullRoutes(parts.pull),
+    legacyPullRoutes(parts.pull),
+  ]
   const app = createDoorApp({
     ...parts,
     control: daemon,
@@ -31,7 +43,7 @@ export function buildDoor(parts: DoorParts): DoorService {
     ],
     auth: liveAuth(config),
     limiter: liveLimiter(config, clock),
-    metrics: metricsPort(metrics, parts.ask, clock),
+    metrics: metricsPort(metrics, parts, clock),
     now: () => clock.monotonic(),
     modules,
   })
@@ -99,19 +111,21 @@ function derived<T>(config: () => Config, make: (config: Config) => T): () => T 
   }
 }
 
-function metricsPort(metrics: Metrics, redis: Redis, clock: Clock): MetricsPort {
+function metricsPort(metrics: Metrics, { ask, pull }: DoorParts, clock: Clock): MetricsPort {
   return {
     contentType: metrics.contentType,
     answered: (route, status, ms) => metrics.answered(route, status, ms),
     async render(status) {
       const ages = new Map<string, number>()
-      const look = async (taskKey: string) => {
-        const at = await oldestWaiting(redis, taskKey)
-        ages.set(taskKey, at === undefined ? 0 : Math.max(0, clock.now() - at) / 1000)
+      const ageOf = async ({ mode, task_key: taskKey }: QueueStatus) => {
+        if (mode === 'pull') return (await pull.counts(taskKey)).oldestMs
+        const at = await oldestWaiting(ask, taskKey)
+        return at === undefined ? 0 : Math.max(0, clock.now() - at)
       }
+      const look = async (queue: QueueStatus) =>
+        void ages.set(queue.task_key, (await ageOf(queue)) / 1000)
       // What is not told in time is left out.
-      if (status.redis.ok)
-        await Promise.allSettled(status.queues.map(({ task_key }) => look(task_key)))
+      if (status.redis.ok) await Promise.allSettled(status.queues.map(look))
       return metrics.render(status, ages)
     },
   }

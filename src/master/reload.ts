@@ -37,6 +37,8 @@ export function describeChanges(old: Config, next: Config): string[] {
         ? `restarts (${keys.join(', ')})`
         : `changed live (${keys.join(', ')})`,
     ),
+    ...listed('channel', diff.channels, keys => `changed live (${keys.join(', ')})`),
+    ...listed('relay', diff.relays, keys => `changed live (${keys.join(', ')})`),
     ...diff.settings.changedKeys.map(key =>
       FIXED.has(key)
         ? `${key}: changed; takes effect with \`taskd restart\``

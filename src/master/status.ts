@@ -1,6 +1,8 @@
 import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../api/control.ts'
+import type { PullPort } from '../api/pull-port.ts'
 import type { Config } from '../config/config.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
+import { withoutPasswords } from '../lib/redis-nodes.ts'
 import type { CronState } from '../model/cron-state.ts'
 import type { Job } from '../model/job.ts'
 import type { Archiver } from '../monitor/archiver.ts'
@@ -8,10 +10,12 @@ import type { RedisHealth } from '../monitor/redis-health.ts'
 import type { CronStore } from '../queue/cron-store.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 import { formatInstant } from '../schedule/format.ts'
+import type { Channels } from './channels/channels.ts'
 import { childStatus, programStatus } from './child-status.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { Supervisor } from './programs/supervisor.ts'
+import type { Relays } from './relays/relays.ts'
 
 export interface StatusDeps {
   readonly version: string
@@ -28,13 +32,21 @@ export interface StatusDeps {
   readonly redisUrl: string
   /** On a connection that fails rather than waits. */
   readonly asking: { readonly queues: TaskQueues; readonly cron: CronStore }
+  readonly pull: Pick<PullPort, 'counts'>
+  readonly channels: Pick<Channels, 'statuses'>
+  readonly relays: Pick<Relays, 'statuses'>
 }
 
 /** The daemon as it is now. What Redis does not tell in time is left at zero. */
 export async function readStatus(deps: StatusDeps): Promise<Status> {
   const { clock, engine, health } = deps
   const config = deps.config()
-  const [queues, states] = await Promise.all([readQueues(deps), readStates(deps)])
+  const [queues, states, channels, relays] = await Promise.all([
+    readQueues(deps),
+    readStates(deps),
+    deps.channels.statuses(),
+    deps.relays.statuses(),
+  ])
   const running = engine()
   return {
     node: running?.node ?? config.settings.node,
@@ -47,8 +59,9 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
       ok: health.status.ok,
       error: health.status.error,
       since: isoWithOffset(health.status.since),
-      url: withoutPassword(deps.redisUrl),
+      url: withoutPasswords(deps.redisUrl),
       version: health.status.version,
+      servers: health.status.servers,
     },
     database: readDatabase(deps),
     workers: (running?.members ?? []).map(member => ({
@@ -66,6 +79,8 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     ],
     queues,
     jobs: config.jobs.map((job, index) => jobStatus(job, states[index], running, clock.now())),
+    channels,
+    relays,
   }
 }
 
@@ -91,8 +106,14 @@ async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
   return Promise.all(
     deps.config().queues.map(async ({ taskKey, mode }) => {
       const none = { waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
-      const counts = health.status.ok ? await asking.queues.counts(taskKey).catch(() => none) : none
-      return { task_key: taskKey, mode, ...counts }
+      if (!health.status.ok) return { task_key: taskKey, mode, ...none }
+      const read = async () => {
+        const counts = await asking.queues.counts(taskKey)
+        if (mode !== 'pull') return counts
+        const { todo, doing } = await deps.pull.counts(taskKey)
+        return { ...counts, waiting: todo, active: doing }
+      }
+      return { task_key: taskKey, mode, ...(await read().catch(() => none)) }
     }),
   )
 }
@@ -122,8 +143,4 @@ function jobStatus(
     last_code: state?.lastCode ?? '',
     failures: state?.failures ?? 0,
   }
-}
-
-function withoutPassword(url: string): string {
-  return url.replace(/(:\/\/[^:@/]*):[^@/]*@/, '$1:***@')
 }

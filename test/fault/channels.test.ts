@@ -87,10 +87,9 @@ describe.each(['mariadb', 'postgres'] as const)('channels while %s goes and come
     const { channels, log } = channelsOf([spec], folder.path)
     await channels.start()
     let next = 0
-    let sending = true
-    const seen = { inserted: 0, spooled: 0 }
+    const seen = { sending: true, inserted: 0, spooled: 0 }
     const sender = async () => {
-      while (sending) {
+      while (seen.sending) {
         const from = next
         next += 200
         const answer = await channels.insert('orders', { rows: rows(from, 200) })
@@ -101,13 +100,13 @@ describe.each(['mariadb', 'postgres'] as const)('channels while %s goes and come
     const backlog = async () => (await channels.statuses())[0]?.backlog ?? -1
     for (let round = 0; round < 3; round += 1) {
       const before = seen.inserted
-      sending = true
+      seen.sending = true
       const senders = [sender(), sender(), sender()]
       await waitFor(() => seen.inserted > before + 400, { what: 'rows go in', timeoutMs: 30_000 })
       await server.kill()
       await waitFor(async () => (await backlog()) > 3, { what: 'batches wait on disk' })
       await server.restart()
-      sending = false
+      seen.sending = false
       await Promise.all(senders)
       await waitFor(async () => (await backlog()) === 0, { what: 'all is in', timeoutMs: 60_000 })
     }

@@ -88,6 +88,8 @@ export function status(changes: Partial<Status> = {}): Status {
     programs: [],
     queues: [queue('sync_tasks'), { ...queue('async_tasks'), mode: 'async', waiting: 12 }],
     jobs: [job('accumulate_pay')],
+    channels: [],
+    relays: [],
     ...changes,
   }
 }

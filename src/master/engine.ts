@@ -199,8 +199,9 @@ export class Engine {
     }
     for (const [taskKey, queue] of wanted) {
       const pool = this.#pools.get(taskKey)
-      if (pool) pool.reconfigure(queue)
-      else this.#addPool(queue).start()
+      if (pool) pool.reconfigure(queue, this.#taking)
+      else if (this.#taking) this.#addPool(queue).start()
+      else this.#addPool(queue)
     }
     if (this.#taking) await this.#intakes.take(config().queues)
     this.ticker.setJobs(config().jobs)

@@ -81,7 +81,9 @@ function obeySignals(daemon: Daemon, root: RootLog): void {
   }
   process.on('SIGTERM', () => stop('SIGTERM'))
   process.on('SIGINT', () => stop('SIGINT'))
-  process.on('SIGHUP', () => void daemon.reload())
+  process.on('SIGHUP', () => {
+    daemon.reload().catch((error: unknown) => root.log.warn(messageOf(error)))
+  })
   process.on('SIGUSR1', () => {
     void daemon.status().then(status => root.log.info({ status }, 'state'))
   })

@@ -99,11 +99,15 @@ export class WorkerPool {
         void this.#retire(name, member.program)
   }
 
-  /** Takes over a changed configuration; restarts the workers only when they cannot be told. */
-  reconfigure(spec: QueueSpec): 'tuned' | 'restarted' {
+  /**
+   * Takes over a changed configuration; restarts the workers only when they cannot be told.
+   * @param taking false while the node drains: what has left, or leaves, is not started again
+   */
+  reconfigure(spec: QueueSpec, taking: boolean): void {
     const old = this.#spec
     this.#spec = spec
     for (const member of this.#members.values()) member.spec = spec
+    if (!taking) return this.tune()
     const told = {
       ...old,
       workers: spec.workers,
@@ -118,7 +122,6 @@ export class WorkerPool {
       }
     else this.tune()
     this.scale(spec.workers)
-    return restart ? 'restarted' : 'tuned'
   }
 
   /** Tells live workers the limits as they are now. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { ReloadReport } from '../../src/api/control.ts'
@@ -184,4 +184,28 @@ it('what only a restart can change is said to be so', async () => {
   const reload = await daemon.cli('reload')
   expect(reload.stdout).toContain('node: changed; takes effect with `taskd restart`')
   expect((await daemon.status()).node).not.toBe('renamed')
+})
+
+it('a reload starts nothing on a node that is drained', async () => {
+  await using daemon = await startDaemon()
+  expect((await daemon.cli('drain')).code).toBe(0)
+  await waitFor(async () => (await daemon.status()).state === 'drained', { what: 'it is drained' })
+  daemon.configure({ ini: '[queue:async_tasks]\nworkers = 2\nrate = 10/1s\n' })
+  expect((await daemon.cli('reload')).code).toBe(0)
+  expect((await daemon.status()).workers.map(one => one.state)).toEqual(['STOPPED', 'STOPPED'])
+  expect((await daemon.cli('resume')).code).toBe(0)
+  await has(daemon, 3)
+})
+
+it('a daemon that stops refuses a reload', async () => {
+  await using daemon = await startDaemon({
+    ini: '[program:deaf]\ncommand = sh -c "trap \'\' TERM; touch on; while :; do sleep 0.05; done"\n',
+  })
+  await waitFor(() => existsSync(join(daemon.dir, 'on')), { what: 'the trap' })
+  daemon.signal('SIGTERM')
+  await waitFor(async () => (await daemon.status()).state === 'stopping', { what: 'it stops' })
+  const reload = await daemon.cli('reload')
+  expect([reload.code, reload.stderr]).toEqual([1, expect.stringContaining('taskd is stopping')])
+  daemon.signal('SIGTERM')
+  await daemon.ended
 })

@@ -5,6 +5,7 @@ import type { QueueSpec } from '../model/queue-spec.ts'
 import { isLoopback } from './addresses.ts'
 import type { Settings } from './config.ts'
 import type { Place, Report } from './diagnostics.ts'
+import { checkPullJob } from './pull-jobs.ts'
 import { BUILT_IN_QUEUES, fixedMode, modeOf } from './queues.ts'
 import { type Checked, placeOf } from './schema.ts'
 
@@ -81,7 +82,6 @@ export function checkQueueTogether(checked: Checked<'queue'>, report: Report): v
     return
   }
   const mode = modeOf(section.name, values)
-  if (mode === 'pull') noteNotYet(report, at('mode'))
   const foreign =
     mode === 'pull'
       ? (['workers', 'concurrency', 'rate', 'period'] as const)
@@ -132,6 +132,8 @@ export function checkJobTogether(
   report: Report,
 ): void {
   checkQueueOf(checked, rules, report)
+  if (rules.queues.get(checked.values.task_key ?? '')?.mode === 'pull')
+    checkPullJob(checked, report)
   checkRetries(checked, report)
   const { section, values } = checked
   const at = (name: string) => placeOf(section, name)

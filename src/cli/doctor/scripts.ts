@@ -12,7 +12,9 @@ const SHOWN = 5
 
 export const lookAtScripts: Look = patient => {
   const { config } = patient
-  const jobs = config?.jobs.filter(job => job.enabled) ?? []
+  const elsewhere = config?.queues.filter(queue => queue.mode === 'pull') ?? []
+  const isHere = (job: Job) => !elsewhere.some(queue => queue.taskKey === job.task.taskKey)
+  const jobs = config?.jobs.filter(job => job.enabled && isHere(job)) ?? []
   if (config === undefined || jobs.length === 0) return []
   return [...scripts(jobs), ...interpreters(jobs, config, patient)]
 }

@@ -93,6 +93,25 @@ describe('a mistake in a queue', () => {
     },
   )
 
+  test.each([
+    ['user = www-data', 'means nothing for a task of a pull queue. remove it: it is for the agent'],
+    ['interpreter = php', 'means nothing for a task of a pull queue. remove it: it is for the'],
+    [
+      'directory = /srv',
+      'means nothing for a task of a pull queue. remove it: it is for the agent',
+    ],
+    ['environment = A=1', 'means nothing for a task of a pull queue. remove it: it is for the'],
+    ['jitter = 3s', 'means nothing for a task of a pull queue. remove it: tasks are claimed in'],
+    ['priority = 1', 'means nothing for a task of a pull queue. remove it: tasks are claimed in'],
+    ['retries = 2', 'means nothing for a task of a pull queue. write retries in the section of'],
+    ['overlap = replace', 'cannot end a task that another machine has claimed. write overlap ='],
+  ])('of a job whose tasks agents take: %s', (line, expected) => {
+    const [mistake, ...more] = mistakes(leased('max_run_time = 1m', line))
+    expect(mistake).toContain(`${line}: ${expected}`)
+    expect(more).toEqual([])
+    expect(mistakes(job(line))).toEqual([])
+  })
+
   test('a sync queue with tasks side by side', () => {
     expect(mistakes(queue('sync_tasks', 'concurrency = 2'))).toEqual([
       'cron.ini:2: concurrency = 2: a sync queue runs one task at a time. write concurrency = 1, or mode = async',

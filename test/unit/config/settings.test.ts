@@ -168,12 +168,11 @@ describe('socket paths that the kernel does not take', () => {
   })
 })
 
-test('a setting of a part that is not there yet is noted, also in a queue', () => {
+test('a setting of a part that is not there yet is noted', () => {
   const text = '[taskd]\ntasks = jobs\n[queue:p]\nmode = pull'
   const loaded = load({ 'conf/cron.ini': text })
   expect(loaded.ok && loaded.notes.map(note => `${note.key}: ${note.message}`)).toEqual([
     'tasks: has no effect yet',
-    'mode: has no effect yet',
   ])
 })
 

@@ -82,7 +82,7 @@ export function status(changes: Partial<Status> = {}): Status {
     uptime_s: 62,
     state: 'running',
     config: '/srv/points/conf/cron.ini',
-    redis: { ok: true, error: '', since: SINCE, url: 'embedded', version: '7.0.15' },
+    redis: { ok: true, error: '', since: SINCE, url: 'embedded', version: '7.0.15', servers: [] },
     database: { ok: true, error: '', since: SINCE, url: 'sqlite:x.db', backlog: 0, archived: 3 },
     workers: [worker('sync'), worker('async')],
     programs: [],

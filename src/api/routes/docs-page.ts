@@ -20,9 +20,11 @@ details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
 details > div { padding: 0 1rem 1rem; }
 summary { padding: .5rem .75rem; cursor: pointer; display: flex; flex-wrap: wrap;
   align-items: baseline; gap: .25rem .75rem; }
+summary::before { content: '▸'; opacity: .6; }
+details[open] > summary::before { content: '▾'; }
 summary:focus-visible, a:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 summary > span:last-child { flex-basis: 14rem; flex-grow: 1; opacity: .8; }
-.method { font: 600 .8rem ui-monospace, monospace; width: 4.2em; text-align: center;
+.method { font: 600 .8rem ui-monospace, monospace; width: 4.8em; text-align: center;
   border: 1px solid currentColor; border-radius: 4px; }
 .path { font: 600 .95rem ui-monospace, monospace; }
 .get { color: #1a7f37; } .post { color: var(--accent); }
@@ -35,7 +37,9 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0;
 th { font-weight: 600; }
 @media (max-width: 40rem) {
   table, tbody, tr, td { display: block; } thead { display: none; }
-  tr { border-top: 1px solid var(--line); padding: .35rem 0; } td { border: 0; padding: 0; } }
+  tr { border-top: 1px solid var(--line); padding: .35rem 0; } td { border: 0; padding: 0; }
+  td:nth-child(-n + 3) { display: inline; padding-right: .75rem; }
+  td:nth-child(2):last-child, td:nth-child(4) { display: block; } }
 `
 
 export const DOCS_SCRIPT = `
@@ -62,15 +66,15 @@ const typeOf = written => {
   const name = Array.isArray(schema.type) ? schema.type.join(' | ') : schema.type || 'anything'
   return schema.format ? name + ' (' + schema.format + ')' : name
 }
-const LIMITS = { minimum: 'at least ', exclusiveMinimum: 'more than ', maximum: 'at most ',
-  minLength: 'characters at least ', maxLength: 'characters at most ', minItems: 'entries at least ',
-  maxItems: 'entries at most ', pattern: 'matches ' }
+const LIMITS = { minimum: ['at least '], exclusiveMinimum: ['more than '], maximum: ['at most '],
+  minLength: ['at least ', ' characters'], maxLength: ['at most ', ' characters'],
+  minItems: ['at least ', ' entries'], maxItems: ['at most ', ' entries'], pattern: ['matches '] }
 const notes = schema => {
   const found = []
   if (schema.default !== undefined) found.push('default \`' + JSON.stringify(schema.default) + '\`')
-  for (const [key, words] of Object.entries(LIMITS))
+  for (const [key, [before, after]] of Object.entries(LIMITS))
     if (schema[key] !== undefined && Math.abs(schema[key]) !== Number.MAX_SAFE_INTEGER)
-      found.push(words + '\`' + schema[key] + '\`')
+      found.push(before + '\`' + schema[key] + '\`' + (after || ''))
   return found.join(', ')
 }
 const table = (heads, rows) => make('table', {},

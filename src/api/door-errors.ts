@@ -45,5 +45,11 @@ function failureFor(code: string): Failure {
     return failure(431, 'E_TOO_LARGE', 'the headers are larger than 16 KiB')
   if (code === 'HPE_CHUNK_EXTENSIONS_OVERFLOW')
     return failure(413, 'E_TOO_LARGE', 'the chunk extensions are too large')
+  if (code === 'HPE_INVALID_CONSTANT')
+    return failure(
+      400,
+      'E_BAD_REQUEST',
+      'this is not HTTP, or its address has a blank: write %20 or + for one',
+    )
   return failure(400, 'E_BAD_REQUEST', 'this is not HTTP')
 }

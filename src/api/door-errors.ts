@@ -2,9 +2,9 @@ import { STATUS_CODES } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { codeOf } from '../lib/errors.ts'
+import type { Connections } from './connections.ts'
 import { type Failure, failure, failureOf } from './errors.ts'
 import { SECURITY_HEADERS } from './guard.ts'
-import type { Pending } from './pending.ts'
 
 /** A request whose address makes no URL, or that names no host: it never gets to the app. */
 export function answerUnreadable(error: unknown): Response {
@@ -16,9 +16,9 @@ export function answerUnreadable(error: unknown): Response {
 }
 
 /** What came is no HTTP, or did not come in time. */
-export function answerJunk(error: Error, socket: Duplex, pending: Pending): void {
+export function answerJunk(error: Error, socket: Duplex, connections: Connections): void {
   const code = codeOf(error)
-  const begun = socket instanceof Socket && pending.hasBegun(socket)
+  const begun = socket instanceof Socket && connections.hasBegun(socket)
   // After anything else, as a TLS handshake that failed, there is nobody to be told.
   const isHttp = code.startsWith('HPE_') || code.startsWith('ERR_HTTP_')
   if (!socket.writable || begun || !isHttp) {

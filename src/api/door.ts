@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { getRequestListener } from '@hono/node-server'
 import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Service } from '../lib/service.ts'
+import { Connections } from './connections.ts'
 import { answerJunk, answerUnreadable } from './door-errors.ts'
-import { Pending } from './pending.ts'
 import { readTls, type TlsFiles } from './tls.ts'
 
 export interface DoorLimits {
@@ -56,7 +57,7 @@ export class HttpDoor implements Service {
   readonly name = 'http'
   readonly #options: DoorOptions
   readonly #limits: DoorLimits
-  readonly #pending = new Pending()
+  readonly #connections = new Connections()
   #server: Server | TlsServer | undefined
   #toldDropsAt = Number.NEGATIVE_INFINITY
 
@@ -94,8 +95,11 @@ export class HttpDoor implements Service {
     this.#server = undefined
     const closed = once(server, 'close')
     server.close()
-    server.closeIdleConnections()
-    const limit = setTimeout(() => server.closeAllConnections(), this.#limits.closeMs)
+    // Requests come on the inner ones; an outer one may still be at its handshake.
+    this.#connections.closeIdle(
+      socket => this.#options.tls === undefined || socket instanceof TLSSocket,
+    )
+    const limit = setTimeout(() => this.#connections.closeAll(), this.#limits.closeMs)
     await closed
     clearTimeout(limit)
   }
@@ -138,12 +142,14 @@ export class HttpDoor implements Service {
     server.maxHeadersCount = MAX_HEADERS
     server.maxConnections = maxConnections ?? mostConnections()
     server.timeout = limits.stalledMs
+    server.on('connection', socket => this.#connections.open(socket))
+    server.on('secureConnection', socket => this.#connections.open(socket))
     server.on('request', (request, response: ServerResponse) => {
-      this.#pending.add(request.socket, response)
+      this.#connections.asked(request.socket, response)
       void listener(request, response)
     })
-    server.on('timeout', socket => this.#pending.onQuiet(socket, limits.stalledMs))
-    server.on('clientError', (error, socket) => answerJunk(error, socket, this.#pending))
+    server.on('timeout', socket => this.#connections.onQuiet(socket, limits.stalledMs))
+    server.on('clientError', (error, socket) => answerJunk(error, socket, this.#connections))
     server.on('drop', () => this.#tellDrop())
     return server
   }

@@ -70,6 +70,16 @@ test('a handshake that is never finished is not waited for', async () => {
   expect(socket.destroyed).toBe(true)
 })
 
+test('a stop does not wait for a handshake either', async () => {
+  await using made = await withTls()
+  const socket = await made.door.raw()
+  const gone = whole(socket)
+  const began = performance.now()
+  await made.door.door.stop()
+  expect(performance.now() - began).toBeLessThan(2000)
+  await gone
+})
+
 test('a new certificate is taken over without a restart, and connections stay', async () => {
   await using made = await withTls()
   const { door, first, write } = made

@@ -203,18 +203,13 @@ export const thousand = {
     const each = []
     for (let round = 0; round < Math.min(ctx.rounds, 3); round += 1) {
       const daemon = await startTaskd(ctx, sleepers(1000), async one => {
-        const ups_ = until('1000 programs', () => sleepersOf(one.pid).length === 1000, {
+        const watch = until('1000 programs', () => sleepersOf(one.pid).length === 1000, {
           timeoutMs: 60_000,
-        })
-        let up = false
-        void ups_.then(() => {
-          up = true
-        })
-        while (!up) {
+        }).then(() => 'up')
+        for (let state; state !== 'up'; state = await Promise.race([watch, sleep(20)])) {
           const begun = performance.now()
           const told = await one.status().catch(() => undefined)
           if (told) answers.push(performance.now() - begun)
-          await sleep(20)
         }
         ups.push((performance.now() - one.begun) / 1000)
       })

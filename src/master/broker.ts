@@ -86,8 +86,14 @@ export class Broker implements BrokerPort {
     })
   }
 
+  /** Only what came in here: who may push need not be let near the tasks of jobs. */
   cancel(uuid: string) {
-    return asked(() => this.#deps.cancel(uuid))
+    return asked(async () => {
+      const found = await this.#deps.queues.find(this.#taskKeys(), uuid)
+      if (found?.task.call === undefined)
+        throw new TaskdError('E_NO_TASK', 'no such task of the broker is waiting or running')
+      return this.#deps.cancel(uuid)
+    })
   }
 
   async undone(taskKey: string) {

@@ -13,6 +13,7 @@ import {
   script,
 } from '../../support/broker.ts'
 import { aQueue } from '../../support/queue-bench.ts'
+import { aTask } from '../../support/runs.ts'
 import { waitFor } from '../../support/wait.ts'
 
 let bench: BrokerBench
@@ -70,6 +71,14 @@ describe('a task that is handed in', () => {
     await waitFor(() => claims.length === 3, { what: 'all have run' })
     expect(await refusal(full.pushScript(script()))).toBe('taken')
   })
+})
+
+test('cancelling is for tasks that came in here, not for those of jobs', async () => {
+  const task = aTask({ id: 'cron-pay-1', taskKey: Q, job: 'pay' })
+  await bench.queues.add(Q, [task])
+  for (const uuid of [task.id, 'nobody'])
+    expect(await refusal(broker().cancel(uuid))).toBe('E_NO_TASK')
+  expect(await bench.queues.state(Q, task.id)).toBe('waiting')
 })
 
 describe('counts', () => {

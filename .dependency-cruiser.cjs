@@ -40,10 +40,15 @@ module.exports = {
       ['queue', 'monitor/hashes.ts', 'model', 'lib'],
       'A worker stays lean: no config, no SQL.',
     ),
+    only(
+      'agent',
+      ['workers', 'queue/message.ts', 'model', 'lib'],
+      'An agent has a runner and HTTP; no Redis, no configuration.',
+    ),
     only('api', ['monitor', 'model', 'lib'], 'Routes ask the Control port, never the supervisor.'),
     only(
       'cli',
-      ['api', 'config', 'schedule', 'master/main.ts', 'model', 'lib'],
+      ['api', 'config', 'schedule', 'master/main.ts', 'agent/main.ts', 'model', 'lib'],
       'The CLI is a client of the API.',
     ),
     only(

@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { messageOf, TaskdError } from '../lib/errors.ts'
+import { instanceOf } from '../lib/instance.ts'
 import { LEASE_MS, NODES, nodeName } from '../queue/keys.ts'
 
 /** The kernel's limit for the path of a unix socket (unix(7)). */
@@ -19,29 +19,15 @@ export function prepareDataDir(dataDir: string): string {
       `data_dir = ${dataDir} is too long for a unix socket in it (${MAX_SOCKET_PATH} bytes with its name)`,
       'set a shorter data_dir in [taskd]',
     )
-  const file = join(dataDir, 'instance')
   try {
     mkdirSync(join(dataDir, 'log'), { recursive: true, mode: 0o750 })
-    const known = readIfThere(file)
-    if (/^[\da-f]{12}$/.test(known)) return known
-    const made = randomBytes(6).toString('hex')
-    writeFileSync(`${file}.new`, made)
-    renameSync(`${file}.new`, file)
-    return made
+    return instanceOf(dataDir)
   } catch (error) {
     throw new TaskdError(
       'E_DATA_DIR',
       `cannot use data_dir = ${dataDir}: ${messageOf(error)}`,
       'make it writable for this user, or set another data_dir in [taskd]',
     )
-  }
-}
-
-function readIfThere(file: string): string {
-  try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    return ''
   }
 }
 

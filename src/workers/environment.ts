@@ -3,6 +3,14 @@ import { RUN_VARIABLE, type WorkerInit } from '../model/ipc.ts'
 import type { Task } from '../model/task.ts'
 import type { Claim } from '../queue/consumer.ts'
 
+/** Scripts see the environment of who runs them, without taskd's own settings and secrets. */
+export function scriptEnvironment(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
+  const kept = Object.entries(env).filter(
+    ([name]) => !/^(TASKD_|NOTIFY_SOCKET$|WATCHDOG_)/.test(name),
+  )
+  return Object.fromEntries(kept)
+}
+
 /** What a run finds in its environment on top of what every run has. */
 export function environmentOf(
   { task, attempt }: Claim,

@@ -3,6 +3,7 @@ import { messageOf } from '../lib/errors.ts'
 import type { FromWorker, ToWorker, WorkerInit } from '../model/ipc.ts'
 import { currentOwner, formatOwner } from '../model/owner.ts'
 import { createClient } from '../queue/connection.ts'
+import { scriptEnvironment } from './environment.ts'
 import { startLauncher } from './launcher.ts'
 import { nodeSpawner } from './spawn.ts'
 import { TaskWorker } from './worker.ts'
@@ -38,16 +39,8 @@ function flush(): void {
   else done()
 }
 
-/** Scripts see the environment of the daemon without taskd's own settings and secrets. */
-function scriptEnvironment(): Record<string, string | undefined> {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(TASKD_|NOTIFY_SOCKET$|WATCHDOG_)/.test(name),
-  )
-  return Object.fromEntries(kept)
-}
-
 async function begin(init: WorkerInit): Promise<void> {
-  const environment = scriptEnvironment()
+  const environment = scriptEnvironment(process.env)
   const launcher = await startLauncher({ environment, onLost: () => process.exit(LAUNCHER_LOST) })
   const redis = createClient(init.redisUrl, 'work', init.workerId)
   worker = new TaskWorker({

@@ -15,7 +15,7 @@ import {
 import type { Exit, OutputListener, Spawned, Spawner, SpawnSpec } from './spawn.ts'
 import { lookUpUser } from './users.ts'
 
-export type { Run, RunOptions, StopCause, Stopped } from './run.ts'
+export type { Run, RunOptions, Stopped } from './run.ts'
 
 /** How long a KILLed group may take to be reaped before it is left to the kernel. */
 const REAP_MS = 2000

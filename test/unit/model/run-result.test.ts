@@ -15,6 +15,16 @@ const said = (code: string) => `{"code":"${code}","msg":"m","data":[1]}`
 
 /** docs: the table of outcomes, a row each. */
 describe('the verdict', () => {
+  test('a request that was not answered with 2xx: fail, kind http, retried, with its data', () => {
+    const reason = 'HTTP 503 Service Unavailable: busy'
+    expect(ended({ exitCode: null, cause: 'http', reason, stdout: said('succ') })).toMatchObject({
+      outcome: 'fail',
+      kind: 'http',
+      retryable: true,
+      answer: { code: 'fail', msg: reason, data: [1] },
+    })
+  })
+
   test('`code` = `succ`, exit 0: succ, not retried, not a failure', () => {
     expect(ended({ stdout: said('succ') })).toMatchObject({
       outcome: 'succ',

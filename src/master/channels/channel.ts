@@ -6,6 +6,7 @@ import { codeOf, messageOf, TaskdError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Service } from '../../lib/service.ts'
 import { Slots } from '../../lib/slots.ts'
+import { Trouble } from '../../lib/trouble.ts'
 import type { ChannelSpec } from '../../model/channel.ts'
 import { checkRows } from '../../model/check-rows.ts'
 import {
@@ -29,6 +30,8 @@ export interface ChannelDeps {
   /** A number in [0, 1). */
   readonly random: () => number
   readonly log: Logger
+  /** Rows that were stored before a reload made this channel anew. */
+  readonly inserted: number
 }
 
 /** Each holds its rows in memory. */
@@ -52,25 +55,35 @@ export class Channel implements Service {
   readonly #pending = new Set<string>()
   #spool: Promise<Spool> | undefined
   #replay: Replay | undefined
-  #trouble: { readonly error: string; readonly since: number } | undefined
-  #well: number
-  #inserted = 0
+  readonly #trouble: Trouble
+  #inserted: number
   #pruned: number
 
   constructor(deps: ChannelDeps) {
-    const { spec, clock, encryption } = deps
+    const { spec, clock, encryption, log } = deps
     this.name = `channel ${spec.name}`
     this.spec = spec
     this.encryption = encryption
     this.#deps = deps
-    this.#well = clock.now()
+    this.#inserted = deps.inserted
+    this.#trouble = new Trouble(clock, {
+      began: error => {
+        const what = { channel: spec.name, error: messageOf(error), code: codeOf(error) }
+        log.warn(what, 'a channel cannot fill its table: batches wait on disk until it can')
+      },
+      ended: away_s => log.info({ channel: spec.name, away_s }, 'a channel fills its table again'),
+    })
     this.#pruned = clock.monotonic()
+  }
+
+  get inserted(): number {
+    return this.#inserted
   }
 
   /** Neither fails nor waits when the database, or the disk, is away. */
   async start(): Promise<void> {
     await this.#openSpool().catch((error: unknown) => {
-      this.#note(error)
+      this.#trouble.note(error)
     })
   }
 
@@ -128,19 +141,19 @@ export class Channel implements Service {
     for (let tries = 1; ; tries += 1)
       try {
         const { duplicate, rows } = await store.insert(batch)
-        this.#isWell()
+        this.#trouble.clear()
         if (duplicate) return { inserted: rows, duplicate }
         this.#inserted += rows
         this.#prune()
         return { inserted: rows }
       } catch (error) {
         if (error instanceof InsertError && error.failure === 'refused') {
-          this.#isWell()
+          this.#trouble.clear()
           throw badRows(this.spec.name, [error.message], 0)
         }
         const busy = error instanceof InsertError && error.failure === 'busy'
         if (!busy || tries === BUSY_TRIES) {
-          this.#note(error)
+          this.#trouble.note(error)
           // Under the same id, since nobody may know whether it has gone in.
           return this.#keep(spool, batch)
         }
@@ -155,7 +168,7 @@ export class Channel implements Service {
     try {
       await spool.append(JSON.stringify(kept))
     } catch (error) {
-      if (!(error instanceof SpoolFullError)) this.#note(error)
+      if (!(error instanceof SpoolFullError)) this.#trouble.note(error)
       throw spoolFailed(this.spec, error)
     }
     if (batch.id.startsWith('client:')) this.#pending.add(batch.id)
@@ -171,9 +184,7 @@ export class Channel implements Service {
       name: spec.name,
       table: spec.table,
       database: store.address,
-      ok: this.#trouble === undefined,
-      error: this.#trouble?.error ?? '',
-      since: isoWithOffset(this.#trouble?.since ?? this.#well),
+      ...this.#trouble.condition,
       backlog: spool?.batches ?? 0,
       backlog_bytes: spool?.bytes ?? 0,
       bad: bad?.count ?? 0,
@@ -206,38 +217,20 @@ export class Channel implements Service {
       onStored: (batch, rows) => {
         this.#pending.delete(batch.id)
         this.#inserted += rows
-        this.#isWell()
+        this.#trouble.clear()
       },
       onBad: batch => {
         this.#pending.delete(batch.id)
-        this.#isWell()
+        this.#trouble.clear()
         log.error(
           { channel: this.spec.name, batch: batch.id, rows: batch.rows.length, dir },
           'the database refused a batch that had waited: it lies in a .bad file, with the reason',
         )
       },
-      onTrouble: error => this.#note(error),
+      onTrouble: error => this.#trouble.note(error),
     })
     this.#replay.start()
     return spool
-  }
-
-  #note(error: unknown): void {
-    const { clock, log } = this.#deps
-    const reason = messageOf(error)
-    const what = { channel: this.spec.name, error: reason, code: codeOf(error) }
-    if (this.#trouble === undefined)
-      log.warn(what, 'a channel cannot fill its table: batches wait on disk until it can')
-    this.#trouble = { error: reason, since: this.#trouble?.since ?? clock.now() }
-  }
-
-  #isWell(): void {
-    if (this.#trouble === undefined) return
-    const { clock, log } = this.#deps
-    const away_s = Math.round((clock.now() - this.#trouble.since) / 1000)
-    this.#trouble = undefined
-    this.#well = clock.now()
-    log.info({ channel: this.spec.name, away_s }, 'a channel fills its table again')
   }
 
   /** Only when nothing waits: what waits may have gone in before, and must be known. */

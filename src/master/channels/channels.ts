@@ -67,12 +67,12 @@ export class Channels implements Service, DataPort, EncryptPort {
     const leaving = [...before.values()].filter(one => !staying.has(one))
     // The files of a channel have one owner at a time.
     await Promise.all(leaving.map(one => one.stop()))
-    const now = specs.map(spec => kept(spec) ?? this.#make(spec))
+    const now = specs.map(spec => kept(spec) ?? this.#make(spec, before))
     await Promise.all(now.filter(one => !staying.has(one)).map(one => one.start()))
     this.#channels = new Map(now.map(one => [one.spec.name, one]))
   }
 
-  #make(spec: ChannelSpec): Channel {
+  #make(spec: ChannelSpec, before: ReadonlyMap<string, Channel>): Channel {
     const { dataDir, clock, random, log } = this.#deps
     return new Channel({
       spec,
@@ -82,6 +82,7 @@ export class Channels implements Service, DataPort, EncryptPort {
       clock,
       random,
       log,
+      inserted: before.get(spec.name)?.inserted ?? 0,
     })
   }
 

@@ -1,9 +1,10 @@
 import type { Redis } from 'ioredis'
 import type { RelayReceipt, RelayReport, RelayStatus, RelayTask } from '../../api/relay-port.ts'
-import { type Clock, isoWithOffset } from '../../lib/clock.ts'
+import type { Clock } from '../../lib/clock.ts'
 import { messageOf, TaskdError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Service } from '../../lib/service.ts'
+import { Trouble } from '../../lib/trouble.ts'
 import type { RelaySpec } from '../../model/channel.ts'
 import { createClient, isAway } from '../../queue/connection.ts'
 import { RelayList, textOf } from '../../queue/relay-list.ts'
@@ -28,27 +29,35 @@ export class Relay implements Service {
   readonly #redis: Redis
   readonly #list: RelayList
   readonly #stopping = new AbortController()
+  #connected: Promise<void> | undefined
   #sweeping: Promise<void> | undefined
-  #trouble: { readonly error: string; readonly since: number } | undefined
-  #well: number
+  readonly #trouble: Trouble
 
   constructor(deps: RelayDeps) {
-    const { spec, clock } = deps
+    const { spec, clock, log } = deps
     this.name = `relay ${spec.name}`
     this.spec = spec
     this.#deps = deps
     this.#redis = createClient(spec.redis, 'ask', `taskd relay ${spec.name}`)
     this.#list = new RelayList(this.#redis, spec, () => clock.now())
-    this.#well = clock.now()
+    this.#trouble = new Trouble(clock, {
+      began: error => log.warn({ relay: spec.name, error: messageOf(error) }, 'a relay fails'),
+      ended: away_s => log.info({ relay: spec.name, away_s }, 'a relay works again'),
+    })
   }
 
   /** Neither fails nor waits when that Redis is away. */
   async start(): Promise<void> {
-    if (this.#sweeping) return
-    const connected = this.#redis.connect().catch(() => undefined)
-    this.#sweeping = this.#sweep(this.#stopping.signal)
+    this.#connected ??= this.#connect()
+    await this.#connected
+    this.#sweeping ??= this.#sweep(this.#stopping.signal)
+  }
+
+  async #connect(): Promise<void> {
     const enough = new AbortController()
-    await Promise.race([connected, this.#deps.clock.sleep(CONNECT_MS, enough.signal)])
+    const connected = this.#redis.connect().catch(() => undefined)
+    const late = this.#deps.clock.sleep(CONNECT_MS, enough.signal)
+    await Promise.race([connected, late])
     enough.abort()
   }
 
@@ -56,6 +65,7 @@ export class Relay implements Service {
     this.#stopping.abort()
     this.#redis.disconnect()
     await this.#sweeping
+    await this.#connected
   }
 
   async take(count: number | undefined): Promise<readonly RelayTask[]> {
@@ -93,51 +103,47 @@ export class Relay implements Service {
     const { name, redis, list } = this.spec
     const none = { waiting: 0, leased: 0 }
     const asked = () => this.#asked(() => this.#list.counts()).catch(() => none)
-    const { waiting, leased } = this.#trouble === undefined ? await asked() : none
+    const { waiting, leased } = this.#trouble.ok ? await asked() : none
     return {
       name,
       redis: redis.replace(/(:\/\/[^:@/]*):[^@/]*@/, '$1:***@'),
       list,
-      ok: this.#trouble === undefined,
-      error: this.#trouble?.error ?? '',
-      since: isoWithOffset(this.#trouble?.since ?? this.#well),
+      ...this.#trouble.condition,
       backlog: waiting,
       leased,
     }
   }
 
   async #sweep(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      const waitMs = this.#trouble === undefined ? Math.min(SWEEP_MS, this.spec.leaseMs) : AWAY_MS
-      await this.#deps.clock.sleep(waitMs, signal)
-      if (!signal.aborted) await this.#asked(() => this.#list.take(0)).catch(() => undefined)
+    const { clock } = this.#deps
+    for (let swept = clock.monotonic(); !signal.aborted; ) {
+      await clock.sleep(AWAY_MS, signal)
+      const isDue = clock.monotonic() - swept >= Math.min(SWEEP_MS, this.spec.leaseMs)
+      if (signal.aborted || (this.#trouble.ok && !isDue)) continue
+      swept = clock.monotonic()
+      await this.#asked(() => this.#list.take(0)).catch(() => undefined)
     }
   }
 
   /** @throws TaskdError E_RELAY_AWAY within a second when that Redis does not answer */
   async #asked<T>(act: () => Promise<T>): Promise<T> {
-    const { clock, log } = this.#deps
     const { name } = this.spec
+    // The first connection is just being made.
+    await this.#connected
     try {
       const result = await act()
-      if (this.#trouble !== undefined) {
-        log.info({ relay: name }, 'the Redis of a relay answers again')
-        this.#trouble = undefined
-        this.#well = clock.now()
-      }
+      this.#trouble.clear()
       return result
     } catch (error) {
       if (this.#stopping.signal.aborted) throw new TaskdError('E_STOPPING', 'taskd stops')
-      const message = messageOf(error)
-      if (this.#trouble === undefined) log.warn({ relay: name, error: message }, 'a relay fails')
-      this.#trouble = { error: message, since: this.#trouble?.since ?? clock.now() }
+      this.#trouble.note(error)
       if (isAway(error))
         throw new TaskdError(
           'E_RELAY_AWAY',
           `the Redis of relay ${name} does not answer`,
           'tasks that were taken come back after their lease; try again later',
         )
-      throw new TaskdError('E_RELAY', `the Redis of relay ${name} refuses: ${message}`)
+      throw new TaskdError('E_RELAY', `the Redis of relay ${name} refuses: ${messageOf(error)}`)
     }
   }
 }

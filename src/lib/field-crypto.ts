@@ -12,7 +12,6 @@ export interface FieldKey {
   readonly key: Uint8Array
 }
 
-export const KEY_BYTES = 32
 const IV_BYTES = 12
 const TAG_BYTES = 16
 

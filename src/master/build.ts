@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { createApp } from '../api/app.ts'
 import { SocketServer } from '../api/listen.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { type Clock, realClock } from '../lib/clock.ts'
@@ -20,37 +19,24 @@ import { openStore } from '../store/store.ts'
 import { Recorder } from '../workers/settle.ts'
 import { Channels } from './channels/channels.ts'
 import { Daemon } from './daemon.ts'
-import { embeddedRedis } from './embedded-redis.ts'
 import { Engine } from './engine.ts'
 import { claimNode } from './installation.ts'
 import { Journal } from './journal.ts'
 import { lazyDoor } from './lazy-door.ts'
-import { ManagedProgram } from './managed-program.ts'
 import { ProcessControl } from './process-control.ts'
 import { buildSupervisor } from './programs/build.ts'
 import { programTail } from './programs/tail.ts'
 import { buildPull } from './pull-build.ts'
+import { redisProgram } from './redis-program.ts'
 import { Relays } from './relays/relays.ts'
 import { RunLog } from './run-log.ts'
+import { socketApp } from './socket-app.ts'
 import { readStatus } from './status.ts'
 import { tailOf } from './tail.ts'
 import { runTail, workerTail } from './tail-runs.ts'
 import { TaskControl } from './task-control.ts'
 import { Wanted } from './wanted.ts'
 import { explain } from './why.ts'
-
-/** What the embedded Redis may do when it dies: always back, at once when it had lived. */
-const REDIS_POLICY = {
-  autorestart: 'always',
-  exitCodes: [],
-  startMs: 1000,
-  backoff: { baseMs: 100, factor: 2, capMs: 5000, jitter: 0.2 },
-  maxQuick: Number.POSITIVE_INFINITY,
-  maxDeaths: Number.POSITIVE_INFINITY,
-  windowMs: 60_000,
-  fatalRetryMs: 0,
-  stopWaitMs: 10_000,
-} as const
 
 export interface Parts {
   readonly config: Config
@@ -69,16 +55,16 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   const stopping = new AbortController()
   logEvents(events, log)
 
-  const own = settings.redis === 'embedded'
-  const server = embeddedRedis(settings.dataDir, settings.redisServer ?? 'redis-server', clock)
-  const embedded = own
-    ? new ManagedProgram('redis', server.launch, () => REDIS_POLICY, {
-        clock,
-        events,
-        random: Math.random,
-      })
-    : undefined
-  const redisUrl = own ? server.url : settings.redis
+  const own =
+    settings.redis === 'embedded'
+      ? redisProgram(settings.dataDir, settings.redisServer ?? 'redis-server', {
+          clock,
+          events,
+          random: Math.random,
+        })
+      : undefined
+  const embedded = own?.program
+  const redisUrl = own?.url ?? settings.redis
   const redis = withScripts(createClient(redisUrl, 'work', 'taskd'))
   const ask = withScripts(createClient(redisUrl, 'ask', 'taskd ask'))
   const asking = { queues: new TaskQueues(ask, () => clock.now()), cron: new CronStore(ask) }
@@ -213,8 +199,11 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     pull: pull.control,
     ask,
     version: statusDeps.version,
+    clock,
+    events,
+    log,
   }
-  const door = http && lazyDoor({ ...doorDeps, http, clock, events, log })
+  const door = http && lazyDoor({ ...doorDeps, http })
 
   const daemon: Daemon = new Daemon({
     config,
@@ -225,7 +214,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     whereToLook: whereToLook(config, redisUrl),
     stopping,
     systemd: new SystemdNotifier(environment, clock, log),
-    api: new SocketServer({ app: lazyApp(() => createApp(daemon, log)), path: settings.socket }),
+    api: new SocketServer({ app: socketApp(() => daemon, doorDeps), path: settings.socket }),
     door,
     embedded,
     supervisor,
@@ -235,7 +224,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     pull: pull.keeper,
     channels,
     relays,
-    sampler: new Sampler(clock, () => sampled(daemon)),
+    sampler: new Sampler(clock, () => daemon.engine?.sampled ?? []),
     redisReady: signal => untilReady(health, clock, log, signal),
     buildEngine,
     tasks,
@@ -261,17 +250,6 @@ function whereToLook(config: Config, redisUrl: string): string {
   return `bin/taskd status${flag}, bin/taskd fails${flag}${socket}`
 }
 
-/** The app asks the daemon, which is made after it. */
-function lazyApp(make: () => ReturnType<typeof createApp>) {
-  let app: ReturnType<typeof createApp> | undefined
-  return {
-    fetch: (request: Request, env: unknown) => {
-      app ??= make()
-      return app.fetch(request, env)
-    },
-  }
-}
-
 /** An embedded Redis is there in a moment; another that is not is worth a word. */
 const PATIENCE_MS = 3000
 
@@ -286,22 +264,6 @@ async function untilReady(
   )
   while (!health.status.ok && !signal.aborted) await clock.sleep(10, signal)
   patient.cancel()
-}
-
-function sampled(daemon: Daemon) {
-  return (daemon.engine?.members ?? []).flatMap(member => {
-    const worker = member.process
-    if (!worker) return []
-    return {
-      pid: worker.pid,
-      // Those that are no process of their own count as the worker's.
-      groups: [...member.runs.values()].flatMap(run => (run.pid === 0 ? [] : run.pid)),
-      report: (usage: { cpu: number; memory: number }) => {
-        member.usage = usage
-        worker.post({ type: 'usage', ...usage })
-      },
-    }
-  })
 }
 
 function readVersion(): string {

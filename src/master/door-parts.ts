@@ -21,9 +21,13 @@ export interface DoorDaemon extends Control {
 }
 
 /** What the HTTP door is made from. */
-export interface DoorParts {
+export interface DoorParts extends PublicParts {
   /** Where it listens, until the next start. */
   readonly http: HttpAddress
+}
+
+/** What the public API is made from, wherever it is served. */
+export interface PublicParts {
   /** It is made before the daemon is. */
   readonly daemon: () => DoorDaemon
   readonly health: Pick<RedisHealth, 'status'>

@@ -1,8 +1,10 @@
+import { onError } from '../api/app.ts'
 import { type Auth, createAuth } from '../api/auth.ts'
 import type { QueueStatus } from '../api/control.ts'
 import { HttpDoor } from '../api/door.ts'
 import { createDoorApp, type DoorAppDeps } from '../api/door-app.ts'
-import type { DoorModule } from '../api/door-routes.ts'
+import { createRoutes, type DoorModule } from '../api/door-routes.ts'
+import { failure } from '../api/errors.ts'
 import { type Rate, RateLimiter } from '../api/rate.ts'
 import { brokerRoutes } from '../api/routes/broker.ts'
 import { dataRoutes } from '../api/routes/data.ts'
@@ -17,7 +19,7 @@ import { Metrics } from '../monitor/metrics.ts'
 import { oldestWaiting } from '../queue/oldest.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { Broker } from './broker.ts'
-import type { DoorDaemon, DoorParts, DoorService } from './door-parts.ts'
+import type { DoorDaemon, DoorParts, DoorService, PublicParts } from './door-parts.ts'
 
 /** Puts the door together: the routes of the control socket, and every part of the public API. */
 export function buildDoor(parts: DoorParts): DoorService {
@@ -25,14 +27,7 @@ export function buildDoor(parts: DoorParts): DoorService {
   const daemon = parts.daemon()
   const config = () => daemon.config
   const metrics = new Metrics({ ...parts, queueOf: id => queueOf(daemon, id) })
-  const modules: readonly DoorModule[] = [
-    brokerRoutes(buildBroker(parts)),
-    dataRoutes(parts.channels),
-    encryptRoutes(parts.channels),
-    relayRoutes(parts.relays),
-    pullRoutes(parts.pull),
-    legacyPullRoutes(parts.pull),
-  ]
+  const modules = [...publicModules(parts), legacyPullRoutes(parts.pull)]
   const app = createDoorApp({
     ...parts,
     control: daemon,
@@ -61,7 +56,26 @@ export function buildDoor(parts: DoorParts): DoorService {
   }
 }
 
-function buildBroker({ daemon, ask, clock }: DoorParts): Broker {
+/** The public API alone, for whoever needs no secret. */
+export function publicApp(parts: PublicParts) {
+  const routes = createRoutes()
+  for (const add of publicModules(parts)) add(routes)
+  routes.app.onError(onError(parts.daemon(), parts.log))
+  routes.app.notFound(c => c.json(failure(404, 'E_NO_ROUTE', 'no such route').body, 404))
+  return routes.app
+}
+
+function publicModules(parts: PublicParts): readonly DoorModule[] {
+  return [
+    brokerRoutes(buildBroker(parts)),
+    dataRoutes(parts.channels),
+    encryptRoutes(parts.channels),
+    relayRoutes(parts.relays),
+    pullRoutes(parts.pull),
+  ]
+}
+
+function buildBroker({ daemon, ask, clock }: PublicParts): Broker {
   return new Broker({
     config: () => daemon().config,
     queues: new TaskQueues(ask, () => clock.now()),

@@ -9,6 +9,7 @@ import type { Events } from '../model/events.ts'
 import type { WorkerLimits } from '../model/ipc.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { markStopped } from '../monitor/hashes.ts'
+import type { Sampled } from '../monitor/sampler.ts'
 import { adoptFromDead } from '../queue/adopt.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
@@ -103,6 +104,23 @@ export class Engine {
 
   get running(): number {
     return this.members.reduce((sum, member) => sum + member.runs.size, 0)
+  }
+
+  /** Its workers with all that their runs have started, to be measured. */
+  get sampled(): readonly Sampled[] {
+    return this.members.flatMap(member => {
+      const worker = member.process
+      if (!worker) return []
+      return {
+        pid: worker.pid,
+        // Those that are no process of their own count as the worker's.
+        groups: [...member.runs.values()].flatMap(run => (run.pid === 0 ? [] : run.pid)),
+        report: usage => {
+          member.usage = usage
+          worker.post({ type: 'usage', ...usage })
+        },
+      } satisfies Sampled
+    })
   }
 
   predecessorsOf(workerId: string): readonly number[] {

@@ -18,6 +18,7 @@ export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
     ...status.programs.map(program => childRow(program)),
     ...status.queues.map(queue => queueRow(queue, status.redis.ok)),
     ...status.jobs.map(job => jobRow(job, status.state === 'starting', nowMs)),
+    ...(named ? [] : [...status.channels, ...status.relays].map(one => farRow(one, nowMs))),
   ]
 }
 
@@ -117,6 +118,21 @@ function jobState({ enabled, held, next, failures }: JobStatus): [string, Row['t
   // Its date is over, or only a start of the daemon makes it run.
   if (next === null) return ['IDLE', 'idle']
   return ['SCHEDULED', failures > 0 ? 'between' : 'good']
+}
+
+type Far = Status['channels'][number] | Status['relays'][number]
+
+/** What reaches out to another server. */
+function farRow(far: Far, nowMs: number): Row {
+  const isChannel = 'table' in far
+  const parts = [
+    isChannel ? `channel into ${far.table}` : 'relay',
+    far.ok ? '' : `since ${shortTime(far.since, nowMs)}: ${far.error}`,
+    isChannel && far.backlog > 0 ? `backlog of ${far.backlog} on disk` : '',
+    isChannel && far.bad > 0 ? `${far.bad} bad` : '',
+  ].filter(part => part !== '')
+  const [state, tone] = far.ok ? (['OPEN', 'good'] as const) : (['AWAY', 'bad'] as const)
+  return { name: clean(far.name), state, tone, detail: clean(parts.join(', ')) }
 }
 
 function pidAndUptime(pid: number, uptime: number): string {

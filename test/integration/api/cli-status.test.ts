@@ -39,6 +39,29 @@ test.each<[string, Partial<Status>, number]>([
   expect((await statusOf(changes, '--json')).code).toBe(code)
 })
 
+test('channels and relays have a line each, and what is away says since when', async () => {
+  const since = '2026-11-21T10:00:00.000+00:00'
+  const far = { error: '', since, ok: true }
+  const channel = { ...far, name: 'orders', table: 'o', database: 'sqlite:x', backlog: 2 }
+  const { stdout } = await statusOf({
+    channels: [{ ...channel, backlog_bytes: 9, bad: 1, inserted: 3 }],
+    relays: [
+      {
+        ...far,
+        ok: false,
+        error: 'refused',
+        name: 'far',
+        redis: 'x',
+        list: 'l',
+        backlog: 0,
+        leased: 0,
+      },
+    ],
+  })
+  expect(stdout).toMatch(/^orders +OPEN +channel into o, backlog of 2 on disk, 1 bad$/m)
+  expect(stdout).toMatch(/^far +AWAY +relay, since .*: refused$/m)
+})
+
 test('a line for each part has the name first, the state second', async () => {
   const { stdout } = await statusOf({})
   expect(stdout.split('\n').map(line => line.split(/\s+/).slice(0, 2))).toEqual([

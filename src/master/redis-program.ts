@@ -1,0 +1,25 @@
+import { type EmbeddedRedis, embeddedRedis } from './embedded-redis.ts'
+import { ManagedProgram, type ProgramDeps } from './managed-program.ts'
+
+/** What the embedded Redis may do when it dies: always back, at once when it had lived. */
+const POLICY = {
+  autorestart: 'always',
+  exitCodes: [],
+  startMs: 1000,
+  backoff: { baseMs: 100, factor: 2, capMs: 5000, jitter: 0.2 },
+  maxQuick: Number.POSITIVE_INFINITY,
+  maxDeaths: Number.POSITIVE_INFINITY,
+  windowMs: 60_000,
+  fatalRetryMs: 0,
+  stopWaitMs: 10_000,
+} as const
+
+/** The embedded Redis as the program that it is for the master. */
+export function redisProgram(
+  dataDir: string,
+  binary: string,
+  deps: ProgramDeps,
+): Pick<EmbeddedRedis, 'url'> & { readonly program: ManagedProgram } {
+  const { url, launch } = embeddedRedis(dataDir, binary, deps.clock)
+  return { url, program: new ManagedProgram('redis', launch, () => POLICY, deps) }
+}

@@ -25,6 +25,7 @@ const queue = {
 }
 const answer = z.looseObject({ code: z.int(), msg: z.string(), timestamp: z.int() })
 const answers = { 200: { description: '`code` is 0', schema: answer } }
+const ids = z.array(z.unknown()).default([]).describe('Ids.')
 const MAX_BODY_BYTES = 16 << 20
 
 export function legacyPullRoutes(port: PullPort): DoorModule {
@@ -61,7 +62,7 @@ export function legacyPullRoutes(port: PullPort): DoorModule {
         path: '/get_tasks',
         tag: TAG,
         summary: 'Fetch tasks; `count` may be a header too',
-        params: z.object({ ...queue, count: integer(1, MAX_PULL_BATCH).optional() }),
+        params: z.object({ ...queue, count: z.unknown().optional().describe('1 to 5,000; 500.') }),
         answers,
         handle: (params, c) =>
           answered(c, CODES.get, async () => {
@@ -76,11 +77,12 @@ export function legacyPullRoutes(port: PullPort): DoorModule {
       path: '/back_taskids',
       tag: TAG,
       summary: 'Say which tasks are done, and which have failed',
-      params: z.object({ ...queue, ...reportLists }),
+      params: z.object({ ...queue, finish: ids, failed: ids }),
       answers,
       handle: ({ queue: name, ...reports }, c) =>
         answered(c, CODES.back, async () => {
-          const { finish, failed } = await port.report(queueOf(c, port, name), reports)
+          const checked = check(z.object(reportLists), reports)
+          const { finish, failed } = await port.report(queueOf(c, port, name), checked)
           const unknown = [...finish, ...failed].filter(one => one.answer === 'unknown')
           return {
             msg: 'ok',

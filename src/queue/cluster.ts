@@ -1,4 +1,4 @@
-import { Cluster, type Redis, type RedisOptions } from 'ioredis'
+import { Cluster, type ClusterNode, type Redis, type RedisOptions } from 'ioredis'
 import type { ClusterNodes } from '../lib/redis-nodes.ts'
 
 /** How often who serves what is asked anew: a node that is gone without a word is then left. */
@@ -7,26 +7,83 @@ const REFRESH_LIMIT_MS = 1000
 const CLOSED = 'Connection is closed.'
 const AGAIN_MS = 100
 /** Of `ask`: together shorter than its time limit, so that nothing is sent after a refusal. */
-const ASK_ATTEMPTS = 6
+const ATTEMPTS = 6
 
 interface Handlers {
   connectionClosed(): void
 }
 
+type Options = NonNullable<ConstructorParameters<typeof Cluster<'legacy'>>[1]>
+
+/** What of ioredis' Cluster is not for everybody, and is needed to mend it. */
+interface Inner {
+  manuallyClosing: boolean
+  connectionPool: { removeAllListeners(event: 'drain'): void }
+  setStatus(status: 'close'): void
+  handleCloseEvent(): void
+}
+
 /**
- * A client that sends a command again until a node takes it, as a plain one does. Cluster itself
- * does so only while another of its nodes is connected.
+ * Cluster as it is meant. A patient one sends a command again until a node takes it, as a plain
+ * client does; itself it does so only while another of its nodes is connected. And it comes back
+ * from every loss: by itself it says "closed" once for each of its nodes, and what it says late
+ * may end the next attempt, after which there is no other.
  */
-class PatientCluster extends Cluster {
-  override handleError(error: Error, ttl: { value?: number }, handlers: Handlers): void {
-    const wait = error.message === CLOSED && this.status !== 'ready' && !this.#over()
-    if (wait) setTimeout(() => handlers.connectionClosed(), AGAIN_MS)
-    else super.handleError(error, ttl, handlers)
+class SturdyCluster extends Cluster {
+  readonly #patient: boolean
+  /** Of the current attempt, those that have not ended. */
+  #nodes = new Set<Redis>()
+
+  constructor(startupNodes: ClusterNode[], options: Options, patient: boolean) {
+    super(startupNodes, {
+      ...options,
+      maxRedirections: patient ? Number.POSITIVE_INFINITY : ATTEMPTS,
+    })
+    this.#patient = patient
+    // For the engine, which wants a second connection to wait for tasks on, and gives up a wait
+    // that takes too long: sent again later, that would take the word meant for its successor.
+    const duplicate = (_: unknown, changes: Partial<Options> = {}) =>
+      new SturdyCluster(startupNodes, { ...options, ...changes }, false)
+    this.duplicate = duplicate as Cluster['duplicate']
+    this.#inner.connectionPool.removeAllListeners('drain')
+    this.on('+node', (node: Redis) => {
+      const nodes = this.#nodes.add(node)
+      node.once('end', () => {
+        nodes.delete(node)
+        const last = nodes === this.#nodes && nodes.size === 0 && this.nodes().length === 0
+        if (last) this.#inner.setStatus('close')
+      })
+    })
   }
 
-  #over(): boolean {
-    const { manuallyClosing } = this as unknown as { manuallyClosing?: boolean }
-    return this.status === 'end' || manuallyClosing === true
+  get #inner(): Inner {
+    return this as unknown as Inner
+  }
+
+  override connect(): Promise<void> {
+    const begins = !['connecting', 'connect', 'ready'].includes(this.status)
+    if (begins) {
+      this.#nodes = new Set()
+      // Whoever connects wants it for good, also when this attempt fails.
+      this.#inner.manuallyClosing = false
+    }
+    return super.connect()
+  }
+
+  override disconnect(reconnect = false): void {
+    const { status } = this
+    super.disconnect(reconnect)
+    // Between two attempts there is no node whose end could be waited for.
+    if (this.#nodes.size > 0 || (status !== 'connecting' && status !== 'reconnecting')) return
+    this.#inner.setStatus('close')
+    this.#inner.handleCloseEvent()
+  }
+
+  override handleError(error: Error, ttl: { value?: number }, handlers: Handlers): void {
+    const over = this.status === 'end' || this.#inner.manuallyClosing
+    const wait = error.message === CLOSED && this.status !== 'ready' && !over
+    if (wait && this.#patient) setTimeout(() => handlers.connectionClosed(), AGAIN_MS)
+    else super.handleError(error, ttl, handlers)
   }
 }
 
@@ -37,11 +94,12 @@ export function createCluster(
   patient: boolean,
 ): Redis {
   const { retryStrategy, enableOfflineQueue: _, ...nodeOptions } = options
-  const Client = patient ? PatientCluster : Cluster
-  return new Client([...hosts], {
+  const all: Options = {
     lazyConnect: true,
     enableOfflineQueue: patient,
-    maxRedirections: patient ? Number.POSITIVE_INFINITY : ASK_ATTEMPTS,
+    // A cluster that is down refuses each command, which is sent again; a check that fails would
+    // leave whoever waits for `connect()` without an answer for ever.
+    enableReadyCheck: false,
     ...(retryStrategy && { clusterRetryStrategy: retryStrategy }),
     slotsRefreshTimeout: REFRESH_LIMIT_MS,
     slotsRefreshInterval: REFRESH_MS,
@@ -53,5 +111,6 @@ export function createCluster(
       ...(password !== '' && { password }),
       ...(tls && { tls: {} }),
     },
-  }) as unknown as Redis
+  }
+  return new SturdyCluster([...hosts], all, patient) as unknown as Redis
 }

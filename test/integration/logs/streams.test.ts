@@ -213,7 +213,8 @@ test('500 open streams take little memory, and are quiet', async () => {
   await using child = new Measured()
   const { bytesEach, cpuMs } = await child.measure(rig.dir, 500)
   expect(bytesEach).toBeLessThan(16 * 1024)
-  expect(cpuMs).toBeLessThan(50)
+  // Less than a millisecond on a quiet machine: the bound tells only of something that spins.
+  expect(cpuMs).toBeLessThan(400)
 })
 
 /** In a process of its own, so that nothing else is measured. */

@@ -49,11 +49,9 @@ beforeAll(async () => {
   daemon.script('bin/words.sh', '#!/bin/sh\nprintf "%s, " "$@"\n')
   daemon.script('bin/broken.sh', '#!/bin/sh\necho it broke >&2\nexit 3\n')
   daemon.script('bin/slow.sh', '#!/bin/sh\nsleep 100\n')
-  const line = /"address":"127\.0\.0\.1:(\d+)"|http listens.*127\.0\.0\.1:(\d+)/
-  const [, a, b] = await waitFor(() => line.exec(daemon.log()), {
-    what: 'it says where it listens',
-  })
-  server = `http://127.0.0.1:${a ?? b}`
+  const line = /http listens.*127\.0\.0\.1:(\d+)/
+  const listens = await waitFor(() => line.exec(daemon.log()), { what: 'it says where it listens' })
+  server = `http://127.0.0.1:${listens[1]}`
 })
 afterAll(async () => {
   await orders.close()

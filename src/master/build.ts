@@ -102,6 +102,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     clock,
     log,
     onRecorded: () => outbox.nudge(),
+    hasBegun: () => daemon.engine !== undefined,
   })
 
   const tasks = new TaskControl({
@@ -225,7 +226,15 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     channels,
     relays,
     sampler: new Sampler(clock, () => daemon.engine?.sampled ?? []),
-    redisReady: signal => untilReady(health, clock, log, signal),
+    // The server of a daemon that was KILLed answers for a moment yet, until ours has replaced it.
+    redisReady: signal =>
+      untilReady(
+        health,
+        () => (embedded?.state.name ?? 'RUNNING') === 'RUNNING',
+        clock,
+        log,
+        signal,
+      ),
     buildEngine,
     tasks,
     readStatus: () => readStatus(statusDeps),
@@ -255,6 +264,7 @@ const PATIENCE_MS = 3000
 
 async function untilReady(
   health: RedisHealth,
+  isOurs: () => boolean,
   clock: Clock,
   log: Logger,
   signal: AbortSignal,
@@ -262,7 +272,7 @@ async function untilReady(
   const patient = clock.setTimer(PATIENCE_MS, () =>
     log.warn({ error: health.status.error }, 'waiting for Redis'),
   )
-  while (!health.status.ok && !signal.aborted) await clock.sleep(10, signal)
+  while (!(health.status.ok && isOurs()) && !signal.aborted) await clock.sleep(10, signal)
   patient.cancel()
 }
 

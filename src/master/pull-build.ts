@@ -19,10 +19,13 @@ export interface PullParts {
   readonly log: Logger
   /** The outbox has got something. */
   readonly onRecorded: () => void
+  /** Redis has been there since the start. */
+  readonly hasBegun: () => boolean
 }
 
 /** All that has to do with pull queues, but what brings tasks into them (see engine.ts). */
-export function buildPull({ config, ask: redis, queues, clock, log, onRecorded }: PullParts) {
+export function buildPull(parts: PullParts) {
+  const { config, ask: redis, queues, clock, log, onRecorded, hasBegun } = parts
   const now = () => clock.now()
   const pullQueues = new PullQueues({ config, redis, now })
   const keeper = new PullKeeper({ config, pullQueues, redis, clock, log, onRecorded })
@@ -33,6 +36,7 @@ export function buildPull({ config, ask: redis, queues, clock, log, onRecorded }
       isPaused: taskKey => queues.isPaused(taskKey),
       onFinished: (taskKey, ids) => keeper.noteFinished(taskKey, ids),
       onDead: () => keeper.nudge(),
+      hasBegun,
       now: () => clock.monotonic(),
     }),
     tasks: new PullTasks({ pullQueues, feed: new PullFeed(redis, now), clock }),

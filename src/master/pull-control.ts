@@ -5,6 +5,7 @@ import type {
   PullReports,
   PullStanding,
 } from '../api/pull-port.ts'
+import { TaskdError } from '../lib/errors.ts'
 import type { PullTask, Pushed, ReportAnswer } from '../model/pull.ts'
 import { asked } from './asked.ts'
 import type { PullQueues } from './pull-queues.ts'
@@ -17,6 +18,8 @@ export interface PullControlDeps {
   readonly onFinished: (taskKey: string, ids: readonly string[]) => void
   /** There are tasks that have died just now. */
   readonly onDead: () => void
+  /** Redis has been there since the start: claims that it answers to nobody would be lost. */
+  readonly hasBegun: () => boolean
   /** Monotonic, ms. */
   readonly now: () => number
 }
@@ -50,6 +53,8 @@ export class PullControl implements PullPort {
     const { pullQueues } = this.#deps
     const { leaseMs } = pullQueues.spec(taskKey)
     const queue = pullQueues.get(taskKey)
+    if (!this.#deps.hasBegun())
+      throw new TaskdError('E_REDIS_AWAY', 'taskd has just started and waits for Redis')
     return asked(async () => {
       const tasks = (await this.#isPaused(taskKey)) ? [] : await queue.claim(count, worker)
       return { tasks, leaseMs }

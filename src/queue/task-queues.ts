@@ -61,6 +61,12 @@ export class TaskQueues {
       queue = new Queue(taskKey, { connection: this.#redis, prefix: ENGINE_PREFIX })
       queue.on('error', () => undefined)
       this.#queues.set(taskKey, queue)
+      // One that was made while Redis went away would say so for ever.
+      const made = queue
+      made.waitUntilReady().catch(() => {
+        if (this.#queues.get(taskKey) === made) this.#queues.delete(taskKey)
+        made.close().catch(() => undefined)
+      })
     }
     return queue
   }

@@ -50,6 +50,7 @@ export async function pullMaster(): Promise<PullMaster> {
       onRecorded: () => {
         master.recorded += 1
       },
+      hasBegun: () => true,
     }),
   }
   return master

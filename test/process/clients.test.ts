@@ -69,6 +69,8 @@ describe.each(Object.entries(LANGUAGES))('the client in %s', (language, file) =>
         if (typeof code === 'number') done({ code, stdout, stderr })
         else fail(error ?? new Error('no exit code'))
       })
+      // Most of them end without having read it.
+      child.stdin?.on('error', () => undefined)
       child.stdin?.end(given.input ?? '')
     })
   /** The answer that it prints. */

@@ -31,8 +31,9 @@ export class ProcessRecords {
     renameSync(`${file}.new`, file)
   }
 
+  /** One that cannot be removed does no harm: its process is recognised by more than the pid. */
   remove(name: string): void {
-    rmSync(this.#fileOf(name), { force: true })
+    drop(this.#fileOf(name))
   }
 
   /** Those that can be read; a half-written one is as good as none, and removed. */
@@ -42,7 +43,7 @@ export class ProcessRecords {
       const path = join(this.#folder, file)
       const record = readRecord(path)
       if (record && this.#fileOf(record.name) === path) return [record]
-      rmSync(path, { force: true, recursive: true })
+      drop(path)
       return []
     })
   }
@@ -51,6 +52,15 @@ export class ProcessRecords {
     const readable = encodeURIComponent(name)
     const short = readable.length <= 200 && readable !== '' ? readable : digestOf(name)
     return join(this.#folder, `${short}.json`)
+  }
+}
+
+/** A disk that has become read-only must not take the daemon with it. */
+function drop(path: string): void {
+  try {
+    rmSync(path, { force: true, recursive: true })
+  } catch {
+    // It is looked at again, and found to be of nothing that lives, at the next start.
   }
 }
 

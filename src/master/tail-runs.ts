@@ -22,9 +22,11 @@ const SHOW_MS = 1000
 const LOOK_MS = 1000
 
 /** The output of a worker's runs as they come; a queue's name means all its workers here. */
-export function workerTail({ engine }: TailRunsDeps): TailSource {
+export function workerTail({ engine, taskKeys }: TailRunsDeps): TailSource {
   return async (name, options, signal) => {
     const running = engine()
+    if (!running && taskKeys().includes(name))
+      throw new TaskdError('E_REDIS_AWAY', `${name} has no workers yet: taskd waits for Redis`)
     const known = running?.members.some(
       ({ program, spec }) => program.name === name || spec.taskKey === name,
     )

@@ -35,7 +35,7 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   }
   const queue = status.queues.find(one => one.task_key === name)
   if (queue) {
-    const state = queue.paused ? 'PAUSED' : 'OPEN'
+    const state = !status.redis.ok ? 'UNKNOWN' : queue.paused ? 'PAUSED' : 'OPEN'
     const reasons = queueReasons(queue, status)
     return { name, kind: 'queue', state, since: '', reasons, history: [] }
   }
@@ -139,16 +139,16 @@ function deathReasons(program: ManagedProgram, policy: RestartPolicy, deps: WhyD
 function queueReasons(queue: QueueStatus, status: Status): string[] {
   const workers = status.workers.filter(one => one.task_key === queue.task_key)
   const busy = workers.filter(one => one.state === 'RUNNING').length
+  const here = `${busy} of ${workers.length} workers here are RUNNING`
+  if (!status.redis.ok)
+    return [`Redis is away: ${status.redis.error}`, 'what waits in it is not known meanwhile', here]
   return [
-    ...(status.redis.ok ? [] : [`Redis is away: ${status.redis.error}`]),
     ...(queue.paused ? [`paused by a person; taskd resume ${queue.task_key} ends it`] : []),
     ...(status.state === 'draining' || status.state === 'drained'
       ? ['this node drains and takes no task; taskd resume ends it']
       : []),
     `${queue.waiting} tasks wait, ${queue.delayed} are put off to a later time, ${queue.active} run`,
-    queue.mode === 'pull'
-      ? 'a pull queue: agents take its tasks'
-      : `${busy} of ${workers.length} workers here are RUNNING`,
+    queue.mode === 'pull' ? 'a pull queue: agents take its tasks' : here,
     ...(queue.bad > 0 ? [`${queue.bad} messages could not be understood: Task:Bad`] : []),
   ]
 }

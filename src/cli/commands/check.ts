@@ -1,4 +1,5 @@
 import { relative } from 'node:path'
+import { contentsOf } from '../contents.ts'
 import type { Command } from '../context.ts'
 import { EXIT } from '../exit.ts'
 import { readConfig } from '../load.ts'
@@ -18,8 +19,7 @@ export const run: Command = async (context, _args, options) => {
   const name = near.startsWith('..') ? configFile : near
   for (const note of loaded.notes) out.line(`note: ${problemLine(note, cwd)}`)
   if (loaded.ok) {
-    const { jobs, queues } = loaded.config
-    out.line(`${name} is in order: ${count(jobs.length, 'job')}, ${count(queues.length, 'queue')}`)
+    out.line(`${name} is in order: ${contentsOf(loaded.config)}`)
     return code
   }
   for (const problem of loaded.problems) out.line(problemLine(problem, cwd))

@@ -1,12 +1,10 @@
 import { formatProblem } from '../../config/diagnostics.ts'
-import { count } from '../render.ts'
+import { contentsOf } from '../contents.ts'
 import { fail, type Look, ok } from './finding.ts'
 
 export const lookAtConfiguration: Look = ({ configFile, loaded }) => {
   if (loaded.ok) {
-    const { jobs, queues } = loaded.config
-    const what = `${count(jobs.length, 'job')}, ${count(queues.length, 'queue')}`
-    return [ok('configuration', `${configFile}: ${what}`)]
+    return [ok('configuration', `${configFile}: ${contentsOf(loaded.config)}`)]
   }
   const [first] = loaded.problems
   const more = loaded.problems.length - 1

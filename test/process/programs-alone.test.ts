@@ -1,0 +1,60 @@
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { newDaemon, startDaemon, type TestDaemon } from '../support/daemon.ts'
+import { startRedis } from '../support/servers.ts'
+import { waitFor } from '../support/wait.ts'
+
+const ini = "[program:web]\ncommand = sh -c 'echo hello; exec sleep 1000'\nstartsecs = 0\n"
+
+const stateOf = async (daemon: TestDaemon) => (await daemon.status()).programs[0]?.state
+
+it('programs run, answer and obey while there has never been a Redis', async () => {
+  await using daemon = newDaemon({ taskd: { redis: 'unix:/nonexistent/redis.sock' }, ini })
+  const ended = daemon.spawn()
+  await waitFor(async () => (await stateOf(daemon).catch(() => '')) === 'RUNNING', {
+    what: 'the program runs',
+  })
+  expect((await daemon.cli('status', 'web')).code).toBe(0)
+  expect((await daemon.cli('why', 'web')).stdout).toMatch(/^program web is RUNNING/)
+  await waitFor(async () => (await daemon.cli('tail', 'web')).stdout === 'hello\n', {
+    what: 'its output',
+  })
+  expect((await daemon.cli('stop', 'web')).stdout).toBe('web: stopped\n')
+  expect(await stateOf(daemon)).toBe('STOPPED')
+  expect((await daemon.cli('start', 'web')).stdout).toBe('web: started\n')
+  expect(await daemon.cli('reload')).toMatchObject({ code: 0, stdout: 'nothing changes\n' })
+  // What nobody can know is not made up.
+  const queue = (await daemon.cli('why', 'sync_tasks')).stdout
+  expect(queue).toMatch(/^queue sync_tasks is UNKNOWN\n {2}- Redis is away: /)
+  expect(queue).not.toMatch(/tasks wait|OPEN/)
+  const tail = await daemon.cli('tail', 'sync_tasks')
+  expect(tail.stderr).toBe('taskd: sync_tasks has no workers yet: taskd waits for Redis\n')
+  expect(tail.code).toBe(1)
+  daemon.signal('SIGTERM')
+  expect(await ended).toEqual({ code: 0, signal: null })
+  expect(daemon.processes()).toEqual([])
+})
+
+it('a daemon whose Redis has gone for good still ends when it is stopped', async () => {
+  const redis = await startRedis()
+  await using daemon = await startDaemon({
+    taskd: { redis: redis.url, stop_wait: '1s', kill_wait: '1s' },
+    ini,
+  })
+  await redis[Symbol.asyncDispose]()
+  await waitFor(async () => !(await daemon.status()).redis.ok, { what: 'Redis is away' })
+  daemon.signal('SIGTERM')
+  expect(await daemon.ended).toEqual({ code: 0, signal: null })
+  expect(daemon.log()).toMatch(/ stopped\n/)
+  expect(daemon.processes()).toEqual([])
+}, 60_000)
+
+it('check counts programs and their processes', async () => {
+  await using daemon = newDaemon({
+    ini: `${ini}[program:many]\ncommand = sleep 9\nnumprocs = 3\nprocess_name = m_%(process_num)d\n`,
+  })
+  const file = join('conf', 'cron.ini')
+  expect((await daemon.cli('check')).stdout).toBe(
+    `${file} is in order: 0 jobs, 2 queues, 2 programs (processes: 4)\n`,
+  )
+})

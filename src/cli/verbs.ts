@@ -117,7 +117,7 @@ const AGENT: Readonly<Record<string, Verb>> = {
     examples: [
       'taskd agent --master http://127.0.0.1:9595 --queue crawl',
       'taskd agent --master https://master.example.com:9595 --queue crawl \\',
-      '    --secret-file /etc/taskd/agent.secret --ca /etc/taskd/ca.crt --concurrency 16',
+      '    --secret-file /etc/taskd/agent.secret --ca /etc/taskd/ca.crt',
     ],
     exits: [
       '0  told to stop, and stopped',

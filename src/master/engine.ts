@@ -149,6 +149,8 @@ export class Engine {
   async #beat(): Promise<void> {
     const { redis, instance, log, config } = this.#deps
     for (const pool of this.#pools.values()) pool.endSilent()
+    // A subscriber that is never asked anything would not notice that its master is gone.
+    this.#orders.ping().catch(() => undefined)
     if (!(await renewNode(redis, this.node, instance)))
       log.error({ node: this.node }, 'another daemon uses this node name by now; restart this one')
     const taskKeys = config().queues.map(queue => queue.taskKey)

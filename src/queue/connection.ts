@@ -54,7 +54,7 @@ export function createClient(url: string, purpose: Purpose, name: string): Redis
   if (/^rediss?:\/\//.test(url)) return quiet(new Redis(url, options))
   const nodes = isNodesUrl(url) ? readNodes(url) : undefined
   if (nodes?.ok && nodes.value.kind === 'sentinel')
-    return quiet(new Redis({ ...options, ...sentinelTarget(nodes.value) }))
+    return quiet(new Redis({ ...options, ...sentinelTarget(nodes.value, purpose) }))
   if (nodes?.ok && nodes.value.kind === 'cluster')
     return quiet(createCluster(nodes.value, options, purpose === 'work'))
   throw new TaskdError(
@@ -139,10 +139,13 @@ function unixTarget(url: string) {
   return { path: path.replace(/^\/\/(?=\/)/, ''), ...(db !== null && { db: Number(db) }) }
 }
 
-/** A sentinel, or what was the master, that accepts connections and is dead otherwise. */
+/** A sentinel that accepts connections and is dead otherwise. */
 const SENTINEL_LIMIT_MS = 1000
+/** For `work`, longer than any wait for tasks or messages; nothing that asks waits for anything. */
+const SILENCE_MS = { work: 12_000, ask: 2000 }
 
-function sentinelTarget({ hosts, name, user, password, db, tls, sentinel }: SentinelNodes) {
+function sentinelTarget(nodes: SentinelNodes, purpose: Purpose) {
+  const { hosts, name, user, password, db, tls, sentinel } = nodes
   return {
     sentinels: [...hosts],
     name,
@@ -154,11 +157,10 @@ function sentinelTarget({ hosts, name, user, password, db, tls, sentinel }: Sent
     ...(tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
     connectTimeout: 2000,
     sentinelCommandTimeout: SENTINEL_LIMIT_MS,
-    // A machine that is gone closes no connection: without a word from the sentinels, commands
-    // would wait on it until the kernel gives up, a quarter of an hour later.
-    failoverDetector: true,
-    sentinelMaxConnections: 3,
-    sentinelReconnectStrategy: reconnectDelay,
+    // A machine that is gone closes no connection: commands would wait on it until the kernel
+    // gives up, a quarter of an hour later. Not by the client's own failover detector: one that
+    // strikes while the master is being looked for ends the client for good.
+    socketTimeout: SILENCE_MS[purpose],
     // A master that was made a replica, and has not yet told its clients to go.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   }

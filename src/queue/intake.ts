@@ -218,7 +218,8 @@ export class Intake<T> implements Service {
       .finally(() => answered.abort())
     // A half-open connection never answers; a new one does, for both are sent again on it.
     while ((await Promise.race([both, this.#late(answered.signal)])) === 'late')
-      blocking.disconnect(true)
+      // One that is looking for its master would be ended for good.
+      if (blocking.status !== 'connecting') blocking.disconnect(true)
   }
 
   async #late(answered: AbortSignal): Promise<'late' | undefined> {

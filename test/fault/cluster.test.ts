@@ -60,7 +60,7 @@ describe('on a cluster of three', { timeout: 60_000 }, () => {
 
   it('keys lie on all three nodes, and status and doctor know them', async () => {
     const slots = await Promise.all(QUEUES.map(name => redis.cluster('KEYSLOT', name)))
-    const thirds = slots.map(slot => Math.floor(Number(slot) / 5462))
+    const thirds = slots.map(slot => Math.floor(slot / 5462))
     expect(new Set(thirds).size).toBe(3)
     const { redis: seen } = await daemon.status()
     expect(seen).toMatchObject({ ok: true, url: group.url })
@@ -158,6 +158,7 @@ describe('on a cluster of three', { timeout: 60_000 }, () => {
     })
     letGo('orphan')
     await waitFor(async () => (await queue('async_tasks')).active === 0, { ...SLOW, what: 'done' })
+    expect(begun().filter(line => line.startsWith('orphan '))).toHaveLength(2)
   })
 
   it('fires each tick of the schedule once', async () => {
@@ -199,8 +200,11 @@ describe('on a cluster of three', { timeout: 60_000 }, () => {
         QUEUES.map(name => daemon.cli('push', name, '--script', '/bin/true')),
       )
       expect(performance.now() - before).toBeLessThan(15_000)
-      // Those whose keys are on another node may still be taken for a while.
-      for (const one of refused) if (one.code !== 0) expect(one.stderr).toMatch(/Redis|cluster/)
+      // The engine's keys are on the first; without another, the cluster goes down a little later.
+      const taken = refused.filter(one => one.code === 0)
+      expect(taken.length).toBeLessThanOrEqual(turn === 0 ? 0 : QUEUES.length)
+      const why = refused.map(one => one.stderr).filter(Boolean)
+      expect(why.filter(text => !/Redis/.test(text))).toEqual([])
       // Longer than any wait for tasks or messages, each of which is then given up.
       if (turn === 0) await delay(9000)
       await server.restart()

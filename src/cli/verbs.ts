@@ -94,9 +94,9 @@ const AGENT: Readonly<Record<string, Verb>> = {
   agent: {
     summary: 'work for a pull queue of a master on another machine',
     about:
-      'Fetches tasks over HTTP, runs them here, and reports; needs no Redis, no configuration and\n' +
-      'no daemon. Stays in the foreground. What it has not been able to report is kept on disk.\n' +
-      'The secret is read from --secret-file, or from TASKD_SECRET.',
+      'Fetches tasks over HTTP, runs them here, and reports. It needs no Redis, no daemon and\n' +
+      'no configuration, and stays in the foreground. Reports that cannot be sent wait on disk.\n' +
+      'The secret comes from --secret-file or from TASKD_SECRET.',
     options: [
       ['--master <url>', 'where the master listens: https://host:9595'],
       ['--queue <name>', 'the pull queue'],

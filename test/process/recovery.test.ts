@@ -42,9 +42,12 @@ describe('a worker is KILLed', () => {
       ['a', '1'],
       ['a', '2'],
     ])
-    const rows = await daemon.redis.keys('Task:List:*')
-    expect(rows).toHaveLength(1)
-    expect(await daemon.redis.hget(rows[0] ?? '', 'attempt')).toBe('2')
+    // Written beside the run, which does not wait for it.
+    const attempts = async () => {
+      const rows = await daemon.redis.keys('Task:List:*')
+      return Promise.all(rows.map(row => daemon.redis.hget(row, 'attempt')))
+    }
+    await waitFor(async () => (await attempts()).join() === '2', { what: 'its one row' })
     expect(await daemon.worker('-async_tasks-1')).not.toBe(worker)
     letGo(daemon)
     await waitFor(() => ended(daemon).length > 0, { what: 'it ends' })

@@ -68,16 +68,22 @@ export class Leftovers {
     if (known) return known
     const orphan = this.#left.get(name)
     if (!orphan) return Promise.resolve(true)
-    const ending = this.#endAll(orphan, how).then(isGone => {
-      this.#endings.delete(name)
-      if (isGone) {
-        this.#left.delete(name)
-        this.#deps.records.remove(name)
-      }
-      return isGone
-    })
+    const ending = this.#endAll(orphan, how)
+      .then(isGone => {
+        if (isGone) {
+          this.#left.delete(name)
+          this.#deps.records.remove(name)
+        }
+        return isGone
+      })
+      .finally(() => this.#endings.delete(name))
     this.#endings.set(name, ending)
     return ending
+  }
+
+  /** Resolves when nothing is being ended any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#endings.values())
   }
 
   /** KILL from now on, instead of patience. */

@@ -149,6 +149,8 @@ export class Supervisor {
       for (const { program } of batch) program.send({ type: 'stop', why })
       await Promise.all(batch.map(one => one.program.until('STOPPED')))
     }
+    // What is stopped may still have a process that the daemon before has left.
+    await this.#leftovers.settled()
     await Promise.all(this.members.map(one => one.outputs.close()))
     await this.#deps.logs.stop()
   }

@@ -68,6 +68,17 @@ test('a stop asked for while a leftover is being ended is over when it is gone',
   await started
 })
 
+test('a stop waits for the leftover of a program that was stopped by hand', async () => {
+  await using world = supervise()
+  const old = await leftover(world, 'a')
+  world.wanted.set(['a'], 'stopped', 'a test')
+  const started = world.supervisor.start([world.spec('a', DEAF, IMPATIENT)])
+  await waitFor(() => world.logged.some(line => line.includes('ends what')), { what: 'its end' })
+  await world.supervisor.stop('the end')
+  expect(isAlive(old)).toBe(false)
+  await started
+})
+
 test('one in a hurry KILLs leftovers at once', async () => {
   await using world = supervise()
   const old = await leftover(world, 'a')

@@ -9,7 +9,7 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   let best: string | undefined
   let least = Math.max(1, Math.floor(plain.length / 3)) + 1
   for (const one of known) {
-    if (one === word || Math.abs(one.length - plain.length) >= least) continue
+    if (one === word || one === '' || Math.abs(one.length - plain.length) >= least) continue
     const steps = distance(plain, normal(one))
     if (steps < least) {
       least = steps

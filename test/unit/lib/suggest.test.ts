@@ -18,6 +18,11 @@ test.each(['', 'command', 'x', 'numprocs', 'u'.repeat(65)])('%s is near to nothi
   expect(suggest(word, KEYS)).toBeUndefined()
 })
 
+test('an empty name is near to nothing', () => {
+  expect(suggest('a', ['', 'b'])).toBe('b')
+  expect(suggest('a', [''])).toBeUndefined()
+})
+
 test('the nearest of several wins', () => {
   expect(suggest('retry_interval', ['retries', 'retry_intervals'])).toBe('retry_intervals')
 })

@@ -17,7 +17,7 @@ export interface RunOptions {
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 2
 /** What waits for a Redis that is away would keep a process that has stopped for ever. */
-const LINGER_MS = 2000
+const LINGER_MS = 300
 
 /** Node reaps its own children only; bin/taskd starts init.pl as process 1 where there is perl. */
 const NO_INIT =
@@ -64,7 +64,6 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     })
     await daemon.stopped
     lock.release()
-    setTimeout(() => process.exit(), LINGER_MS).unref()
     return process.exitCode === undefined ? 0 : Number(process.exitCode)
   } catch (error) {
     const hint = error instanceof TaskdError && error.hint ? `; ${error.hint}` : ''
@@ -72,6 +71,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     return EXIT_FAILED
   } finally {
     await root?.flush()
+    setTimeout(() => process.exit(), LINGER_MS).unref()
   }
 }
 

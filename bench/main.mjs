@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { conditions, tableOf } from './lib/report.mjs'
 import { makeStamp } from './lib/stamp.mjs'
 import { median } from './lib/stats.mjs'
+import { agents } from './rows/agents.mjs'
 import { fill } from './rows/fill.mjs'
 import { imports } from './rows/imports.mjs'
 import { latency } from './rows/latency.mjs'
@@ -33,6 +34,7 @@ const PARTS = [
   status,
   fill,
   pull,
+  agents,
   imports,
 ]
 

@@ -1,7 +1,7 @@
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, open, stat } from 'node:fs/promises'
 import type { Clock } from '../lib/clock.ts'
-import { codeOf, TaskdError } from '../lib/errors.ts'
+import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
 
 export interface TailFileOptions {
   /** The last lines to begin with. Neither given: 10; both: what is less. */
@@ -23,7 +23,7 @@ const NEWLINE = 10
  * The end of a file, and with `follow` what is appended to it: over a rotation by renaming or by
  * copy and truncate, and over its removal. Pulled: a reader that is slow delays only itself. A
  * file that is not there is empty, and may come.
- * @throws TaskdError E_NO_FILE when the path is something else; Error when it may not be read
+ * @throws TaskdError E_NO_FILE when the path is something else, or may not be read
  */
 export async function* tailFile(path: string, options: TailFileOptions): AsyncGenerator<Buffer> {
   const { follow, signal, clock } = options
@@ -57,6 +57,15 @@ export async function* tailFile(path: string, options: TailFileOptions): AsyncGe
   }
 }
 
+/**
+ * Before an answer is begun that could not be taken back.
+ * @throws TaskdError E_NO_FILE
+ */
+export async function checkTail(path: string): Promise<void> {
+  const file = await openIfThere(path)
+  await file?.close()
+}
+
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
   let file: FileHandle
   try {
@@ -64,7 +73,7 @@ async function openIfThere(path: string): Promise<FileHandle | undefined> {
     file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
-    throw error
+    throw new TaskdError('E_NO_FILE', `cannot read ${path}: ${messageOf(error)}`)
   }
   if ((await file.stat()).isFile()) return file
   await file.close()

@@ -52,6 +52,24 @@ it('a daemon whose Redis has gone for good still ends when it is stopped', async
   expect(daemon.processes()).toEqual([])
 }, 60_000)
 
+it('the log of a program that cannot be read is said to be so, by a daemon that goes on', async () => {
+  const log = '[program:odd]\ncommand = sleep 1000\nstartsecs = 0\nstdout_logfile = /tmp\n'
+  await using daemon = newDaemon({
+    taskd: { redis: 'unix:/nonexistent/redis.sock' },
+    ini: log,
+  })
+  void daemon.spawn()
+  await waitFor(async () => (await stateOf(daemon).catch(() => '')) === 'RUNNING', {
+    what: 'the program runs',
+  })
+  for (const follow of [[], ['-f']]) {
+    const tail = await daemon.cli('tail', ...follow, 'odd')
+    expect(tail.stderr).toBe('taskd: /tmp is not a file, so there is nothing to look back at\n')
+    expect(tail.code).toBe(1)
+  }
+  expect(daemon.log()).not.toMatch(/^ {4}at /m)
+})
+
 it('check counts programs and their processes', async () => {
   await using daemon = newDaemon({
     ini: `${ini}[program:many]\ncommand = sleep 9\nnumprocs = 3\nprocess_name = m_%(process_num)d\n`,

@@ -1,6 +1,6 @@
 import type { Clock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
-import { tailFile } from '../../logs/tail.ts'
+import { checkTail, tailFile } from '../../logs/tail.ts'
 import type { TailSource } from '../tail.ts'
 import type { Supervisor } from './supervisor.ts'
 
@@ -20,7 +20,10 @@ export function programTail(supervisor: Supervisor, clock: Clock): TailSource {
       )
     const { spec } = member
     const output = stream === 'stderr' && spec.stderr !== 'stdout' ? spec.stderr : spec.stdout
-    if (output.kind === 'file') return tailFile(output.path, { lines, follow, signal, clock })
+    if (output.kind === 'file') {
+      await checkTail(output.path)
+      return tailFile(output.path, { lines, follow, signal, clock })
+    }
     const where = output.kind === 'none' ? 'is thrown away' : 'goes where the output of taskd goes'
     throw new TaskdError(
       'E_NO_LOG',

@@ -19,8 +19,8 @@ const FIXED = new Set([
   'result_keep_time',
   'result_keep_count',
 ])
-/** Queue keys that a live worker can be told. */
-const LIVE = new Set(['workers', 'concurrency', 'capacity'])
+/** Queue keys that a live worker can be told, or that no worker has to know. */
+const LIVE = new Set(['workers', 'concurrency', 'capacity', 'lease', 'retries', 'finish_keep'])
 
 /** What a new configuration means for the daemon that runs, one line each. */
 export function describeChanges(old: Config, next: Config): string[] {

@@ -58,7 +58,7 @@ describe('on a cluster of three', { timeout: 60_000 }, () => {
     return found
   }
 
-  it('keys lie on all three nodes, and status and doctor know them', async () => {
+  it('keys lie on all three nodes, and status knows them', async () => {
     const slots = await Promise.all(QUEUES.map(name => redis.cluster('KEYSLOT', name)))
     const thirds = slots.map(slot => Math.floor(slot / 5462))
     expect(new Set(thirds).size).toBe(3)
@@ -67,6 +67,22 @@ describe('on a cluster of three', { timeout: 60_000 }, () => {
     expect(seen.servers.toSorted()).toEqual(
       group.servers.map(one => `127.0.0.1:${one.port}`).toSorted(),
     )
+  })
+
+  it('doctor looks at each master', async () => {
+    const { code, stdout } = await daemon.cli('doctor', '--json')
+    expect(code).toBe(0)
+    const all = jsonOf({ code, stdout, stderr: '' }) as { name: string; message: string }[]
+    const told = (name: string) => all.filter(one => one.name === name).map(one => one.message)
+    expect(told('cluster')).toEqual(['serves all slots'])
+    expect(told('replicas')).toEqual([expect.stringContaining('no master has one')])
+    for (const { port } of group.servers)
+      expect([...told('redis'), ...told('maxmemory-policy')]).toEqual(
+        expect.arrayContaining([
+          expect.stringMatching(`^\\d.* at 127.0.0.1:${port}, a master$`),
+          `noeviction at 127.0.0.1:${port}`,
+        ]),
+      )
   })
 
   it('takes tasks from every list, and answers those who wait', async () => {

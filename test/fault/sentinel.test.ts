@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { linesOf, newDaemon, type TestDaemon } from '../support/daemon.ts'
+import { jsonOf, linesOf, newDaemon, type TestDaemon } from '../support/daemon.ts'
 import { failLog, Ledger, tickSeconds } from '../support/ledger.ts'
 import { startSentinels } from '../support/redis-groups.ts'
 import { waitFor } from '../support/wait.ts'
@@ -37,6 +37,12 @@ it.each(['killed', 'frozen'] as const)(
     expect((await daemon.status()).redis).toMatchObject({
       ok: true,
       servers: [`127.0.0.1:${first.port}`],
+    })
+    expect(await doctorSays(daemon)).toEqual({
+      sentinels: '3 of 3 know the master of mymaster',
+      redis: expect.stringContaining(`at 127.0.0.1:${first.port}, a master`),
+      'maxmemory-policy': `noeviction at 127.0.0.1:${first.port}`,
+      replicas: '2 of the master',
     })
     using redis = group.client()
     const held = daemon.script('held.sh', HELD)
@@ -126,6 +132,16 @@ async function produce(
     }
     await delay(PUSH_EVERY_MS)
   }
+}
+
+/** What the doctor finds of Redis, by name. */
+async function doctorSays(daemon: TestDaemon): Promise<Record<string, string>> {
+  const answer = await daemon.cli('doctor', '--json')
+  const all = jsonOf(answer) as { name: string; message: string }[]
+  const about = /^(?:redis|sentinels|replicas|maxmemory-policy)$/
+  return Object.fromEntries(
+    all.filter(one => about.test(one.name)).map(one => [one.name, one.message]),
+  )
 }
 
 /** While there is no master, whoever asks has an answer within a second, and status says why. */

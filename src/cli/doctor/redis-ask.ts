@@ -25,6 +25,9 @@ export type Answers =
 
 const LIMIT_MS = 3000
 
+/** The last word of an answer; sentinels know no QUIT. */
+const END = 'taskd-doctor'
+
 /**
  * Sends commands in one go and returns all that comes back as one text. Enough to read a version
  * and a setting; the queue has a real client, which this room may not use.
@@ -42,17 +45,19 @@ export function askRedis(
       socket.destroy()
       resolve(answer)
     }
+    const read = () => {
+      const refused = /^-(?:NOAUTH|WRONGPASS|ERR|LOADING|DENIED)[^\r]*/m.exec(text)?.[0]
+      end(refused === undefined ? { ok: true, text } : { ok: false, reason: refused.slice(1) })
+    }
     socket.setTimeout(LIMIT_MS, () => end({ ok: false, reason: 'does not answer' }))
     socket.setEncoding('utf8')
     socket.once('error', error => end({ ok: false, reason: messageOf(error) }))
     socket.on('data', chunk => {
       text += String(chunk)
+      if (text.endsWith(`\r\n${END}\r\n`) || /^-(?:NOAUTH|LOADING|DENIED)/m.test(text)) read()
     })
-    socket.once('end', () => {
-      const refused = /^-(?:NOAUTH|WRONGPASS|ERR|LOADING|DENIED)[^\r]*/m.exec(text)?.[0]
-      end(refused === undefined ? { ok: true, text } : { ok: false, reason: refused.slice(1) })
-    })
-    socket.write([...login, ...commands, ['QUIT']].map(encode).join(''))
+    socket.once('end', read)
+    socket.write([...login, ...commands, ['PING', END]].map(encode).join(''))
   })
 }
 

@@ -1,10 +1,9 @@
-import { type Finding, fail, type Look, ok, type Patient, warn } from './finding.ts'
+import { isNodesUrl, readNodes, withoutPasswords } from '../../lib/redis-nodes.ts'
+import { type Finding, fail, type Look, type Patient, warn } from './finding.ts'
 import { findProgram, outputOf } from './programs.ts'
 import { askRedis, redisAddress } from './redis-ask.ts'
-
-/** Streams, LMOVE and the queue's scripts need it. */
-const LEAST_MAJOR = 6
-const LEAST_MINOR = 2
+import { lookAtCluster, lookAtSentinels } from './redis-groups.ts'
+import { judgePolicy, judgeVersion, POLICY, policyIn, versionIn } from './redis-judge.ts'
 
 export const lookAtRedis: Look = async patient => {
   const { config, status } = patient
@@ -34,17 +33,22 @@ async function serverProgram({ env }: Patient, named: string | undefined): Promi
 }
 
 async function server(url: string, { status }: Patient): Promise<Finding[]> {
+  const nodes = isNodesUrl(url) ? readNodes(url) : undefined
+  if (nodes?.ok && !nodes.value.tls)
+    return nodes.value.kind === 'sentinel'
+      ? lookAtSentinels(nodes.value)
+      : lookAtCluster(nodes.value)
   const address = redisAddress(url)
   if (address === undefined) return viaDaemon(url, status)
-  const answers = await askRedis(address, [
-    ['INFO', 'server'],
-    ['CONFIG', 'GET', 'maxmemory-policy'],
-  ])
-  const shown = url.replace(/:\/\/[^@/]*@/, '://***@')
+  const answers = await askRedis(address, [['INFO', 'server'], POLICY])
+  const shown = withoutPasswords(url)
   if (!answers.ok)
     return [fail('redis', `${shown}: ${answers.reason}`, 'start it, or look at redis in [taskd]')]
-  const version = /^redis_version:([\d.]+)/m.exec(answers.text)?.[1] ?? ''
-  return [judgeVersion('redis', version, ` answers at ${shown}`), judgePolicy(answers.text)]
+  const { text } = answers
+  return [
+    judgeVersion('redis', versionIn(text), ` answers at ${shown}`),
+    judgePolicy(policyIn(text), ''),
+  ]
 }
 
 function viaDaemon(url: string, status: Patient['status']): Finding[] {
@@ -56,23 +60,4 @@ function viaDaemon(url: string, status: Patient['status']): Finding[] {
   if (!status.redis.ok)
     return [fail('redis', `${kind}: ${status.redis.error}`, 'look at redis in [taskd]')]
   return [judgeVersion('redis', status.redis.version, ` answers the daemon (${kind})`)]
-}
-
-function judgeVersion(name: string, version: string, where: string): Finding {
-  const [major = 0, minor = 0] = version.split('.').map(Number)
-  if (major > LEAST_MAJOR || (major === LEAST_MAJOR && minor >= LEAST_MINOR))
-    return ok(name, `${version}${where}`)
-  const least = `${LEAST_MAJOR}.${LEAST_MINOR}`
-  return fail(name, `${version || 'an unknown version'}${where}`, `taskd needs ${least} or newer`)
-}
-
-/** Any other policy throws away waiting tasks when memory is short. */
-function judgePolicy(text: string): Finding {
-  const name = 'maxmemory-policy'
-  const policy = /maxmemory-policy\r?\n\$\d+\r?\n([\w-]+)/.exec(text)?.[1]
-  if (policy === 'noeviction') return ok(name, policy)
-  if (policy === undefined)
-    return warn(name, 'the server does not tell it', 'make sure that it is noeviction')
-  const remedy = 'CONFIG SET maxmemory-policy noeviction, and the same in redis.conf'
-  return fail(name, `is ${policy}: tasks can be thrown away when memory is short`, remedy)
 }

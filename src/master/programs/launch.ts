@@ -223,11 +223,17 @@ export function identityOf(spec: ProcessSpec): string {
   return digestOf([argv, directory, environment, user, umask, outputs])
 }
 
+/** What was told to end together with the program may take so long. */
+const ENDING_MS = 200
+
 /** Supervisor leaves them too, and so does whoever asked for it; but not without a word. */
-function noteLeftBehind(group: number, spec: ProcessSpec, { log }: LaunchDeps): void {
-  if (!signalGroup(group, 0) || !groupLives(group)) return
-  log.warn(
-    { group },
-    `${spec.name} ended and left processes of its group behind; stopasgroup and killasgroup end them on a stop`,
-  )
+function noteLeftBehind(group: number, spec: ProcessSpec, { clock, log }: LaunchDeps): void {
+  if (!signalGroup(group, 0)) return
+  clock.setTimer(ENDING_MS, () => {
+    if (!signalGroup(group, 0) || !groupLives(group)) return
+    log.warn(
+      { group },
+      `${spec.name} ended and left processes of its group behind; stopasgroup and killasgroup end them on a stop`,
+    )
+  })
 }

@@ -86,9 +86,10 @@ test.each([
     await world.supervisor.stop('the end')
     if (!lives) await waitFor(() => !groupLives(pid), { what: 'the end of the group' })
     expect(isAlive(id)).toBe(lives)
-    expect(world.logged.some(line => line.includes('left processes of its group behind'))).toBe(
-      lives,
-    )
+    const told = () =>
+      world.logged.some(line => line.includes('left processes of its group behind'))
+    if (lives) await waitFor(told, { what: 'a word on it' })
+    expect(told()).toBe(lives)
     if (lives) process.kill(child, 'SIGKILL')
   },
 )

@@ -278,7 +278,7 @@ describe('the pause between tasks', () => {
   })
 
   test('a task in it can be cancelled', async () => {
-    const { worker, ends } = await work({ periodMs: 400 })
+    const { worker, ends } = await work({ periodMs: 3000 })
     await push('/bin/true', { id: 'a1' })
     await push('/bin/true', { id: 'a2', retries: 3, retryIntervalsMs: [10] })
     await ends(1)

@@ -131,7 +131,9 @@ describe('on a cluster of three', { timeout: 60_000 }, () => {
 
   it('keeps the rows of workers and runs, and the history', async () => {
     await hold('mail', 'seen')
-    expect(await redis.hget('Task:List:here-mail-1:seen', 'task_key')).toBe('mail')
+    // Written beside the run, which does not wait for it.
+    const row = () => redis.hget('Task:List:here-mail-1:seen', 'task_key')
+    await waitFor(async () => (await row()) === 'mail', { ...SLOW, what: 'the row of the run' })
     expect(await redis.hget('Task:taskWorker:here-mail-1', 'status')).toBe('running')
     expect(await redis.hget('Task:Worker:here-sync_tasks-1', 'status')).toBe('running')
     letGo('seen')

@@ -93,9 +93,11 @@ describe('one daemon with both queues', () => {
   it('ends a running task that is cancelled, and its row is gone', async () => {
     await daemon.push('async_tasks', task('long'))
     await begun('long')
-    const rows = await daemon.redis.keys('Task:List:*:long')
-    expect(rows).toHaveLength(1)
-    expect(await daemon.redis.hgetall(rows[0] ?? '')).toMatchObject({
+    // Written beside the run, which does not wait for it.
+    const row = await waitFor(async () => (await daemon.redis.keys('Task:List:*:long'))[0], {
+      what: 'its row',
+    })
+    expect(await daemon.redis.hgetall(row)).toMatchObject({
       unique_task_id: 'long',
       attempt: '1',
       script: waiting,
@@ -105,7 +107,8 @@ describe('one daemon with both queues', () => {
     expect(cancelled.stdout).toContain('told to end')
     expect(await failOf('long')).toMatchObject({ kind: 'cancelled', attempt: 1 })
     expect(linesOf(place('long.ended'))).toEqual([])
-    expect(await daemon.redis.keys('Task:List:*')).toEqual([])
+    const rows = async () => (await daemon.redis.keys('Task:List:*')).length
+    await waitFor(async () => (await rows()) === 0, { what: 'the row is gone' })
     expect(await daemon.cli('cancel', 'long')).toMatchObject({ code: 1 })
   })
 

@@ -84,25 +84,30 @@ export async function startSentinels(): Promise<SentinelGroup> {
   }
 }
 
-/** Three masters, each with a third of the slots. */
-export async function startCluster(args: readonly string[] = []): Promise<RedisGroup> {
+/** Three masters, each with a third of the slots. @param replicas of each */
+export async function startCluster(replicas: 0 | 1 = 0): Promise<RedisGroup> {
   const all: Member[] = []
   try {
     const servers = await Promise.all(
-      [0, 1, 2].map(async () => {
+      Array.from({ length: 3 + 3 * replicas }, async () => {
         const bus = ['--cluster-port', `${await freePort()}`, '--cluster-node-timeout', '3000']
-        return startMember(all, ['--cluster-enabled', 'yes', ...bus, ...KEEP, ...args])
+        return startMember(all, ['--cluster-enabled', 'yes', ...bus, ...KEEP])
       }),
     )
     const hosts = servers.map(one => `${HOST}:${one.port}`)
-    await run(findBinary('redis-cli'), ['--cluster', 'create', ...hosts, '--cluster-yes'])
+    const more = ['--cluster-replicas', `${replicas}`, '--cluster-yes']
+    await run(findBinary('redis-cli'), ['--cluster', 'create', ...hosts, ...more])
     const serves = async () => {
-      const answers = await Promise.all(servers.map(one => say(one.port, 'CLUSTER INFO')))
-      return answers.every(one => one.includes('cluster_state:ok'))
+      const ask = (text: string) => Promise.all(servers.map(one => say(one.port, text)))
+      const [states, roles] = await Promise.all([ask('CLUSTER INFO'), ask('INFO replication')])
+      const followed = roles.filter(one => one.includes(`connected_slaves:${replicas}`))
+      const linked = roles.filter(one => one.includes('master_link_status:up'))
+      if (followed.length < 3 || linked.length < 3 * replicas) return false
+      return states.every(one => one.includes('cluster_state:ok'))
     }
     await waitFor(serves, { timeoutMs: 30_000, what: 'the cluster serves' })
     return {
-      url: `cluster://${hosts.join()}`,
+      url: `cluster://${hosts.slice(0, 3).join()}`,
       servers,
       client: () => {
         const nodes = servers.map(one => ({ host: HOST, port: one.port }))

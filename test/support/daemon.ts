@@ -113,7 +113,7 @@ export function newDaemon(options: DaemonOptions = {}): TestDaemon {
   let child: ChildProcess | undefined
   let ended: Promise<Ended> = Promise.resolve({ code: null, signal: null })
   let client: Redis | undefined
-  const control = createClient(join(dataDir, 'taskd.sock'), 5000)
+  const control = createClient(join(dataDir, 'taskd.sock'), 20_000)
   const environment = cleanEnvironment(dir)
 
   const write = ({ taskd = {}, ini = '' }: Pick<DaemonOptions, 'taskd' | 'ini'>) => {

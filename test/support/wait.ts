@@ -14,7 +14,7 @@ const POLL_MS = 5
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
-  { timeoutMs = 10_000, what }: WaitOptions,
+  { timeoutMs = 30_000, what }: WaitOptions,
 ): Promise<Exclude<T, false | null | undefined | 0 | ''>> {
   const deadline = performance.now() + timeoutMs
   let last: unknown

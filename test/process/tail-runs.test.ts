@@ -105,7 +105,8 @@ describe('taskd tail', () => {
     await using one = follow(daemon, 'tail', '-f', 'r4')
     await waitFor(() => one.child.exitCode === null, { what: 'it follows' })
     expect((await daemon.cli('cancel', 'r4')).code).toBe(0)
-    expect(await one.ended).toBe(0)
+    // 4 when the cancel came before it had asked: then there is no such task any more.
+    expect([0, 4]).toContain(await one.ended)
   })
 
   it('of a worker: the runs in progress first, then all that come, each under its name', async () => {

@@ -51,15 +51,15 @@ it('5,000 restarts leave the memory and the file handles of the master as they w
   const before = await held(daemon)
   await daemon.control.change('start', ['loop'])
   await until(daemon, RESTARTS)
-  // A connection or a file that is open just now is no leak: it is gone at the next look.
+  // What is open just now, and garbage that nobody has collected yet, are no leak: they go by themselves.
   const after = await waitFor(
     async () => {
       const now = await held(daemon)
-      return now.handles <= before.handles + 2 && now
+      const grown = now.memory - before.memory
+      return now.handles <= before.handles + 2 && grown < 32 * MIB && now
     },
-    { what: 'the handles are back', timeoutMs: 20_000 },
+    { what: 'the handles and the memory are back', timeoutMs: 60_000 },
   )
-  expect(after.memory - before.memory).toBeLessThan(32 * MIB)
   expect(after.records.filter(one => one.endsWith('.json'))).toEqual([])
   expect(daemon.processes().filter(one => one.command.includes('echo'))).toEqual([])
 })

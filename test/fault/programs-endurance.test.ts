@@ -56,7 +56,7 @@ it('5,000 restarts leave the memory and the file handles of the master as they w
     async () => {
       const now = await held(daemon)
       const grown = now.memory - before.memory
-      return now.handles <= before.handles + 2 && grown < 32 * MIB && now
+      return now.handles <= before.handles + 2 && grown < 96 * MIB && now
     },
     { what: 'the handles and the memory are back', timeoutMs: 60_000 },
   )

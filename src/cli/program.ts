@@ -1,7 +1,8 @@
 import { type Argument, Command, CommanderError, Option } from 'commander'
 import { createContext, type Options, type World } from './context.ts'
 import { BadConfig, EXIT, errorLine, exitCodeOf } from './exit.ts'
-import { GROUPS, type Verb } from './verbs.ts'
+import type { Verb } from './verbs/verb.ts'
+import { GROUPS } from './verbs.ts'
 import { version } from './version.ts'
 
 const ABOUT = `One daemon for cron, queues and processes.

@@ -1,0 +1,41 @@
+import type { Verbs } from './verb.ts'
+
+export const CONFIG: Verbs = {
+  check: {
+    summary: 'check the configuration; needs no daemon',
+    about:
+      'Shows every mistake at once, as file:line: key = value: what is wrong and what to write.',
+    examples: ['taskd check', 'taskd check -c conf/cron.ini --json'],
+    exits: ['0  it is in order', '2  it has mistakes'],
+    load: () => import('../commands/check.ts'),
+  },
+  plan: {
+    summary: 'show what a reload would change',
+    examples: ['taskd plan'],
+    exits: ['0  it can be applied', '2  the configuration has mistakes'],
+    load: () => import('../commands/plan.ts'),
+  },
+  reload: {
+    summary: 'apply the configuration as it now is',
+    about: 'Only what changed restarts. With a mistake in it, nothing at all changes.',
+    examples: ['taskd plan && taskd reload'],
+    exits: ['0  it is in force', '2  the configuration has mistakes; nothing changed'],
+    load: () => import('../commands/reload.ts'),
+  },
+  next: {
+    args: '[job]',
+    summary: 'show when jobs run next; needs no daemon',
+    options: [
+      ['--cron <expr>', 'an expression instead of a job'],
+      ['--timezone <tz>', 'the zone of the expression, such as Europe/Berlin'],
+      ['--from <time>', 'look from this time on: 2026-03-28T12:00:00, with or without an offset'],
+      ['--count <n>', 'how many; 5 for one job, 1 for each of all'],
+    ],
+    examples: [
+      'taskd next',
+      'taskd next accumulate_pay --count 10',
+      'taskd next --cron "30 2 * * *" --timezone Europe/Berlin --from 2026-03-28',
+    ],
+    load: () => import('../commands/next.ts'),
+  },
+}

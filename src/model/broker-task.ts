@@ -1,7 +1,8 @@
 import type { Parsed } from '../lib/parsed.ts'
 import { wrongName } from './bin-name.ts'
 import { buildQuery } from './http-build-query.ts'
-import type { Call, Task } from './task.ts'
+import type { Call } from './job.ts'
+import type { Task } from './task.ts'
 import { DEFAULT_PRIORITY, type Fields, Refused, readTimes, text } from './task-fields.ts'
 
 /** The methods that an rpc task may have. */
@@ -11,10 +12,9 @@ export type RpcMethod = (typeof RPC_METHODS)[number]
 const MAX_URL_BYTES = 8192
 
 /** Stands as `controller` in the rows of such tasks: the route that they came in by. */
-const CONTROLLERS = { bin: 'api/task/script', rpc: 'api/task/rpc' } as const satisfies Record<
-  Call,
-  string
->
+const CONTROLLERS = { bin: 'api/task/script', rpc: 'api/task/rpc' } as const
+
+type BrokerCall = Extract<Call, keyof typeof CONTROLLERS>
 
 /** What a row of fail_log says of the way its task is carried out. */
 export function callOfRow(row: Pick<Task, 'controller'>): { readonly call?: Call } {
@@ -57,7 +57,7 @@ function parsed(read: () => Task): Parsed<Task> {
   }
 }
 
-function common(call: Call, fields: Fields, taskKey: string, id: string) {
+function common(call: BrokerCall, fields: Fields, taskKey: string, id: string) {
   const controller = CONTROLLERS[call]
   const times = readTimes(fields)
   return { call, id, taskKey, controller, job: '', priority: DEFAULT_PRIORITY, ...times }

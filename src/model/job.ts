@@ -29,8 +29,21 @@ export interface Job {
   readonly task: TaskTemplate
 }
 
+/**
+ * How a task is carried out, where it is not `script controller function param`. No message can ask
+ * for one: only the broker (broker-task.ts) and the rows of the `task` table make these.
+ * - `bin`: the file `script` in bin_path, with the words of `param` as its arguments
+ * - `rpc`: a request with method `function` to the URL `script`, with the JSON text `param`
+ * - `function`: the function `function` in the folder `controller` of the tasks folder, with the
+ *   comma-separated JSON values of `param` (function-call.ts)
+ */
+export type Call = 'bin' | 'rpc' | 'function'
+
 /** What every task of a job has in common. */
 export interface TaskTemplate {
+  readonly call?: Call
+  /** The row of the table `task` that it came from: its runs are rows of `execute_task`. */
+  readonly rowId?: number
   readonly taskKey: string
   readonly script: string
   readonly controller: string

@@ -19,17 +19,8 @@ export {
   MAX_MESSAGE_BYTES,
 } from './task-fields.ts'
 
-/**
- * How a task is carried out, where it is not `script controller function param`. Only the broker
- * makes these (broker-task.ts); no message can ask for one.
- * - `bin`: the file `script` in bin_path, with the words of `param` as its arguments
- * - `rpc`: a request with method `function` to the URL `script`, with the JSON text `param`
- */
-export type Call = 'bin' | 'rpc'
-
 /** One unit of work, parsed once where it comes in and the same value everywhere after that. */
 export interface Task extends TaskTemplate {
-  readonly call?: Call
   /** `unique_task_id`: the same over all retries. */
   readonly id: string
   /** The job it came from; '' for a task that was handed in. */

@@ -1,5 +1,6 @@
 import type { ChannelSpec, RelaySpec } from '../model/channel.ts'
 import type { Job, Trigger } from '../model/job.ts'
+import type { NotifySpec } from '../model/notice.ts'
 import type { ProcessSpec } from '../model/program-spec.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { AllowedHost } from '../model/rpc-allow.ts'
@@ -22,6 +23,7 @@ export interface Config {
   readonly processes: readonly ProcessSpec[]
   readonly channels: readonly ChannelSpec[]
   readonly relays: readonly RelaySpec[]
+  readonly notify: readonly NotifySpec[]
 }
 
 /** `[taskd]`. Paths are absolute; durations are ms. */

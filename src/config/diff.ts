@@ -22,6 +22,7 @@ export interface ConfigDiff {
   readonly processes: Changes
   readonly channels: Changes
   readonly relays: Changes
+  readonly notify: Changes
   readonly settings: { readonly changedKeys: readonly string[] }
 }
 
@@ -33,6 +34,7 @@ export function diffConfig(old: Config, next: Config): ConfigDiff {
     processes: changes(named(old.processes), named(next.processes), changedKeysOf),
     channels: changes(named(old.channels), named(next.channels), fileKeys),
     relays: changes(named(old.relays), named(next.relays), fileKeys),
+    notify: changes(named(old.notify), named(next.notify)),
     settings: { changedKeys: differing(old.settings, next.settings) },
   }
 }

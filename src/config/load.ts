@@ -5,6 +5,7 @@ import { readChannels, readRelays } from './channels.ts'
 import type { ConfigDeps, Environment, Loaded } from './config.ts'
 import { Report } from './diagnostics.ts'
 import { buildJob } from './jobs.ts'
+import { readNotify } from './notify.ts'
 import { placesOf } from './paths.ts'
 import { readPrograms } from './programs/read.ts'
 import { BUILT_IN_QUEUES, buildQueue } from './queues.ts'
@@ -61,11 +62,12 @@ export function loadConfig(file: string, env: Environment, deps: ConfigDeps): Lo
   const around = { settings, folder: places.folder }
   const channels = readChannels(of('channel'), around, report)
   const relays = readRelays(of('relay'), around, report)
+  const notify = readNotify(of('notify'), report)
 
   const problems = report.problems()
   const notes = report.notes()
   if (problems.length > 0) return deepFreeze({ ok: false, problems, notes })
-  const parts = { queues, jobs, programs, processes, channels, relays }
+  const parts = { queues, jobs, programs, processes, channels, relays, notify }
   const config = { file: absolute, files, settings, ...parts }
   return deepFreeze({ ok: true, config, notes })
 }

@@ -4,6 +4,7 @@ import type { Report } from './diagnostics.ts'
 import { filled } from './fields.ts'
 import { channelSchema, relaySchema } from './schema-channel.ts'
 import { jobSchema } from './schema-job.ts'
+import { notifySchema } from './schema-notify.ts'
 import { groupSchema, programSchema } from './schema-program.ts'
 import { queueSchema } from './schema-queue.ts'
 import { taskdSchema } from './schema-taskd.ts'
@@ -17,6 +18,7 @@ export const SCHEMAS = {
   group: groupSchema,
   channel: channelSchema,
   relay: relaySchema,
+  notify: notifySchema,
   include: z.object({ files: filled('conf.d/*.ini') }),
 }
 
@@ -39,6 +41,7 @@ const PARTIAL: Readonly<Record<Known, z.ZodObject>> = {
   group: SCHEMAS.group.partial(),
   channel: SCHEMAS.channel.partial(),
   relay: SCHEMAS.relay.partial(),
+  notify: SCHEMAS.notify.partial(),
   include: SCHEMAS.include.partial(),
 }
 
@@ -97,6 +100,8 @@ const EXAMPLES: Readonly<Record<string, string>> = {
   columns: 'id!:int, name',
   redis: 'redis://host:6379/0',
   list: 'todo',
+  to: 'ops@example.org',
+  from: 'taskd@example.org',
 }
 
 /** Where a key stands, or the header of a section that lacks it. */
@@ -125,6 +130,7 @@ function remedy(kind: Known, name: string): string {
     group: '[group:NAME]',
     channel: '[channel:NAME]',
     relay: '[relay:NAME]',
+    notify: '[notify:NAME]',
     include: '[include]',
   }
   for (const [other, home] of Object.entries(homes)) {

@@ -74,7 +74,7 @@ export function isPythons(kind: SectionKind): boolean {
 }
 
 /** The one place that knows what is recognised but cannot be run yet. */
-const UNSUPPORTED: readonly SectionKind[] = ['notify', 'source']
+const UNSUPPORTED: readonly SectionKind[] = ['source']
 
 export function refuseUnsupported(section: Section, report: Report): void {
   if (!UNSUPPORTED.includes(section.kind)) return

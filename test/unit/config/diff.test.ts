@@ -32,6 +32,7 @@ test('the same configuration, written in another way, changes nothing', () => {
     processes: NOTHING,
     channels: NOTHING,
     relays: NOTHING,
+    notify: NOTHING,
     settings: { changedKeys: [] },
   })
 })
@@ -61,6 +62,7 @@ test('queues and settings too', () => {
     processes: NOTHING,
     channels: NOTHING,
     relays: NOTHING,
+    notify: NOTHING,
     queues: {
       added: [],
       removed: ['r'],

@@ -154,7 +154,7 @@ describe('APP_ENV', () => {
   })
 })
 
-test.each(['notify:x', 'source:x'])('[%s] is known, and refused honestly', name => {
+test.each(['source:x'])('[%s] is known, and refused honestly', name => {
   const text = `[${name}]\ncommand = /bin/cat\nstdout_logfile = x\n${named('a')}`
   expect(mistakes(text)).toEqual([
     `cron.ini:1: [${name}]: is not supported yet. remove the section, or put ; before its lines, to start without it`,

@@ -1,0 +1,91 @@
+import { z } from 'zod'
+import { suggest } from '../lib/suggest.ts'
+import { NOTICE_FORMATS, NOTICE_KINDS, type NoticeKind } from '../model/notice.ts'
+import { choice, duration, field, no, type Read, yes } from './fields.ts'
+import { orFromFile } from './from-file.ts'
+import { rate } from './rate.ts'
+
+/** What is wrong is said without the address: in many a path is the password. */
+const readUrl: Read<string> = text => {
+  if (/^https?:\/\/[^\s#]+$/.test(text) && URL.canParse(text)) return yes(text)
+  return no('is not a URL', 'write for instance https://hooks.example.org/taskd')
+}
+
+const MAIL_HINT = 'write smtp://user:password@host:587, or smtps:// where TLS comes first'
+
+const readMail: Read<string> = text => {
+  if (!/^smtps?:\/\//.test(text)) return no('is not the address of a mail server', MAIL_HINT)
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url === undefined || url.hostname === '')
+    return no('is not a URL that can be read', 'percent-encode special characters in the password')
+  if (!/^\/?$/.test(url.pathname) || url.search !== '' || url.hash !== '')
+    return no('has more than a host and a port', MAIL_HINT)
+  if (!decodes(url.username) || !decodes(url.password))
+    return no('has a % that encodes nothing', 'write %25 for it')
+  if (url.username === '' && url.password !== '') return no('has a password and no user', MAIL_HINT)
+  return yes(text)
+}
+
+function decodes(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const ADDRESS = /^[^\s@<>,;"]{1,64}@[^\s@<>,;"]{1,255}$/
+const NAMED_ADDRESS = /^([^\p{Cc}<>,;"]*\S)\s*<([^<>]+)>$/u
+
+const isAddress = (text: string) => ADDRESS.test(NAMED_ADDRESS.exec(text)?.[2] ?? text)
+
+const readAddress: Read<string> = text =>
+  isAddress(text) ? yes(text) : no('is not a mail address', 'write taskd@example.org')
+
+const readAddresses: Read<readonly string[]> = text => {
+  const all = text.split(',').map(one => one.trim())
+  const bad = all.find(one => !isAddress(one))
+  if (bad === undefined) return yes(all)
+  return no(
+    `has ${JSON.stringify(bad.slice(0, 64))}, which is no mail address`,
+    'separate addresses by commas',
+  )
+}
+
+const WORDS = [...NOTICE_KINDS, 'all'] as const
+
+const readKinds: Read<readonly NoticeKind[]> = text => {
+  const found = new Set<string>()
+  for (const word of text.split(/[\s,]+/).filter(one => one !== '')) {
+    const known = WORDS.find(one => one === word)
+    if (known === undefined) {
+      const near = suggest(word, WORDS)
+      const list = `write some of: ${WORDS.join(', ')}`
+      const hint = near === undefined ? list : `did you mean "${near}"? ${list}`
+      return no(`knows no ${JSON.stringify(word.slice(0, 40))}`, hint)
+    }
+    found.add(known)
+  }
+  if (found.size === 0) return no('names nothing', `write some of: ${WORDS.join(', ')}`)
+  return yes(NOTICE_KINDS.filter(kind => found.has('all') || found.has(kind)))
+}
+
+const readNames: Read<readonly string[]> = text => {
+  const names = text.split(/[\s,]+/).filter(one => one !== '')
+  if (names.length === 0 || names.includes('!')) return no('has an empty name')
+  return yes(names)
+}
+
+export const notifySchema = z.object({
+  url: field(orFromFile(readUrl), 'https://hooks.example.org/taskd').optional(),
+  format: choice(NOTICE_FORMATS).default('json'),
+  mail: field(orFromFile(readMail), 'smtp://user:password@mail.example.org:587').optional(),
+  to: field(readAddresses, 'ops@example.org').optional(),
+  from: field(readAddress, 'taskd@example.org').optional(),
+  on: field(readKinds, 'fail, fatal, recovery').default(['fail', 'fatal', 'recovery']),
+  names: field(readNames, 'accumulate_*, mailer').default(['*']),
+  group: duration('30s', 100).default(30_000),
+  max: rate.default({ max: 10, durationMs: 3_600_000 }),
+  silence_after: duration('10m', 1000).default(600_000),
+})

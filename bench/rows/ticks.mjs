@@ -62,7 +62,7 @@ export const minutes = {
     await vixie?.stop()
     await peer.stop()
     await daemon.stop()
-    const [ours, byHand] = files.map(lateness)
+    const [ours, byHand] = files.map(file => lateness(file))
     const late = readStamps(files[2]).map(({ wall }) => wall % 60_000)
     return [
       {
@@ -79,9 +79,10 @@ export const minutes = {
   },
 }
 
-const lateness = file =>
+/** Of ticks that were due while it ran: what waited for its start tells of the start. */
+const lateness = (file, since = 0) =>
   readStamps(file)
-    .filter(stamp => stamp.due !== undefined)
+    .filter(stamp => stamp.due !== undefined && stamp.due >= since)
     .map(stamp => stamp.wall - stamp.due)
 
 export function jobsIni(stamp, file, jobs, expression) {
@@ -106,8 +107,9 @@ async function beside(ctx, { jobs, expression, forMs }) {
   const quiet = quietly(ctx)
   const during = async () => {
     rmSync(file, { force: true })
+    const begun = Date.now()
     await sleep(forMs)
-    return lateness(file)
+    return lateness(file, begun)
   }
   for (let round = 0; round < Math.min(ctx.rounds, 3); round += 1) {
     const daemon = await startTaskd(ctx, jobsIni(stamp, file, jobs, expression))

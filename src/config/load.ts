@@ -9,7 +9,7 @@ import { readNotify } from './notify.ts'
 import { placesOf } from './paths.ts'
 import { readPrograms } from './programs/read.ts'
 import { BUILT_IN_QUEUES, buildQueue } from './queues.ts'
-import { readRunTime } from './run-time.ts'
+import { CRON_HINT, readRunTime, splitRemedy } from './run-time.ts'
 import { type Checked, checkSection, placeOf } from './schema.ts'
 import { checkName, isQueueName, refuseUnsupported, type Section } from './section.ts'
 import { buildSettings, checkSettings } from './settings.ts'
@@ -101,19 +101,11 @@ function scheduleCheck(deps: ConfigDeps, zone: string, report: Report) {
     const id = JSON.stringify([read.value, timezone])
     const verdict = known.get(id) ?? deps.checkSchedule(read.value, timezone)
     known.set(id, verdict)
-    for (const note of verdict.notes) report.note(place, ...split(note, ''))
-    if (verdict.problem !== undefined) report.problem(place, ...split(verdict.problem, CRON_HINT))
+    for (const note of verdict.notes) report.note(place, ...splitRemedy(note, ''))
+    if (verdict.problem !== undefined)
+      report.problem(place, ...splitRemedy(verdict.problem, CRON_HINT))
     return read.value
   }
-}
-
-const CRON_HINT =
-  'write minute hour day month weekday, such as 30 3 * * 1-5, with seconds in front if needed'
-
-/** `what is wrong. what to write instead` */
-function split(text: string, otherwise: string): readonly [string, string] {
-  const at = text.indexOf('. ')
-  return at < 0 ? [text, otherwise] : [text.slice(0, at), text.slice(at + 2)]
 }
 
 function deepFreeze<T>(value: T): T {

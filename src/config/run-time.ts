@@ -1,6 +1,8 @@
 import { parseDuration } from '../lib/duration.ts'
+import type { Parsed } from '../lib/parsed.ts'
 import { suggest } from '../lib/suggest.ts'
 import type { Trigger } from '../model/job.ts'
+import type { ConfigDeps } from './config.ts'
 import { no, type Read, yes } from './fields.ts'
 
 export const TRIGGERS = ['cron', 'interval', 'date'] as const
@@ -64,4 +66,36 @@ function readDate(text: string): ReturnType<Read<Trigger>> {
   if (Number.isNaN(at.getTime()) || !at.toISOString().startsWith(wallTime.replace(' ', 'T')))
     return no('is not in the calendar', example)
   return yes({ kind: 'date', wallTime })
+}
+
+export const CRON_HINT =
+  'write minute hour day month weekday, such as 30 3 * * 1-5, with seconds in front if needed'
+
+/** `what is wrong. what to write instead` */
+export function splitRemedy(text: string, otherwise: string): readonly [string, string] {
+  const at = text.indexOf('. ')
+  return at < 0 ? [text, otherwise] : [text.slice(0, at), text.slice(at + 2)]
+}
+
+/** The whole judgement of a schedule that stands in no file, in the words of `taskd check`. */
+export function judgeRunTime(
+  word: TriggerWord,
+  text: string,
+  timezone: string,
+  { checkSchedule }: ConfigDeps,
+): Parsed<Trigger> {
+  if (text === '') return { ok: false, reason: 'is empty' }
+  if (text.length > MAX_RUN_TIME) return { ok: false, reason: 'is too long for a schedule' }
+  const read = readRunTime(word, text)
+  if (!read.ok) return { ok: false, reason: worded(read.reason, read.hint ?? '') }
+  const { problem } = checkSchedule(read.value, timezone)
+  if (problem === undefined) return read
+  return { ok: false, reason: worded(...splitRemedy(problem, word === 'cron' ? CRON_HINT : '')) }
+}
+
+/** Wider than any column that is made for one. */
+const MAX_RUN_TIME = 10_000
+
+function worded(reason: string, hint: string): string {
+  return hint === '' ? reason : `${reason}. ${hint}`
 }

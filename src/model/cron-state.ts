@@ -2,6 +2,8 @@
 export interface CronState {
   /** The last tick that was dealt with; undefined for a job never seen before. */
   readonly cursor: number | undefined
+  /** How often the cursor was set by hand: what was worked out before that moves it no more. */
+  readonly era: number
   /** The schedule that the cursor belongs to. */
   readonly spec: string
   /** The newest task the job made, and its tick. */

@@ -19,14 +19,33 @@ export class CronStore {
     return Promise.all(jobs.map(job => this.read(job)))
   }
 
-  /** Moves the cursor forward; false when another node had done this tick. */
-  async advance(job: string, tick: number, taskId: string): Promise<boolean> {
-    return (await this.#redis.advanceCursor(cronState(job), tick, taskId)) === 1
+  /** Moves the cursor forward; false when another node had done this tick, or era is over. */
+  async advance(job: string, tick: number, taskId: string, era: number): Promise<boolean> {
+    return (await this.#redis.advanceCursor(cronState(job), tick, taskId, era)) === 1
+  }
+
+  /** Sets the cursor by hand, back or forward; a tick that is being dealt with moves it no more. */
+  async setCursor(job: string, cursor: number, spec: string): Promise<void> {
+    const key = cronState(job)
+    const moves = this.#redis.multi().hset(key, { cursor: String(cursor), spec })
+    const replies = await moves.hincrby(key, 'era', 1).exec()
+    const failed = replies?.find(([error]) => error !== null)
+    if (failed?.[0]) throw failed[0]
   }
 
   /** Begins anew at an instant: a new job, a changed schedule, a corrected clock. */
   async reset(job: string, cursor: number, spec: string): Promise<void> {
     await this.#redis.hset(cronState(job), { cursor: String(cursor), spec })
+  }
+
+  /** The job makes no ticks for now: when it does again, it has missed nothing. */
+  async clearCursor(job: string): Promise<void> {
+    await this.#redis.hdel(cronState(job), 'cursor', 'spec')
+  }
+
+  /** The job is no more. */
+  async remove(job: string): Promise<void> {
+    await this.#redis.del(cronState(job))
   }
 
   /** @param why '' resumes, and forgets the failures that led to the pause */
@@ -53,6 +72,7 @@ function toState(fields: Readonly<Record<string, string>>): CronState {
   }
   return {
     cursor: number('cursor'),
+    era: number('era') ?? 0,
     spec: fields['spec'] ?? '',
     lastId: fields['last_id'] ?? '',
     lastAt: number('last_at'),

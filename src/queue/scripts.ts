@@ -16,7 +16,7 @@ export interface Scripts {
     maxTotal: number,
   ): Promise<Buffer[]>
   seizeLock(lock: string, deadToken: string, token: string, ms: number): Promise<number>
-  advanceCursor(state: string, tick: number, taskId: string): Promise<number>
+  advanceCursor(state: string, tick: number, taskId: string, era: number): Promise<number>
   expireFail(row: string, attempt: number, ms: number): Promise<number>
   pullPush(...keysAndArguments: Arguments): Promise<[string, number, string]>
   pullClaim(...keysAndArguments: Arguments): Promise<string[]>

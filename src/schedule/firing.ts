@@ -2,6 +2,7 @@ import type { CronState } from '../model/cron-state.ts'
 import type { Job } from '../model/job.ts'
 import type { Task } from '../model/task.ts'
 import type { TickerDeps } from './ports.ts'
+import { tickTask } from './ticks.ts'
 
 /** Whether a task was open when it was last asked about. */
 export interface KnownRun {
@@ -35,21 +36,21 @@ export class Firing {
     for (const tick of ticks) {
       const held = await this.#heldBack(job, state)
       if (held !== '') {
-        await store.advance(job.name, tick, '')
+        await store.advance(job.name, tick, '', state.era)
         this.tell(job, tick, 'paused', '', held)
         continue
       }
       const open = known?.id === lastId ? known.open : await this.isOpen(job, lastId)
       if (open && job.overlap === 'queue') return { lastId, held: tick }
       if (open && job.overlap === 'skip') {
-        await store.advance(job.name, tick, '')
+        await store.advance(job.name, tick, '', state.era)
         this.tell(job, tick, 'skipped', lastId, 'the run before it is not finished')
         continue
       }
       const replaces = open && job.overlap === 'replace'
       if (replaces)
         await this.#deps.queue.cancel(job.task.taskKey, lastId, 'replaced by the next tick')
-      lastId = await this.#enqueue(job, tick, replaces ? 'replaced' : 'queued')
+      lastId = await this.#enqueue(job, tick, replaces ? 'replaced' : 'queued', state.era)
     }
     return { lastId, held: undefined }
   }
@@ -69,20 +70,18 @@ export class Firing {
     return why
   }
 
-  async #enqueue(job: Job, tick: number, action: 'queued' | 'replaced'): Promise<string> {
+  async #enqueue(
+    job: Job,
+    tick: number,
+    action: 'queued' | 'replaced',
+    era: number,
+  ): Promise<string> {
     const { queue, store, random } = this.#deps
-    const id = `cron-${job.name}-${tick}`
     const startAt = job.jitterMs > 0 ? tick + Math.round(random() * job.jitterMs) : undefined
-    const task: Task = {
-      ...job.task,
-      id,
-      job: job.name,
-      scheduledAt: tick,
-      ...(startAt !== undefined && { startAt }),
-    }
+    const task: Task = { ...tickTask(job, tick), ...(startAt !== undefined && { startAt }) }
     await queue.add(job.task.taskKey, [task])
-    if (await store.advance(job.name, tick, id)) this.tell(job, tick, action, id, '')
-    return id
+    if (await store.advance(job.name, tick, task.id, era)) this.tell(job, tick, action, task.id, '')
+    return task.id
   }
 
   /** Once per boot of this machine. The same order as for a tick: the id makes a repeat harmless. */

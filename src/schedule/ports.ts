@@ -8,7 +8,8 @@ import type { Task } from '../model/task.ts'
 export interface TickStore {
   read(job: string): Promise<CronState>
   readMany(jobs: readonly string[]): Promise<CronState[]>
-  advance(job: string, tick: number, taskId: string): Promise<boolean>
+  /** @param era of the state that the tick was worked out from */
+  advance(job: string, tick: number, taskId: string, era: number): Promise<boolean>
   reset(job: string, cursor: number, spec: string): Promise<void>
   setPaused(job: string, why: string): Promise<void>
   bootOf(job: string, node: string): Promise<string>

@@ -83,6 +83,7 @@ export function ticking(
 
 const NEW: CronState = {
   cursor: undefined,
+  era: 0,
   spec: '',
   lastId: '',
   lastAt: undefined,
@@ -96,6 +97,8 @@ function memoryStore() {
   const states = new Map<string, CronState>()
   const boots = new Map<string, string>()
   const state = (job: string) => states.get(job) ?? NEW
+  /** The era of the newest task. */
+  const lastEras = new Map<string, number>()
   const change = (job: string, fields: Partial<CronState>) => {
     states.set(job, { ...state(job), ...fields })
   }
@@ -113,12 +116,20 @@ function memoryStore() {
       check('readMany')
       return jobs.map(state)
     },
-    async advance(job: string, tick: number, taskId: string) {
+    async advance(job: string, tick: number, taskId: string, era: number) {
       check('advance')
+      if (era !== state(job).era) return false
       const { cursor = Number.NEGATIVE_INFINITY, lastAt = Number.NEGATIVE_INFINITY } = state(job)
-      if (taskId !== '' && tick > lastAt) change(job, { lastId: taskId, lastAt: tick })
+      if (taskId !== '' && (tick > lastAt || (lastEras.get(job) ?? 0) !== era)) {
+        change(job, { lastId: taskId, lastAt: tick })
+        lastEras.set(job, era)
+      }
       if (tick > cursor) change(job, { cursor: tick })
       return tick > cursor
+    },
+    /** As a person does, through another daemon. */
+    setCursor(job: string, cursor: number) {
+      change(job, { cursor, era: state(job).era + 1 })
     },
     async reset(job: string, cursor: number, spec: string) {
       check('reset')

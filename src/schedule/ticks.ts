@@ -1,0 +1,34 @@
+import type { Job } from '../model/job.ts'
+import type { Task } from '../model/task.ts'
+import { nextAfter } from './next-times.ts'
+
+/** The id of the task that a tick makes, whichever node makes it, and however often. */
+export function tickId(job: string, tick: number): string {
+  return `cron-${job}-${tick}`
+}
+
+/** @param id another than the tick's own, for a run beside the one it had */
+export function tickTask(job: Job, tick: number, id = tickId(job.name, tick)): Task {
+  return { ...job.task, id, job: job.name, scheduledAt: tick }
+}
+
+/** What makes the cursor meaningless when it changes. */
+export function specOf(job: Pick<Job, 'trigger' | 'timezone'>): string {
+  return JSON.stringify([job.trigger, job.timezone])
+}
+
+/** The ticks of [from, to], oldest first, and no more than `most` of them. */
+export function ticksBetween(
+  { trigger, timezone }: Pick<Job, 'trigger' | 'timezone'>,
+  from: number,
+  to: number,
+  most = Number.POSITIVE_INFINITY,
+): number[] {
+  const found: number[] = []
+  for (let at = nextAfter(trigger, timezone, from - 1); at !== undefined && at <= to; ) {
+    if (found.length >= most) break
+    found.push(at)
+    at = nextAfter(trigger, timezone, at)
+  }
+  return found
+}

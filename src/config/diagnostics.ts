@@ -1,3 +1,5 @@
+import { isSecretKey, maskValue } from './secrets.ts'
+
 /** A mistake in the configuration; `taskd check --json` prints exactly these fields. */
 export interface Problem {
   readonly file: string
@@ -93,29 +95,23 @@ function oneLine(text: string): string {
   })
 }
 
-const SECRET = /secret|passw|pwd|token|credential|(?:api|encrypt)_?key/i
 const MASK = '******'
+/** More is neither read nor shown. */
+const MAX_LOOK = 16_384
 
 /** The value as it may be shown: short, and without what nobody should read over a shoulder. */
 function printable(key: string, value: string, hint: string): string {
   if (value === '') return ''
-  // A misspelt `secret` is found by the word that the hint offers, and by looking like one.
-  if (SECRET.test(key) || /"secret"/.test(hint)) return MASK
-  if (key === '' && SECRET.test(value)) return MASK
-  return shorten(maskPairs(maskUrl(value.slice(0, 5 * MAX_VALUE))))
-}
-
-/** `redis://user:pass@host` */
-function maskUrl(value: string): string {
-  return value.replace(/(:\/\/[^\s/:@]{0,200}:)\S{1,1000}(?=@)/g, `$1${MASK}`)
-}
-
-/** `DB_PASSWORD="x",B=y` */
-function maskPairs(value: string): string {
-  return value.replace(
-    /((?:secret|passw|pwd|token|credential|api_?key)\w{0,64}\s?=\s?)("[^"]{0,500}"?|'[^']{0,500}'?|[^,&\s]{1,500})/gi,
-    `$1${MASK}`,
+  // A misspelt `secret` is found by the word that the hint offers.
+  const meant = /^did you mean "([^"]+)"/.exec(hint)?.[1] ?? key
+  if (isSecretKey(key) || isSecretKey(meant)) return MASK
+  if (key === '' && (isSecretKey(value) || value.includes('@'))) return MASK
+  const shown = maskValue(
+    meant.toLowerCase().replace(/^taskd_/, ''),
+    value.slice(0, MAX_LOOK),
+    MASK,
   )
+  return shorten(shown)
 }
 
 function shorten(value: string): string {

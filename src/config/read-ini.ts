@@ -1,5 +1,6 @@
 import type { Place, Report } from './diagnostics.ts'
 import { unquote, valueEnd } from './ini-value.ts'
+import { isSecretKey } from './secrets.ts'
 import {
   DEFAULT_JOB,
   type Entry,
@@ -127,7 +128,8 @@ class Scan {
     const end = python ? raw.search(/[=:]/) : raw.indexOf('=')
     const key = raw.slice(0, Math.max(0, end)).trim()
     if (key === '') {
-      const place = { file: this.#file, line, key: '', value: text }
+      const value = this.#isBelowSecret(line) ? 'more of a secret' : text
+      const place = { file: this.#file, line, key: '', value }
       const what =
         end < 0
           ? 'is neither [section] nor key = value'
@@ -145,6 +147,13 @@ class Scan {
     this.#last = { name, indent }
     if (python && name === 'command') this.#noteRemark(entry, rest)
     this.#enter(this.#section, entry)
+  }
+
+  /** What stands there is part of it, as likely as not, and is not told: the key is enough. */
+  #isBelowSecret(line: number): boolean {
+    if (typeof this.#section !== 'object' || this.#last === undefined) return false
+    const above = this.#section.entries.get(this.#last.name)
+    return above !== undefined && above.line === line - 1 && isSecretKey(above.name)
   }
 
   /** Supervisor lets the last one count; elsewhere a key that stands twice is a mistake. */

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { LogLevel } from '../lib/log.ts'
 import { readDatabase, readHttp, readRedis } from './addresses.ts'
 import { choice, duration, field, filled, integer, no, timezone, yes } from './fields.ts'
+import { A_FILE_FOR_AN_AT, orFromFile } from './from-file.ts'
 import { rate } from './rate.ts'
 import { readAllowed } from './rpc-allow.ts'
 
@@ -19,17 +20,20 @@ const node = field<string>(
 
 /** It travels in a header, which knows no line ends and loses blanks at its ends. */
 const secret = field<string>(
-  text =>
-    /^\P{Cc}+$/u.test(text) && text.trim() === text
-      ? yes(text)
-      : no('cannot be sent in a header', 'use no control characters, and no blanks at the ends'),
+  orFromFile(
+    text =>
+      /^\P{Cc}+$/u.test(text) && text.trim() === text
+        ? yes(text)
+        : no('cannot be sent in a header', 'use no control characters, and no blanks at the ends'),
+    A_FILE_FOR_AN_AT,
+  ),
   'a long random text',
 )
 
 export const taskdSchema = z.object({
   node: node.optional(),
-  redis: field(readRedis, 'embedded').default('embedded'),
-  database: field(readDatabase, 'sqlite:path').optional(),
+  redis: field(orFromFile(readRedis), 'embedded').default('embedded'),
+  database: field(orFromFile(readDatabase), 'sqlite:path').optional(),
   data_dir: filled('/var/lib/taskd').optional(),
   socket: filled('/run/taskd/taskd.sock').optional(),
   http: field(readHttp, '127.0.0.1:9595').default('off'),

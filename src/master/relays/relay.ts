@@ -3,6 +3,7 @@ import type { RelayReceipt, RelayReport, RelayStatus, RelayTask } from '../../ap
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf, TaskdError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { withoutPasswords } from '../../lib/redis-nodes.ts'
 import type { Service } from '../../lib/service.ts'
 import { Trouble } from '../../lib/trouble.ts'
 import type { RelaySpec } from '../../model/channel.ts'
@@ -106,7 +107,7 @@ export class Relay implements Service {
     const { waiting, leased } = this.#trouble.ok ? await asked() : none
     return {
       name,
-      redis: redis.replace(/(:\/\/[^:@/]*):[^@/]*@/, '$1:***@'),
+      redis: withoutPasswords(redis),
       list,
       ...this.#trouble.condition,
       backlog: waiting,

@@ -28,6 +28,9 @@ export const CLUSTER_FAIL_MS = 30 * 86_400_000
 /** STREAM of rows that wait for fail_log: fields `row` (JSON) and `key` (the Task:Fail hash). */
 export const OUTBOX = 'Task:Outbox'
 
+/** HASH of rows of `execute_task` that have ended and wait for SQL: id -> JSON `{status, extra}`. */
+export const RUN_ENDS = 'Task:Execute:Ends'
+
 /** LIST of JSON `{reason, at, message | message_base64 | message_key}`, newest first. */
 export const badList = (taskKey: string) => `Task:Bad:${taskKey}`
 
@@ -87,7 +90,7 @@ const PULL_PARTS = [
   'total',
 ] as const
 
-/** How many KEYS each lua/pull-*.lua has. */
+/** How many KEYS each lua/pull-*.lua has; pull-claim.lua has one more. */
 export const PULL_KEYS = PULL_PARTS.length
 
 export type PullKeys = Readonly<Record<(typeof PULL_PARTS)[number], string>>
@@ -96,6 +99,12 @@ export const pullKeys = (taskKey: string) =>
   Object.fromEntries(
     PULL_PARTS.map(part => [part, `Task:Pull:{${taskKey}}:${part}`]),
   ) as unknown as PullKeys
+
+/** LIST, for `PULL_CLAIM_MS`: what a claim that has a name got, see lua/pull-claim.lua. */
+export const pullClaim = (taskKey: string, worker: string, id: string) =>
+  `Task:Pull:{${taskKey}}:claim:${worker} ${id}`
+/** Long enough for a master to be started again and an agent to come back to it. */
+export const PULL_CLAIM_MS = 300_000
 
 /**
  * On the other Redis of a relay, beside its list and in the same slot of a cluster: `leased`, a ZSET
@@ -111,8 +120,30 @@ export const relayKeys = (list: string) => {
   }
 }
 
+/**
+ * Of a table queue: `claims`, a HASH row -> claim of the rows that are tasks; `verdicts`, a HASH
+ * row -> JSON of those whose end is not in the table yet; `applying`, leased by the node that
+ * writes them.
+ */
+export const sourceKeys = (source: string, mark: string) => {
+  const prefix = `Task:Source:{${source}:${mark}}`
+  return {
+    claims: `${prefix}:claims`,
+    verdicts: `${prefix}:verdicts`,
+    applying: `${prefix}:applying`,
+  }
+}
+
+/** STRING, expires: a node tells this section of this job, which was missed at this tick. */
+export const noticeClaim = (section: string, job: string, tick: number) =>
+  `Task:Notice:${section}:${tick}:${job}`
+export const NOTICE_CLAIM_MS = 86_400_000
+
 /** PUB/SUB: orders to whichever node has the run, JSON `{order: "cancel", id, reason}`. */
 export const ORDERS_CHANNEL = 'Task:Orders'
+
+/** PUB/SUB: rows of the table `task` have changed, whatever the message says: all nodes look now. */
+export const JOBS_CHANNEL = 'Task:Jobs'
 
 /** Keys of ours, which a task's `reply_to` may not name. */
 export const isReserved = (key: string) => key.startsWith('Task:') || key.startsWith(ENGINE_PREFIX)

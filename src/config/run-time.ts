@@ -82,13 +82,13 @@ export function judgeRunTime(
   word: TriggerWord,
   text: string,
   timezone: string,
-  { checkSchedule }: ConfigDeps,
+  deps: ConfigDeps,
 ): Parsed<Trigger> {
   if (text === '') return { ok: false, reason: 'is empty' }
   if (text.length > MAX_RUN_TIME) return { ok: false, reason: 'is too long for a schedule' }
   const read = readRunTime(word, text)
   if (!read.ok) return { ok: false, reason: worded(read.reason, read.hint ?? '') }
-  const { problem } = checkSchedule(read.value, timezone)
+  const { problem } = deps.checkSchedule(read.value, timezone)
   if (problem === undefined) return read
   return { ok: false, reason: worded(...splitRemedy(problem, word === 'cron' ? CRON_HINT : '')) }
 }

@@ -26,6 +26,8 @@ export interface Job {
   readonly jitterMs: number
   /** Pause after this many failures in a row; 0 = never. */
   readonly pauseOnFailures: number
+  /** Of one that is new: its ticks count from here on, ms; from now on when not given. */
+  readonly since?: number
   readonly task: TaskTemplate
 }
 

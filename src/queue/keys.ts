@@ -139,7 +139,7 @@ export const noticeClaim = (section: string, job: string, tick: number) =>
   `Task:Notice:${section}:${tick}:${job}`
 export const NOTICE_CLAIM_MS = 86_400_000
 
-/** PUB/SUB: orders to whichever node has the run, JSON `{order: "cancel", id, reason}`. */
+/** PUB/SUB: orders to all nodes, JSON `{order: "cancel", id, reason}`, `{order: "reread", job}`. */
 export const ORDERS_CHANNEL = 'Task:Orders'
 
 /** PUB/SUB: rows of the table `task` have changed, whatever the message says: all nodes look now. */

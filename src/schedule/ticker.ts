@@ -2,10 +2,12 @@ import { messageOf } from '../lib/errors.ts'
 import type { Service } from '../lib/service.ts'
 import type { CronState } from '../model/cron-state.ts'
 import type { Job } from '../model/job.ts'
+import { type Entry, entriesFor, freshEntry, type Prepared } from './entries.ts'
 import { Firing } from './firing.ts'
 import { type CatchUp, catchUp } from './misfire.ts'
 import { nextAfter } from './next-times.ts'
 import type { TickerDeps } from './ports.ts'
+import { specOf } from './ticks.ts'
 
 /** A clock that was ahead by more than this was corrected, not set back for a season. */
 const CORRECTION_MS = 3 * 3_600_000
@@ -19,24 +21,6 @@ const PREPARED_MS = 500
 const RETRY_MS = 500
 /** How often a tick that waits for the run before it is looked at, when no event says more. */
 const HELD_POLL_MS = 1000
-
-interface Entry {
-  readonly job: Job
-  /** When it wants to be looked at next, ms; Infinity = never. */
-  next: number
-  /** The tick that waits for the run before it (overlap = queue). */
-  held: number | undefined
-  /** The newest task it made, as far as this node knows. */
-  lastId: string
-  /** What was asked just before the tick, so that nothing has to be asked at the tick. */
-  prepared: Prepared | undefined
-}
-
-interface Prepared {
-  readonly at: number
-  readonly state: CronState
-  readonly open: boolean
-}
 
 /**
  * Turns time into tasks. A tick is first enqueued under an id made of the job and the tick, then
@@ -61,16 +45,18 @@ export class Ticker implements Service {
     this.setJobs(jobs)
   }
 
-  /** Takes over a changed configuration; what a job has behind it stays known. */
+  /** Takes over changed jobs. One that is as it was costs nothing and loses nothing. */
   setJobs(jobs: readonly Job[]): void {
     const enabled = jobs.filter(job => job.enabled)
-    // -Infinity: to be looked at before anything else, which reads its cursor.
-    this.#entries = new Map(
-      enabled.map(job => [
-        job.name,
-        { job, next: Number.NEGATIVE_INFINITY, held: undefined, lastId: '', prepared: undefined },
-      ]),
-    )
+    this.#entries = entriesFor(enabled, this.#entries)
+    this.#wake.abort()
+  }
+
+  /** Somebody has moved the job's cursor: forgets where it stood. */
+  reread(name: string): void {
+    const entry = this.#entries.get(name)
+    if (!entry) return
+    this.#entries.set(name, freshEntry(entry.job))
     this.#wake.abort()
   }
 
@@ -129,7 +115,7 @@ export class Ticker implements Service {
   /** Set back so far, the clock was wrong before: every next time that was made by it is, too. */
   #noticeCorrection(now: number): void {
     if (this.#latest - now > CORRECTION_MS) {
-      this.setJobs([...this.#entries.values()].map(entry => entry.job))
+      for (const { job } of this.#entries.values()) this.#entries.set(job.name, freshEntry(job))
       this.#latest = now
     }
     this.#latest = Math.max(this.#latest, now)
@@ -202,10 +188,13 @@ export class Ticker implements Service {
     const spec = specOf(job)
     const ahead = state.cursor !== undefined && state.cursor - now > CORRECTION_MS
     if (state.cursor === undefined || state.spec !== spec || ahead) {
-      await store.reset(job.name, now, spec)
-      entry.next = this.#after(job, now)
+      const start = ahead ? now : (entry.since ?? now)
+      await store.reset(job.name, start, spec)
+      entry.since = undefined
+      entry.next = this.#after(job, start)
       return
     }
+    entry.since = undefined
     // Overdue ticks are dealt with in the next round, by the rules for missed ones.
     entry.next = this.#after(job, state.cursor)
   }
@@ -234,13 +223,16 @@ export class Ticker implements Service {
     const usable = isFresh(prepared, clock.now()) && !prepared.open
     const { state, open } = usable ? prepared : await this.#ask(entry)
     const now = clock.now()
-    // Without a cursor Redis was flushed: the tick that is due is still due.
-    const cursor = state.cursor ?? entry.next - 1
-    const isOurs =
-      state.cursor === undefined ? job.trigger.kind !== 'reboot' : state.spec === specOf(job)
-    if (!Number.isFinite(cursor) || cursor - now > CORRECTION_MS || !isOurs)
+    const spec = specOf(job)
+    const isOurs = state.cursor !== undefined && state.spec === spec
+    // Without a cursor Redis was flushed; with another's, a node has not seen yet that the schedule
+    // has changed. The tick that is due is still due.
+    const cursor = isOurs ? state.cursor : entry.next - 1
+    const isLost = state.cursor !== undefined && now - cursor > job.misfireGraceMs
+    const isNew = entry.since !== undefined || job.trigger.kind === 'reboot'
+    if (isNew || !Number.isFinite(cursor) || cursor - now > CORRECTION_MS || (!isOurs && isLost))
       return this.#place(entry, state)
-    if (state.cursor === undefined) await store.reset(job.name, cursor, specOf(job))
+    if (!isOurs) await store.reset(job.name, cursor, spec)
     // Ticks that waited for a run are not late: they run in order, up to `max_backfill` of them.
     const waited = entry.held !== undefined
     const due = catchUp({
@@ -260,7 +252,7 @@ export class Ticker implements Service {
       entry.next = now + HELD_POLL_MS
       return
     }
-    if (due.run.at(-1) !== due.cursor) await store.advance(job.name, due.cursor, '')
+    if (due.run.at(-1) !== due.cursor) await store.advance(job.name, due.cursor, '', state.era)
     entry.next = this.#after(job, Math.max(due.cursor, cursor))
   }
 
@@ -275,9 +267,4 @@ function missedText(due: CatchUp): string {
 
 function isFresh(prepared: Prepared | undefined, now: number): prepared is Prepared {
   return prepared !== undefined && Math.abs(now - prepared.at) < PREPARED_MS
-}
-
-/** What makes the cursor meaningless when it changes. */
-function specOf(job: Job): string {
-  return JSON.stringify([job.trigger, job.timezone])
 }

@@ -1,0 +1,49 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { CronState } from '../model/cron-state.ts'
+import type { Job } from '../model/job.ts'
+
+/** What the ticker knows of a job. */
+export interface Entry {
+  readonly job: Job
+  /** When it wants to be looked at next, ms; Infinity = never. */
+  next: number
+  /** The tick that waits for the run before it (overlap = queue). */
+  held: number | undefined
+  /** The newest task it made, as far as this node knows. */
+  lastId: string
+  /** What was asked just before the tick, so that nothing has to be asked at the tick. */
+  prepared: Prepared | undefined
+  /** Until it is placed: where a job begins whose cursor is not there yet; now when not given. */
+  since: number | undefined
+}
+
+export interface Prepared {
+  readonly at: number
+  readonly state: CronState
+  readonly open: boolean
+}
+
+/** To be looked at before anything else, which reads its cursor. */
+export function freshEntry(job: Job, since?: number): Entry {
+  const next = Number.NEGATIVE_INFINITY
+  return { job, next, held: undefined, lastId: '', prepared: undefined, since }
+}
+
+/** An entry for each job; those of jobs that are the same as before stay, with all that is known. */
+export function entriesFor(
+  jobs: readonly Job[],
+  before: ReadonlyMap<string, Entry>,
+): Map<string, Entry> {
+  const entries = new Map<string, Entry>()
+  for (const job of jobs) {
+    const entry = before.get(job.name)
+    const same = entry !== undefined && isSame(entry.job, job)
+    entries.set(job.name, same ? entry : freshEntry(job, job.since))
+  }
+  return entries
+}
+
+/** By value: a reload makes every job anew. */
+function isSame(a: Job, b: Job): boolean {
+  return a === b || isDeepStrictEqual({ ...a, since: 0 }, { ...b, since: 0 })
+}

@@ -4,6 +4,7 @@ import type { RunRecord } from '../model/run-record.ts'
 import type { Answer } from '../model/run-result.ts'
 import type { ChannelStatus } from './data-port.ts'
 import type { RelayStatus } from './relay-port.ts'
+import type { SourceStatus } from './source-status.ts'
 
 /** What the API may ask of the daemon: the only door between the two. */
 export interface Control {
@@ -187,6 +188,7 @@ export interface Status {
   readonly jobs: readonly JobStatus[]
   readonly channels: readonly ChannelStatus[]
   readonly relays: readonly RelayStatus[]
+  readonly sources: readonly SourceStatus[]
 }
 
 export interface HealthReport {

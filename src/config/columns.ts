@@ -56,6 +56,11 @@ function readColumn(item: string): ReturnType<Read<ColumnSpec>> {
   return yes({ field, column, required: mark === '!', type, most })
 }
 
+/** Whether a column may be called so. */
+export function isColumn(text: string): boolean {
+  return COLUMN.test(text)
+}
+
 /** `table`, or `schema.table`. */
 export const readTable: Read<string> = text => {
   const parts = text.split('.')

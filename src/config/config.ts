@@ -4,6 +4,7 @@ import type { NotifySpec } from '../model/notice.ts'
 import type { ProcessSpec } from '../model/program-spec.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { AllowedHost } from '../model/rpc-allow.ts'
+import type { SourceSpec } from '../model/source.ts'
 import type { Note, Problem } from './diagnostics.ts'
 import type { ProgramSpec } from './programs/processes.ts'
 import type { Rate } from './rate.ts'
@@ -23,6 +24,7 @@ export interface Config {
   readonly processes: readonly ProcessSpec[]
   readonly channels: readonly ChannelSpec[]
   readonly relays: readonly RelaySpec[]
+  readonly sources: readonly SourceSpec[]
   readonly notify: readonly NotifySpec[]
 }
 

@@ -22,6 +22,7 @@ export interface ConfigDiff {
   readonly processes: Changes
   readonly channels: Changes
   readonly relays: Changes
+  readonly sources: Changes
   readonly notify: Changes
   readonly settings: { readonly changedKeys: readonly string[] }
 }
@@ -34,6 +35,7 @@ export function diffConfig(old: Config, next: Config): ConfigDiff {
     processes: changes(named(old.processes), named(next.processes), changedKeysOf),
     channels: changes(named(old.channels), named(next.channels), fileKeys),
     relays: changes(named(old.relays), named(next.relays), fileKeys),
+    sources: changes(byName(old.sources.map(source)), byName(next.sources.map(source))),
     notify: changes(named(old.notify), named(next.notify)),
     settings: { changedKeys: differing(old.settings, next.settings) },
   }
@@ -51,6 +53,10 @@ function flat(job: Job): Named {
 
 function queue(spec: Config['queues'][number]): Named {
   return { name: spec.taskKey, keys: spec }
+}
+
+function source({ name, task, ...rest }: Config['sources'][number]): Named {
+  return { name, keys: { ...rest, ...task } }
 }
 
 function byName(list: readonly Named[]): ReadonlyMap<string, object> {

@@ -29,7 +29,25 @@ export function buildJob(name: string, values: Values<'job'>, context: JobContex
   }
 }
 
-function buildTask(values: Values<'job'>, root: string): TaskTemplate {
+/** The keys that jobs and table queues have in common. */
+type TaskValues = Pick<
+  Values<'job'>,
+  | 'task_key'
+  | 'script'
+  | 'controller'
+  | 'function'
+  | 'param'
+  | 'priority'
+  | 'max_run_time'
+  | 'retries'
+  | 'retry_intervals'
+  | 'interpreter'
+  | 'directory'
+  | 'user'
+  | 'environment'
+>
+
+export function buildTask(values: TaskValues, root: string): TaskTemplate {
   const { interpreter, directory, user, environment } = values
   const retries = values.retries ?? values.retry_intervals?.length ?? 0
   return {

@@ -11,9 +11,10 @@ import { readPrograms } from './programs/read.ts'
 import { BUILT_IN_QUEUES, buildQueue } from './queues.ts'
 import { CRON_HINT, readRunTime, splitRemedy } from './run-time.ts'
 import { type Checked, checkSection, placeOf } from './schema.ts'
-import { checkName, isQueueName, refuseUnsupported, type Section } from './section.ts'
+import { checkName, isQueueName, type Section } from './section.ts'
 import { buildSettings, checkSettings } from './settings.ts'
 import { gather } from './sources.ts'
+import { readTableSources } from './table-sources.ts'
 import {
   checkJobTogether,
   checkQueueTogether,
@@ -31,7 +32,6 @@ export function loadConfig(file: string, env: Environment, deps: ConfigDeps): Lo
   const places = placesOf(absolute)
   const { files, sections } = gather(file, env, report)
   const of = (kind: Section['kind']) => sections.filter(section => section.kind === kind)
-  for (const section of sections) refuseUnsupported(section, report)
 
   const taskd = checkSettings(of('taskd')[0], file, env, report)
   const settings = buildSettings(taskd.values, places)
@@ -62,12 +62,15 @@ export function loadConfig(file: string, env: Environment, deps: ConfigDeps): Lo
   const around = { settings, folder: places.folder }
   const channels = readChannels(of('channel'), around, report)
   const relays = readRelays(of('relay'), around, report)
+  const { root } = places
+  const { queueNames } = rules
+  const sources = readTableSources(of('source'), { ...around, root, queues, queueNames }, report)
   const notify = readNotify(of('notify'), report)
 
   const problems = report.problems()
   const notes = report.notes()
   if (problems.length > 0) return deepFreeze({ ok: false, problems, notes })
-  const parts = { queues, jobs, programs, processes, channels, relays, notify }
+  const parts = { queues, jobs, programs, processes, channels, relays, sources, notify }
   const config = { file: absolute, files, settings, ...parts }
   return deepFreeze({ ok: true, config, notes })
 }

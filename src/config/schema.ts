@@ -7,6 +7,7 @@ import { jobSchema } from './schema-job.ts'
 import { notifySchema } from './schema-notify.ts'
 import { groupSchema, programSchema } from './schema-program.ts'
 import { queueSchema } from './schema-queue.ts'
+import { sourceSchema } from './schema-source.ts'
 import { taskdSchema } from './schema-taskd.ts'
 import { type Entry, headerOf, type Section } from './section.ts'
 
@@ -18,6 +19,7 @@ export const SCHEMAS = {
   group: groupSchema,
   channel: channelSchema,
   relay: relaySchema,
+  source: sourceSchema,
   notify: notifySchema,
   include: z.object({ files: filled('conf.d/*.ini') }),
 }
@@ -41,6 +43,7 @@ const PARTIAL: Readonly<Record<Known, z.ZodObject>> = {
   group: SCHEMAS.group.partial(),
   channel: SCHEMAS.channel.partial(),
   relay: SCHEMAS.relay.partial(),
+  source: SCHEMAS.source.partial(),
   notify: SCHEMAS.notify.partial(),
   include: SCHEMAS.include.partial(),
 }
@@ -130,6 +133,7 @@ function remedy(kind: Known, name: string): string {
     group: '[group:NAME]',
     channel: '[channel:NAME]',
     relay: '[relay:NAME]',
+    source: '[source:NAME]',
     notify: '[notify:NAME]',
     include: '[include]',
   }

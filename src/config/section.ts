@@ -73,15 +73,6 @@ export function isPythons(kind: SectionKind): boolean {
   return PYTHONS.includes(kind)
 }
 
-/** The one place that knows what is recognised but cannot be run yet. */
-const UNSUPPORTED: readonly SectionKind[] = ['source']
-
-export function refuseUnsupported(section: Section, report: Report): void {
-  if (!UNSUPPORTED.includes(section.kind)) return
-  const hint = 'remove the section, or put ; before its lines, to start without it'
-  report.problem(section.place, 'is not supported yet', hint)
-}
-
 const JOB_NAME = /^[\p{L}\p{N}_][\p{L}\p{M}\p{N}_.-]*$/u
 const QUEUE_NAME = /^[A-Za-z0-9_.-]{1,64}$/
 const MAX_JOB_NAME = 100
@@ -112,7 +103,7 @@ export function checkName(section: Section, report: Report): void {
       )
     return
   }
-  if (kind === 'channel' || kind === 'relay') {
+  if (kind === 'channel' || kind === 'relay' || kind === 'source') {
     const hint = `use 1 to 64 of A-Z a-z 0-9 _ . -, as in [${kind}:orders], and no . in front`
     if (!isChannelName(name)) report.problem(place, `is not a name for a ${kind}`, hint)
     return

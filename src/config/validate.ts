@@ -171,7 +171,10 @@ function checkQueueOf({ section, values }: Checked<'job'>, rules: JobRules, repo
   }
 }
 
-function checkRetries({ section, values }: Checked<'job'>, report: Report): void {
+export function checkRetries(
+  { section, values }: Pick<Checked<'job'> | Checked<'source'>, 'section' | 'values'>,
+  report: Report,
+): void {
   const { retries, retry_intervals: waits } = values
   if (retries === undefined || waits === undefined || retries >= waits.length) return
   const message = `has ${waits.length} parts, but retries = ${retries} never gets to the last`

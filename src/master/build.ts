@@ -31,6 +31,7 @@ import { redisProgram } from './redis-program.ts'
 import { Relays } from './relays/relays.ts'
 import { RunLog } from './run-log.ts'
 import { socketApp } from './socket-app.ts'
+import { Sources } from './sources/sources.ts'
 import { readStatus } from './status.ts'
 import { tailOf } from './tail.ts'
 import { runTail, workerTail } from './tail-runs.ts'
@@ -145,6 +146,13 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   const around = { clock, random: Math.random, log, dataDir: settings.dataDir }
   const channels = new Channels(config.channels, around)
   const relays = new Relays(config.relays, around)
+  const sources = new Sources({
+    ...around,
+    events,
+    redis: ask,
+    queues: asking.queues,
+    queueOf: taskKey => daemon.config.queues.find(one => one.taskKey === taskKey),
+  })
 
   const statusDeps = {
     version: readVersion(),
@@ -163,6 +171,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     pull: pull.control,
     channels,
     relays,
+    sources,
   }
 
   const whyDeps = {
@@ -225,6 +234,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     pull: pull.keeper,
     channels,
     relays,
+    sources,
     sampler: new Sampler(clock, () => daemon.engine?.sampled ?? []),
     // The server of a daemon that was KILLed answers for a moment yet, until ours has replaced it.
     redisReady: signal =>

@@ -17,6 +17,7 @@ import type { Supervisor } from './programs/supervisor.ts'
 import type { Relays } from './relays/relays.ts'
 import { reportOf } from './reload.ts'
 import type { RunLog } from './run-log.ts'
+import type { Sources } from './sources/sources.ts'
 import type { TaskControl } from './task-control.ts'
 
 export interface DaemonDeps {
@@ -44,6 +45,7 @@ export interface DaemonDeps {
   readonly pull: Service
   readonly channels: Channels
   readonly relays: Relays
+  readonly sources: Sources
   readonly sampler: Service
   /** Resolves when Redis answers. */
   readonly redisReady: (signal: AbortSignal) => Promise<void>
@@ -118,6 +120,8 @@ export class Daemon implements Control {
     await archiver.start()
     await this.#deps.pull.start()
     await engine.start()
+    await this.#deps.sources.start()
+    await this.#deps.sources.configure(this.#config.sources)
     await sampler.start()
     await Promise.all([programs, relaying])
     if (this.#deps.stopping.signal.aborted) return
@@ -147,13 +151,15 @@ export class Daemon implements Control {
     // What is just being started is finished first: a worker that comes later would be left behind.
     const start = { name: 'start', stop: async () => this.#start?.catch(() => undefined) }
     await stopWithin(STOP_LIMIT_MS, start, log)
+    const { sources } = this.#deps
+    await stopWithin(STOP_LIMIT_MS, { name: 'taking rows', stop: () => sources.hold() }, log)
     await Promise.all([this.#engine?.stop(), supervisor.stop('taskd stops')])
     log.info('stopping: all workers and programs have left')
     const connections = { name: 'connections', stop: this.#deps.releaseAll }
     // Before the connections: what is being answered may need them.
     if (this.#deps.door) await stopWithin(STOP_LIMIT_MS, this.#deps.door, log)
     const { pull, channels, relays } = this.#deps
-    for (const part of [sampler, pull, channels, relays, archiver, health, connections])
+    for (const part of [sampler, pull, sources, channels, relays, archiver, health, connections])
       await stopWithin(STOP_LIMIT_MS, part, log)
     if (embedded) {
       embedded.send({ type: 'stop', why: 'taskd stops' })
@@ -211,6 +217,7 @@ export class Daemon implements Control {
     this.#deps.supervisor.configure(loaded.config.processes)
     await this.#deps.channels.configure(loaded.config.channels)
     await this.#deps.relays.configure(loaded.config.relays)
+    await this.#deps.sources.configure(loaded.config.sources)
     await this.#engine?.reconfigure()
     root.log.info({ changes: report.changes.length }, 'configuration applied')
     return report
@@ -232,6 +239,7 @@ export class Daemon implements Control {
     if (this.#state === 'running') {
       this.#state = 'draining'
       this.#deps.root.log.info({ running: engine.running }, 'draining: no new work is taken')
+      void this.#deps.sources.hold()
       void engine.drain('drained by hand').then(() => {
         if (this.#state === 'draining') this.#state = 'drained'
       })
@@ -250,6 +258,7 @@ export class Daemon implements Control {
     if (this.#state !== 'draining' && this.#state !== 'drained') return
     this.#state = 'running'
     await engine.take()
+    this.#deps.sources.take()
   }
 
   push: Control['push'] = (request, signal) => asked(() => this.#tasks().push(request, signal))

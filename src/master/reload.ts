@@ -39,6 +39,7 @@ export function describeChanges(old: Config, next: Config): string[] {
     ),
     ...listed('channel', diff.channels, keys => `changed live (${keys.join(', ')})`),
     ...listed('relay', diff.relays, keys => `changed live (${keys.join(', ')})`),
+    ...listed('source', diff.sources, keys => `changed live (${keys.join(', ')})`),
     ...listed('notify', diff.notify, keys => `changed live (${keys.join(', ')})`),
     ...diff.settings.changedKeys.map(key =>
       FIXED.has(key)

@@ -16,6 +16,7 @@ import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { Supervisor } from './programs/supervisor.ts'
 import type { Relays } from './relays/relays.ts'
+import type { Sources } from './sources/sources.ts'
 
 export interface StatusDeps {
   readonly version: string
@@ -35,17 +36,19 @@ export interface StatusDeps {
   readonly pull: Pick<PullPort, 'counts'>
   readonly channels: Pick<Channels, 'statuses'>
   readonly relays: Pick<Relays, 'statuses'>
+  readonly sources: Pick<Sources, 'statuses'>
 }
 
 /** The daemon as it is now. What Redis does not tell in time is left at zero. */
 export async function readStatus(deps: StatusDeps): Promise<Status> {
   const { clock, engine, health } = deps
   const config = deps.config()
-  const [queues, states, channels, relays] = await Promise.all([
+  const [queues, states, channels, relays, sources] = await Promise.all([
     readQueues(deps),
     readStates(deps),
     deps.channels.statuses(),
     deps.relays.statuses(),
+    deps.sources.statuses(),
   ])
   const running = engine()
   return {
@@ -81,6 +84,7 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     jobs: config.jobs.map((job, index) => jobStatus(job, states[index], running, clock.now())),
     channels,
     relays,
+    sources,
   }
 }
 

@@ -23,6 +23,7 @@ export interface Scripts {
   pullFinish(...keysAndArguments: Arguments): Promise<string>
   pullEnd(...keysAndArguments: Arguments): Promise<string>
   pullCounts(...keys: string[]): Promise<number[]>
+  sourceSettle(claims: string, verdicts: string, ...fields: string[]): Promise<number>
 }
 
 const KEY_COUNTS = {
@@ -35,6 +36,7 @@ const KEY_COUNTS = {
   pullFinish: PULL_KEYS,
   pullEnd: PULL_KEYS,
   pullCounts: PULL_KEYS,
+  sourceSettle: 2,
 }
 
 export function withScripts(client: Redis): Redis & Scripts {

@@ -4,11 +4,13 @@ import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import type { FailRow } from '../model/fail-row.ts'
 import type { WorkerInit } from '../model/ipc.ts'
 import type { Answer, RunResult } from '../model/run-result.ts'
+import { sourceClaimOf } from '../model/source.ts'
 import type { Task } from '../model/task.ts'
 import { recordFailure, recordVerdict } from '../monitor/hashes.ts'
 import type { Claim } from '../queue/consumer.ts'
 import { DayCounts } from '../queue/day-counts.ts'
 import type { EndedRun } from '../queue/run-history.ts'
+import { recordSourceVerdict } from '../queue/source-claims.ts'
 import type { Exit } from './spawn.ts'
 
 const RETRY = { baseMs: 100, factor: 2, capMs: 5000, jitter: 0.2 }
@@ -89,6 +91,12 @@ export class Recorder {
           at: verdict.endedAt,
         }),
       )
+    const claim = sourceClaimOf(task.id)
+    if (claim) {
+      const succeeded = result.outcome === 'succ'
+      const answer = JSON.stringify(bounded(result.answer))
+      await this.#insist(() => recordSourceVerdict(this.#redis, claim, { succeeded, answer }))
+    }
     if (task.replyTo !== undefined) await this.#reply(task.replyTo, verdict)
   }
 

@@ -19,6 +19,7 @@ export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
     ...status.queues.map(queue => queueRow(queue, status.redis.ok)),
     ...status.jobs.map(job => jobRow(job, status.state === 'starting', nowMs)),
     ...(named ? [] : [...status.channels, ...status.relays].map(one => farRow(one, nowMs))),
+    ...(named ? [] : status.sources.map(one => sourceRow(one, nowMs))),
   ]
 }
 
@@ -133,6 +134,23 @@ function farRow(far: Far, nowMs: number): Row {
   ].filter(part => part !== '')
   const [state, tone] = far.ok ? (['OPEN', 'good'] as const) : (['AWAY', 'bad'] as const)
   return { name: clean(far.name), state, tone, detail: clean(parts.join(', ')) }
+}
+
+/** A table queue. */
+function sourceRow(source: Status['sources'][number], nowMs: number): Row {
+  const { name, table, task_key, ok, error, since, full, open, backlog } = source
+  const parts = [
+    `rows of ${table} to ${task_key}`,
+    ok ? '' : `since ${shortTime(since, nowMs)}: ${error}`,
+    open > 0 ? `${open} taken` : '',
+    backlog > 0 ? `${count(backlog, 'result')} to be written` : '',
+    full ? 'its queue is full' : '',
+  ].filter(part => part !== '')
+  const detail = clean(parts.join(', '))
+  if (!ok) return { name: clean(name), state: 'AWAY', tone: 'bad', detail }
+  return full
+    ? { name: clean(name), state: 'FULL', tone: 'between', detail }
+    : { name: clean(name), state: 'OPEN', tone: 'good', detail }
 }
 
 function pidAndUptime(pid: number, uptime: number): string {

@@ -90,6 +90,7 @@ export function status(changes: Partial<Status> = {}): Status {
     jobs: [job('accumulate_pay')],
     channels: [],
     relays: [],
+    sources: [],
     ...changes,
   }
 }

@@ -33,6 +33,7 @@ test('the same configuration, written in another way, changes nothing', () => {
     channels: NOTHING,
     relays: NOTHING,
     notify: NOTHING,
+    sources: NOTHING,
     settings: { changedKeys: [] },
   })
 })
@@ -63,6 +64,7 @@ test('queues and settings too', () => {
     channels: NOTHING,
     relays: NOTHING,
     notify: NOTHING,
+    sources: NOTHING,
     queues: {
       added: [],
       removed: ['r'],

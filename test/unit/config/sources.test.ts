@@ -154,13 +154,6 @@ describe('APP_ENV', () => {
   })
 })
 
-test.each(['source:x'])('[%s] is known, and refused honestly', name => {
-  const text = `[${name}]\ncommand = /bin/cat\nstdout_logfile = x\n${named('a')}`
-  expect(mistakes(text)).toEqual([
-    `cron.ini:1: [${name}]: is not supported yet. remove the section, or put ; before its lines, to start without it`,
-  ])
-})
-
 test('a script is named from the folder above conf/, or else from that of the file', () => {
   const text = named('a').replace('/a.php', 'scripts/a.php')
   const folder = folderOf({ 'conf/cron.ini': text, 'etc/cron.ini': text })

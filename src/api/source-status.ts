@@ -1,0 +1,22 @@
+/** A table queue, as `taskd status --json` shows it. */
+export interface SourceStatus {
+  readonly name: string
+  readonly table: string
+  /** Where, without the password. */
+  readonly database: string
+  readonly task_key: string
+  readonly ok: boolean
+  /** What is wrong, in words; '' when nothing is. */
+  readonly error: string
+  /** Since when it is as it is, ISO 8601. */
+  readonly since: string
+  /** Its queue is full: no more rows are taken for now. */
+  readonly full: boolean
+  /** Rows of all nodes that are tasks now; and those that are over, which the table does not say yet. */
+  readonly open: number
+  readonly backlog: number
+  /** Since the start, by this node: rows that became tasks, that could not, and verdicts written. */
+  readonly taken: number
+  readonly bad: number
+  readonly written: number
+}

@@ -1,3 +1,4 @@
+import type { Parsed } from '../lib/parsed.ts'
 import type { QueueSpec } from './queue-spec.ts'
 import type { AllowedHost } from './rpc-allow.ts'
 import type { FailKind } from './run-result.ts'
@@ -28,6 +29,10 @@ export interface WorkerLimits {
   readonly php: string
   /** The folder that tasks of the broker may run files of. */
   readonly binPath?: string
+  /** The folder of functions, see function-call.ts. */
+  readonly tasks?: string
+  /** Where compiled functions are kept. */
+  readonly cacheDir?: string
   /** See model/rpc-allow.ts. */
   readonly rpcAllow?: readonly AllowedHost[]
   /** An IANA name: whose days are counted. */
@@ -45,6 +50,8 @@ export type ToWorker =
    * once more with each call. Until `unwatch` says the same.
    */
   | { readonly type: 'watch' | 'unwatch'; readonly id: string | undefined }
+  /** The answer to `open-row`: the id of the row, or why there is none. */
+  | { readonly type: 'row'; readonly ask: number; readonly row: Parsed<number> }
   /** The master's measure of the worker and its runs: percent of a core, bytes. */
   | { readonly type: 'usage'; readonly cpu: number; readonly memory: number }
 
@@ -71,6 +78,16 @@ export interface RunEnded {
   readonly retryInMs?: number
 }
 
+/** A run of a row of `task` is about to begin: it wants its row of `execute_task`. */
+export interface OpenRow {
+  readonly type: 'open-row'
+  /** Names the question; counted by each worker process by itself. */
+  readonly ask: number
+  readonly rowId: number
+  readonly id: string
+  readonly attempt: number
+}
+
 /** Sent only while somebody watches; left out rather than queued where the channel is full. */
 export interface RunOutput {
   readonly type: 'output'
@@ -86,6 +103,7 @@ export type FromWorker =
   | { readonly type: 'ready' }
   /** Comes with every heartbeat: the worker is not stuck. */
   | { readonly type: 'pulse' }
+  | OpenRow
   | RunStarted
   | RunEnded
   | RunOutput

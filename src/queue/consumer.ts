@@ -1,4 +1,4 @@
-import { type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { messageOf } from '../lib/errors.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
@@ -34,8 +34,8 @@ export type Settlement =
       readonly kind?: FailKind | ''
       readonly retry: boolean
     }
-  /** Given back unharmed: it was we who stopped it. */
-  | { readonly type: 'returned' }
+  /** Given back unharmed: it was we who stopped it. With `inMs`, nobody has it before then. */
+  | { readonly type: 'returned'; readonly inMs?: number }
 
 export interface ConsumerOptions {
   readonly redis: Redis
@@ -186,9 +186,17 @@ export class Consumer {
       case 'returned':
         // Before the move: after it, somebody else may have taken the task already.
         await insist(() => this.#uncount(job))
-        await insist(() => job.moveToWait(token))
-        throw new WaitingError()
+        return this.#giveBack(job, token, settlement.inMs ?? 0)
     }
+  }
+
+  async #giveBack(job: Job, token: string, inMs: number): Promise<never> {
+    if (inMs <= 0) {
+      await insist(() => job.moveToWait(token))
+      throw new WaitingError()
+    }
+    await insist(() => job.moveToDelayed(Date.now() + inMs, token))
+    throw new DelayedError()
   }
 
   #claim(job: Job<StoredTask, Answer>): Claim {

@@ -4,6 +4,7 @@ import { codeOf, messageOf } from '../lib/errors.ts'
 import { fileOfBin, wordsOf } from '../model/bin-name.ts'
 import { interpreterOf } from '../model/interpreter.ts'
 import type { Task } from '../model/task.ts'
+import { type FunctionOptions, functionCommand } from './function-command.ts'
 
 export type Command =
   | {
@@ -15,17 +16,17 @@ export type Command =
   | { readonly ok: false; readonly reason: string }
 
 /** The part of the configuration that says how scripts are run. */
-export interface CommandOptions {
-  /** The php binary. */
-  readonly php: string
+export interface CommandOptions extends FunctionOptions {
   readonly binPath?: string | undefined
 }
 
 /**
- * `[interpreter] script controller function param`, or a file of bin_path with the words of
- * `param`: an argument vector, never a shell line.
+ * `[interpreter] script controller function param`, a file of bin_path with the words of `param`,
+ * or a function of the tasks folder: an argument vector, never a shell line.
  */
-export function commandOf(task: Task, { php, binPath }: CommandOptions): Command {
+export function commandOf(task: Task, options: CommandOptions): Command {
+  const { php, binPath } = options
+  if (task.call === 'function') return functionCommand(task, options)
   if (task.call !== 'bin') {
     // A relative one is meant from where the daemon was started.
     return command(resolve(task.script), [task.controller, task.function, task.param], task, php)

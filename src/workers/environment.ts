@@ -11,11 +11,15 @@ export function scriptEnvironment(env: NodeJS.ProcessEnv): Record<string, string
   return Object.fromEntries(kept)
 }
 
-/** What a run finds in its environment on top of what every run has. */
+/**
+ * What a run finds in its environment on top of what every run has.
+ * @param subTaskId its row of `execute_task`
+ */
 export function environmentOf(
   { task, attempt }: Claim,
   { workerId }: WorkerInit,
   owner: string,
+  subTaskId?: number,
 ): Record<string, string> {
   return {
     TASKD_TASK_ID: task.id,
@@ -24,6 +28,7 @@ export function environmentOf(
     TASKD_WORKER_ID: workerId,
     TASKD_ATTEMPT: String(attempt),
     TASKD_SCHEDULED_AT: scheduledAt(task),
+    ...(subTaskId !== undefined && { TASKD_SUB_TASK_ID: String(subTaskId) }),
     [RUN_VARIABLE]: owner,
   }
 }

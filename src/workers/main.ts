@@ -84,6 +84,8 @@ function onMessage(message: ToWorker): void {
       return worker?.tune(message.concurrency, message.limits)
     case 'cancel':
       return worker?.cancel(message.id, message.reason)
+    case 'row':
+      return worker?.hearRow(message)
     case 'watch':
       return worker?.watch.watch(message.id)
     case 'unwatch':

@@ -1,6 +1,9 @@
 import type { Clock } from '../lib/clock.ts'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import { groupLives, signalGroup } from '../lib/proc.ts'
+import { judgeFunction } from '../model/function-call.ts'
+import { judge, type RunResult } from '../model/run-result.ts'
+import type { Task } from '../model/task.ts'
 import { commandOf } from './command.ts'
 import { RpcRun } from './rpc.ts'
 import {
@@ -32,6 +35,10 @@ export function startRun(options: RunOptions, spawner: Spawner, clock: Clock): R
     stop: (cause, reason) => run.stop(cause, reason),
     watch: listener => run.watch(listener),
   }
+}
+
+export function verdictOn(task: Task, ended: Stopped): RunResult {
+  return task.call === 'function' ? judgeFunction(task.function, ended) : judge(ended)
 }
 
 class ProcessRun {

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { backoffDelay } from '../lib/backoff.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import type { FailRow } from '../model/fail-row.ts'
-import type { WorkerInit } from '../model/ipc.ts'
+import type { RunEnded, WorkerInit } from '../model/ipc.ts'
 import type { Answer, RunResult } from '../model/run-result.ts'
 import { sourceClaimOf } from '../model/source.ts'
 import type { Task } from '../model/task.ts'
@@ -111,14 +111,18 @@ export class Recorder {
       .catch(() => undefined)
   }
 
-  /** A full or vanished Redis is waited for: the task stays ours meanwhile. */
-  async #insist(write: () => Promise<void>): Promise<void> {
-    for (let failures = 1; ; failures += 1) {
-      try {
-        return await write()
-      } catch {
-        await this.#clock.sleep(backoffDelay(RETRY, failures, Math.random()))
-      }
+  #insist(write: () => Promise<void>): Promise<void> {
+    return untilWritten(this.#clock, write)
+  }
+}
+
+/** A full or vanished Redis is waited for: the task stays ours meanwhile. */
+export async function untilWritten(clock: Clock, write: () => Promise<void>): Promise<void> {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await write()
+    } catch {
+      await clock.sleep(backoffDelay(RETRY, failures, Math.random()))
     }
   }
 }
@@ -154,4 +158,17 @@ export function endedRunOf(
     peak_memory: peakMemory,
     output,
   }
+}
+
+export type Reported = Pick<RunEnded, 'outcome' | 'kind' | 'code' | 'msg' | 'retryInMs'>
+
+/** What the master is told of a run that has ended. */
+export function endedMessage(
+  { task, attempt }: Claim,
+  durationMs: number,
+  { msg, ...rest }: Reported,
+): RunEnded {
+  const { id, job } = task
+  const span = Math.max(0, durationMs)
+  return { type: 'ended', id, job, attempt, durationMs: span, ...rest, msg: msg.slice(0, 500) }
 }

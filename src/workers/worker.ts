@@ -1,21 +1,18 @@
 import type { Redis } from 'ioredis'
 import type { Clock } from '../lib/clock.ts'
-import type { FromWorker, WorkerInit, WorkerLimits } from '../model/ipc.ts'
-import {
-  cancelledResult,
-  judge,
-  lostResult,
-  MAX_DEATHS,
-  type RunResult,
-} from '../model/run-result.ts'
+import { traceIdOf } from '../model/function-call.ts'
+import type { FromWorker, ToWorker, WorkerInit, WorkerLimits } from '../model/ipc.ts'
+import { cancelledResult, lostResult, MAX_DEATHS, type RunResult } from '../model/run-result.ts'
 import { WorkerHashes } from '../monitor/hashes.ts'
 import { type Claim, Consumer, type Settlement } from '../queue/consumer.ts'
 import { HEARTBEAT_MS } from '../queue/keys.ts'
 import { type EndedRun, RunHistory } from '../queue/run-history.ts'
 import { environmentOf } from './environment.ts'
+import { NotBegun } from './not-begun.ts'
+import { Rows } from './rows.ts'
 import { RunWatch } from './run-watch.ts'
-import { type Run, type Stopped, startRun } from './runner.ts'
-import { bounded, endedRunOf, Recorder } from './settle.ts'
+import { type Run, type Stopped, startRun, verdictOn } from './runner.ts'
+import { bounded, endedMessage, endedRunOf, Recorder, type Reported } from './settle.ts'
 import type { Spawner } from './spawn.ts'
 
 export interface WorkerDeps {
@@ -39,8 +36,8 @@ export class TaskWorker {
   readonly #history: RunHistory
   /** For those who look at the output of runs as it comes. */
   readonly watch: RunWatch
-  /** Tasks taken but not begun (see `period`), with the reason when one is cancelled. */
-  readonly #pausing = new Map<string, string>()
+  readonly #notBegun = new NotBegun()
+  readonly #rows: Rows
   readonly #leaving = new AbortController()
   #limits: WorkerLimits
   #heartbeat: NodeJS.Timeout | undefined
@@ -62,6 +59,7 @@ export class TaskWorker {
       startedAt: clock.now(),
     })
     this.#recorder = new Recorder(redis, clock, () => this.#limits)
+    this.#rows = new Rows(deps)
     this.#history = new RunHistory(redis, () => this.#limits.resultKeepMs)
     this.watch = new RunWatch(this.#runs, deps.send)
     this.#consumer = new Consumer({
@@ -95,7 +93,11 @@ export class TaskWorker {
 
   cancel(id: string, reason: string): void {
     this.#runs.get(id)?.stop('cancelled', reason)
-    if (this.#pausing.has(id)) this.#pausing.set(id, reason)
+    this.#notBegun.cancel(id, reason)
+  }
+
+  hearRow(message: ToWorker & { readonly type: 'row' }): void {
+    this.#rows.hear(message)
   }
 
   /**
@@ -124,17 +126,23 @@ export class TaskWorker {
 
   async #handle(claim: Claim): Promise<Settlement> {
     const { task } = claim
-    const cancelled = await this.#pauseBetween(task.id)
+    const [row, cancelled] = await this.#notBegun.during(task.id, async () => {
+      await this.#pauseBetween()
+      const begins = task.rowId !== undefined && claim.deaths < MAX_DEATHS
+      return begins ? this.#rows.open(claim, this.#leaving.signal) : undefined
+    })
     const startedAt = this.#deps.clock.now()
     if (cancelled !== '') return this.#settle(claim, cancelledResult(cancelled), startedAt)
     // Not begun when the time to leave had come: somebody else may have it.
-    if (this.#leaving.signal.aborted) return { type: 'returned' }
+    if (this.#leaving.signal.aborted) return this.#giveBack(claim, startedAt)
     if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostResult(claim.deaths), startedAt)
+    if (row?.ok === false) return this.#putOff(claim, row.reason)
     const run = startRun(
       {
         ...this.#limits,
         task,
-        environment: environmentOf(claim, this.#deps.init, this.#deps.owner),
+        environment: environmentOf(claim, this.#deps.init, this.#deps.owner, row?.value),
+        functionCall: { subTaskId: row?.value ?? null, traceId: traceIdOf(task.id, claim.attempt) },
         maxRunTimeMs: task.maxRunTimeMs ?? this.#limits.maxRunTimeMs,
         onPid: pid => this.#started(claim, startedAt, pid),
       },
@@ -148,22 +156,21 @@ export class TaskWorker {
     this.watch.ended(task.id, ended)
     this.#lastEnd = this.#deps.clock.monotonic()
     if (ended.stopped === 'returned') return this.#giveBack(claim, startedAt, ended)
-    return this.#settle(claim, judge(ended), startedAt, ended)
+    return this.#settle(claim, verdictOn(task, ended), startedAt, ended)
   }
 
-  /**
-   * `period`: the pause between the end of one task and the start of the next.
-   * @returns why the task was cancelled meanwhile, or ''
-   */
-  async #pauseBetween(id: string): Promise<string> {
+  /** `period`: the pause between the end of one task and the start of the next. */
+  async #pauseBetween(): Promise<void> {
     const { periodMs } = this.#deps.init.queue
     const waitMs = this.#lastEnd + periodMs - this.#deps.clock.monotonic()
-    if (periodMs <= 0 || waitMs <= 0) return ''
-    this.#pausing.set(id, '')
-    await this.#deps.clock.sleep(waitMs, this.#leaving.signal)
-    const reason = this.#pausing.get(id) ?? ''
-    this.#pausing.delete(id)
-    return reason
+    if (periodMs > 0 && waitMs > 0) await this.#deps.clock.sleep(waitMs, this.#leaving.signal)
+  }
+
+  /** Without a row no run, and others must not wait for it. */
+  #putOff({ task }: Claim, reason: string): Settlement {
+    const inMs = this.#rows.retryInMs
+    this.#log('debug', 'a run waits for its row', { task: task.id, reason, again_in_ms: inMs })
+    return { type: 'returned', inMs }
   }
 
   #started({ task, attempt }: Claim, startedAt: number, pid: number): void {
@@ -171,7 +178,12 @@ export class TaskWorker {
     this.#deps.send({ type: 'started', id: task.id, job: task.job, attempt, pid })
   }
 
-  #giveBack(claim: Claim, startedAt: number, ended: Stopped): Settlement {
+  async #giveBack(claim: Claim, startedAt: number, ended?: Stopped): Promise<Settlement> {
+    const durationMs = this.#deps.clock.now() - startedAt
+    const answer = { code: 'fail', msg: 'given back: taskd stopped', data: [] }
+    const details = { kind: 'returned', duration_ms: durationMs } as const
+    await this.#rows.ended(claim, false, answer, details)
+    if (!ended) return { type: 'returned' }
     this.#hashes.runEnded(claim.task.id, undefined)
     this.#remember(claim, startedAt, ended, { outcome: 'returned', kind: '', code: '' })
     this.#report(claim, startedAt, { outcome: 'returned', kind: '', code: '', msg: 'given back' })
@@ -197,9 +209,11 @@ export class TaskWorker {
       node: init.node,
       final: !retry,
     })
+    const { outcome, kind } = result
+    const details = { kind, duration_ms: clock.now() - startedAt }
+    await this.#rows.ended(claim, outcome === 'succ', result.answer, details)
     const answer = bounded(result.answer)
     this.#hashes.runEnded(task.id, JSON.stringify(answer))
-    const { outcome, kind } = result
     if (ended) this.#remember(claim, startedAt, ended, { outcome, kind, code: answer.code })
     this.#report(claim, startedAt, {
       outcome,
@@ -223,24 +237,8 @@ export class TaskWorker {
     this.#history.add(endedRunOf(claim, init, startedAt, clock.now(), ended, verdict))
   }
 
-  #report(
-    { task, attempt }: Claim,
-    startedAt: number,
-    rest: Pick<
-      Extract<FromWorker, { type: 'ended' }>,
-      'outcome' | 'kind' | 'code' | 'msg' | 'retryInMs'
-    >,
-  ): void {
-    const durationMs = Math.max(0, this.#deps.clock.now() - startedAt)
-    this.#deps.send({
-      type: 'ended',
-      id: task.id,
-      job: task.job,
-      attempt,
-      durationMs,
-      ...rest,
-      msg: rest.msg.slice(0, 500),
-    })
+  #report(claim: Claim, startedAt: number, rest: Reported): void {
+    this.#deps.send(endedMessage(claim, this.#deps.clock.now() - startedAt, rest))
   }
 
   #log(level: 'debug' | 'warn', msg: string, fields: Record<string, unknown>): void {

@@ -1,0 +1,46 @@
+import type { Parsed } from '../lib/parsed.ts'
+import { type Ending, findAnswer, judge, type RunResult } from './run-result.ts'
+
+/** Functions of the tasks folder: `<tasks>/<trigger>/<NAME>` and an ending. */
+
+/** In the order in which they are looked for. */
+export const FUNCTION_ENDINGS = ['.js', '.mjs', '.ts', '.py', '.php'] as const
+
+const MAX_NAME_BYTES = 255
+
+/** Why this can be no name of a function, whatever the folder holds; undefined when it can. */
+export function wrongFunctionName(name: string): string | undefined {
+  if (name === '') return 'is missing: the function to run'
+  if (/\p{Cc}/u.test(name)) return 'has control characters'
+  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} bytes`
+  if (/[/\\]/.test(name)) return 'has a slash: the function lies in the folder itself'
+  if (name.startsWith('.')) return 'begins with a dot'
+  return undefined
+}
+
+/** Comma-separated JSON values, as `1,2,3` or `"guess","hello"`; nothing at all means none. */
+export function parseArgs(text: string): Parsed<readonly unknown[]> {
+  try {
+    // A list whatever the text is: where its bracket ends first, the rest is a mistake.
+    return { ok: true, value: JSON.parse(listOf(text)) as unknown[] }
+  } catch {
+    const example = 'write JSON values with commas between them: 1,2,3 or "guess","hello"'
+    return { ok: false, reason: `args is no list of JSON values; ${example}` }
+  }
+}
+
+/** The same as the text of a JSON list. */
+export const listOf = (args: string) => `[${args}]`
+
+/** What names one run in logs and traces: its task and its attempt. */
+export const traceIdOf = (taskId: string, attempt: number) => `${taskId}:${attempt}`
+
+/** The verdict on the run of a function, which always answers unless its process ends before it. */
+export function judgeFunction(name: string, ending: Ending): RunResult {
+  const result = judge(ending)
+  const ended = ending.cause === undefined && ending.exitCode === 0
+  if (!ended || findAnswer(ending.stdout) !== undefined) return result
+  const msg = `${name} ended its process (exit code 0) before it returned`
+  const answer = { code: 'fail', msg, data: [] }
+  return { ...result, outcome: 'fail', kind: 'exit', retryable: true, answer }
+}

@@ -1,0 +1,43 @@
+import type { Redis } from 'ioredis'
+import { parseOwner } from '../model/owner.ts'
+import { toJobId } from './job-id.ts'
+import { ENGINE_PREFIX, runRow } from './keys.ts'
+import type { StoredTask } from './stored-task.ts'
+
+/** What names a run, in the words of the tables. */
+export interface RunName {
+  readonly unique_task_id: string
+  readonly attempt: number
+  readonly worker_id: string
+}
+
+/**
+ * Whether a run is under way, on whatever node: its task is locked by its worker for that very
+ * attempt, or its row says so. The lock is there from the claim until the queue knows of the end,
+ * and the row is written anew with each heartbeat, should Redis have lost all else.
+ */
+export async function isLive(
+  redis: Redis,
+  taskKeys: readonly string[],
+  run: RunName,
+): Promise<boolean> {
+  const row = await redis.hget(runRow(run.worker_id, run.unique_task_id), 'attempt')
+  if (row === String(run.attempt)) return true
+  const id = toJobId(run.unique_task_id)
+  for (const taskKey of taskKeys) {
+    const job = `${ENGINE_PREFIX}:${taskKey}:${id}`
+    const lock = await redis.get(`${job}:lock`)
+    if (lock === null || parseOwner(lock)?.workerId !== run.worker_id) continue
+    const [started, data] = await redis.hmget(job, 'ats', 'data')
+    if (Number(started) + earlierAttempts(data) === run.attempt) return true
+  }
+  return false
+}
+
+function earlierAttempts(data: string | null | undefined): number {
+  try {
+    return (JSON.parse(data ?? '{}') as Partial<StoredTask>).earlierAttempts ?? 0
+  } catch {
+    return 0
+  }
+}

@@ -1,0 +1,93 @@
+import { existsSync } from 'node:fs'
+import { basename, dirname, extname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { fileInside } from '../lib/inside.ts'
+import type { Parsed } from '../lib/parsed.ts'
+import { FUNCTION_ENDINGS, listOf, parseArgs, wrongFunctionName } from '../model/function-call.ts'
+import { interpreterOf } from '../model/interpreter.ts'
+import { SQL_TRIGGERS, taskKeyOf } from '../model/sql-job.ts'
+import type { Task } from '../model/task.ts'
+import type { Command } from './command.ts'
+
+/** What the worker knows of a call beside its task. */
+export interface FunctionCall {
+  /** The row of `execute_task`; null where there is none. */
+  readonly subTaskId: number | null
+  readonly traceId: string
+}
+
+export interface FunctionOptions {
+  /** The php binary. */
+  readonly php: string
+  /** The folder of functions. */
+  readonly tasks?: string | undefined
+  /** Where compiled TypeScript is kept; nobody else may write there. */
+  readonly cacheDir?: string | undefined
+  readonly functionCall?: FunctionCall | undefined
+}
+
+/** What takes a function out of its file and calls it, by the file's ending. */
+const RUNNERS: Readonly<Record<string, string>> = {
+  '.py': 'function.py',
+  '.php': 'function.php',
+}
+
+/** The file that is meant, as it is at this moment. */
+export function findFunction(tasks: string, trigger: string, name: string): Parsed<string> {
+  const no = (reason: string) => ({ ok: false, reason }) as const
+  const wrong = wrongFunctionName(name)
+  if (wrong !== undefined) return no(`the name of the function, ${JSON.stringify(name)}, ${wrong}`)
+  if (!SQL_TRIGGERS.some(one => one === trigger))
+    return no(`${JSON.stringify(trigger)} is no folder of functions: cron, date or interval`)
+  const folder = join(tasks, trigger)
+  const found = FUNCTION_ENDINGS.map(ending => name + ending).filter(one =>
+    existsSync(join(folder, one)),
+  )
+  const [file] = found
+  if (file === undefined)
+    return no(`no function ${name} in ${folder}: looked for ${name}${FUNCTION_ENDINGS.join(', ')}`)
+  if (found.length > 1)
+    return no(`function ${name} is there ${found.length} times in ${folder}: ${found.join(', ')}`)
+  const real = fileInside(folder, file)
+  return real.ok ? { ok: true, value: join(folder, file) } : no(`${folder}/${file} ${real.reason}`)
+}
+
+/**
+ * `interpreter runner CALL`, with everything in the one JSON object CALL: what a function gets
+ * passes no shell. It runs in the project, the folder in which the tasks folder lies.
+ */
+export function functionCommand(task: Task, options: FunctionOptions): Command {
+  const { tasks, functionCall, cacheDir, php } = options
+  const no = (reason: string) => ({ ok: false, reason }) as const
+  if (tasks === undefined) return no('there is no tasks folder on this node')
+  const found = findFunction(tasks, task.controller, task.function)
+  if (!found.ok) return found
+  const args = parseArgs(task.param)
+  if (!args.ok) return args
+  const file = found.value
+  const ending = extname(file)
+  const runner = new URL(`./functions/${RUNNERS[ending] ?? 'node.mjs'}`, import.meta.url)
+  const [interpreter = '', ...words] = (interpreterOf(runner.pathname, php) ?? '').split(/\s+/)
+  const root = dirname(tasks)
+  const call = {
+    file,
+    name: task.function,
+    task_key: taskKeyOf(task.job) ?? task.job,
+    // Each language reads them by itself: not every one has the numbers of the others.
+    args: listOf(task.param),
+    sub_task_id: functionCall?.subTaskId ?? null,
+    trace_id: functionCall?.traceId ?? task.id,
+    ...(ending === '.py' && {
+      root,
+      module: [basename(tasks), task.controller, task.function].join('.'),
+    }),
+    ...(ending !== '.py' &&
+      ending !== '.php' && { cache: cacheDir && join(cacheDir, 'functions') }),
+  }
+  return {
+    ok: true,
+    file: interpreter,
+    args: [...words, fileURLToPath(runner), JSON.stringify(call)],
+    directory: task.directory ?? root,
+  }
+}

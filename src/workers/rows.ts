@@ -1,0 +1,99 @@
+import type { Redis } from 'ioredis'
+import { type BackoffPolicy, backoffDelay } from '../lib/backoff.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Parsed } from '../lib/parsed.ts'
+import type { FromWorker, ToWorker, WorkerInit } from '../model/ipc.ts'
+import { type RunDetails, runExtra } from '../model/run-extra.ts'
+import type { Answer } from '../model/run-result.ts'
+import type { Claim } from '../queue/consumer.ts'
+import { RunEnds } from '../queue/run-ends.ts'
+import { untilWritten } from './settle.ts'
+
+export interface RowsDeps {
+  readonly init: Pick<WorkerInit, 'workerId' | 'node'>
+  readonly redis: Redis
+  readonly clock: Clock
+  readonly send: (message: FromWorker) => void
+}
+
+/** The master answers long before: it knows when the database is away. */
+const ANSWER_MS = 10_000
+/** How long a claim is given back for, while there are no rows to be had. */
+const AWAY: BackoffPolicy = { baseMs: 1000, factor: 2, capMs: 15_000, jitter: 0.2 }
+
+const MASTER_GONE = 'the master does not answer'
+
+/**
+ * The rows of `execute_task` of this worker's runs. Before a run the master is asked for one; how
+ * it ended is written to Redis before the queue is told, and a master takes it to SQL from there.
+ */
+export class Rows {
+  readonly #deps: RowsDeps
+  readonly #ends: RunEnds
+  readonly #asked = new Map<number, (row: Parsed<number>) => void>()
+  /** Rows that are doing, by task. */
+  readonly #open = new Map<string, number>()
+  #asks = 0
+  #failures = 0
+
+  constructor(deps: RowsDeps) {
+    this.#deps = deps
+    this.#ends = new RunEnds(deps.redis)
+  }
+
+  /** The row of a run that is about to begin. It never rejects; `signal` makes it give up. */
+  async open({ task, attempt }: Claim, signal: AbortSignal): Promise<Parsed<number>> {
+    this.#asks += 1
+    const ask = this.#asks
+    const row = await new Promise<Parsed<number>>(resolve => {
+      const gone = () => resolve({ ok: false, reason: MASTER_GONE })
+      const timer = this.#deps.clock.setTimer(ANSWER_MS, gone)
+      signal.addEventListener('abort', gone, { once: true })
+      this.#asked.set(ask, answer => {
+        timer.cancel()
+        signal.removeEventListener('abort', gone)
+        resolve(answer)
+      })
+      if (signal.aborted) return gone()
+      this.#deps.send({ type: 'open-row', ask, rowId: task.rowId ?? 0, id: task.id, attempt })
+    })
+    this.#asked.delete(ask)
+    if (row.ok) this.#open.set(task.id, row.value)
+    this.#failures = row.ok ? 0 : this.#failures + 1
+    return row
+  }
+
+  /** How long a claim without a row is put off, ms; longer each time, until there is one again. */
+  get retryInMs(): number {
+    return backoffDelay(AWAY, Math.max(1, this.#failures), Math.random())
+  }
+
+  /** The master's answer. One that comes too late has made a row that no run will have. */
+  hear({ ask, row }: ToWorker & { readonly type: 'row' }): void {
+    const waiting = this.#asked.get(ask)
+    if (waiting) return waiting(row)
+    if (!row.ok) return
+    const msg = 'lost: the run did not begin, because its row came too late'
+    const answer = { code: 'fail', msg, data: [] }
+    void this.#put(row.value, 'fail', JSON.stringify(answer))
+  }
+
+  /** Resolves once the end of a run is safe; at once for one that has no row. */
+  async ended(
+    { task, attempt }: Claim,
+    succeeded: boolean,
+    answer: Answer,
+    details: Pick<RunDetails, 'kind' | 'duration_ms'>,
+  ): Promise<void> {
+    const id = this.#open.get(task.id)
+    if (id === undefined) return
+    const { workerId, node } = this.#deps.init
+    const run = { unique_task_id: task.id, attempt, worker_id: workerId, node }
+    await this.#put(id, succeeded ? 'succ' : 'fail', runExtra(answer, { ...details, ...run }))
+    this.#open.delete(task.id)
+  }
+
+  #put(id: number, status: 'succ' | 'fail', extra: string): Promise<void> {
+    return untilWritten(this.#deps.clock, () => this.#ends.put({ id, status, extra }))
+  }
+}

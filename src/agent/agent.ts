@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import { judge, type RunResult } from '../model/run-result.ts'
@@ -81,6 +82,7 @@ export class Agent {
   async #fetch(): Promise<string | undefined> {
     const { api, options, patience, clock, journal } = this.#deps
     const { signal } = this.#draining
+    let id = randomUUID()
     while (!signal.aborted) {
       this.#wake = new AbortController()
       const now = clock.monotonic()
@@ -90,17 +92,21 @@ export class Agent {
         continue
       }
       // Not broken off by a drain: the tasks of an answer that nobody hears come back by their lease.
-      const answer = await api.claim(count, options.node, this.#hurrying.signal)
+      const claim = { count, worker: options.node, id }
+      const answer = await api.claim(claim, this.#hurrying.signal)
       if (answer.kind === 'refused' && !this.#connected) return answer.reason
       if (answer.kind !== 'ok') {
         if (signal.aborted) break
         await clock.sleep(patience.afterFailure('claim', answer), signal)
         continue
       }
+      // Until here an answer may have been lost; the same name again brings what it had.
+      id = randomUUID()
       this.#noteConnected()
       const { tasks, leaseMs } = answer.value
       const waitMs = patience.afterAnswer(tasks.length > 0)
-      if (tasks.length > 0) journal.claimed(tasks)
+      // On disk before any of them begins: whoever is killed must find them there.
+      if (tasks.length > 0) await journal.claimed(tasks)
       this.#hand.add(tasks, leaseMs, now)
       if (signal.aborted) this.#giveBack(this.#hand.clear())
       this.#pump()

@@ -84,31 +84,34 @@ export class Journal {
     return this.#state.reports.size
   }
 
-  claimed(claims: readonly Claimed[]): void {
-    this.#note({ type: 'claimed', claims })
+  /** Resolves when it is on disk, or the disk has refused it. */
+  claimed(claims: readonly Claimed[]): Promise<void> {
+    return this.#note({ type: 'claimed', claims })
   }
 
   begun(claim: Claimed): void {
-    this.#note({ type: 'begun', claim })
+    void this.#note({ type: 'begun', claim })
   }
 
   ended(report: Report): void {
-    this.#note({ type: 'ended', report })
+    void this.#note({ type: 'ended', report })
   }
 
   sent(reports: readonly Claimed[]): void {
-    this.#note({ type: 'sent', claims: reports })
+    void this.#note({ type: 'sent', claims: reports })
   }
 
-  #note(line: Line): void {
+  #note(line: Line): Promise<void> {
     apply(this.#state, line)
     this.#waiting += toLine(line)
-    void this.flush()
+    return this.flush()
   }
 
-  /** Resolves when all that was noted is on disk, or the disk has refused it. */
+  /** Resolves when all that was noted so far is on disk, or the disk has refused it. */
   async flush(): Promise<void> {
-    while (this.#waiting !== '' || this.#flushing) await this.#writeOnce()
+    // What is being written now; then what waited behind it, perhaps already in somebody's hands.
+    await this.#flushing
+    if (this.#waiting !== '' || this.#flushing) await this.#writeOnce()
   }
 
   #writeOnce(): Promise<void> {

@@ -41,8 +41,12 @@ export class MasterApi {
     this.#path = `/api/queue/${encodeURIComponent(queue)}`
   }
 
-  async claim(count: number, worker: string, signal: AbortSignal): Promise<Answered<Claim>> {
-    return this.#ask('claim', { count, worker }, readClaim, signal)
+  /** @param id names the claim: the same one again brings what an answer that was lost had */
+  async claim(
+    { count, worker, id }: { readonly count: number; readonly worker: string; readonly id: string },
+    signal: AbortSignal,
+  ): Promise<Answered<Claim>> {
+    return this.#ask('claim', { count, worker, claim_id: id }, readClaim, signal)
   }
 
   async report(reports: readonly Report[], signal?: AbortSignal): Promise<Answered<Counted>> {

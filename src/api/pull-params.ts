@@ -14,6 +14,15 @@ export const claimer = z
   .regex(/^[^\s\p{Cc}]{1,100}$/u, 'is not a name: 1 to 100 characters without blanks')
   .describe('Who fetches them; the address of the caller when not given.')
 
+/** What can be part of a key, and be read there. */
+export const claimId = z
+  .string()
+  .regex(/^[\x21-\x7E]{1,128}$/, 'must be 1 to 128 printable ASCII characters without blanks')
+  .describe(
+    'Your name for this claim, a new one for each, such as a UUID. When no answer came, claim again ' +
+      'with the same name within five minutes: the same tasks come, with a new lease.',
+  )
+
 /** A task has any fields, so they are checked one by one; see pushedTasks. */
 export const taskFields = {
   tasks: z.unknown().optional().describe('A list of tasks; or send one task by itself.'),

@@ -17,8 +17,11 @@ export interface PullPort {
     tasks: readonly PullTask[],
     options: { readonly promote: boolean },
   ): Promise<Pushed>
-  /** @param worker who claims, for people */
-  claim(taskKey: string, count: number, worker: string): Promise<PullClaim>
+  /**
+   * @param worker who claims, for people
+   * @param claimId the name of this claim, for one that may be repeated, see model/pull.ts
+   */
+  claim(taskKey: string, count: number, worker: string, claimId?: string): Promise<PullClaim>
   report(taskKey: string, reports: PullReports): Promise<PullReported>
   counts(taskKey: string): Promise<PullStanding>
 }

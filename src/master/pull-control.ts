@@ -49,15 +49,16 @@ export class PullControl implements PullPort {
     return asked(() => queue.push(tasks, options))
   }
 
-  async claim(taskKey: string, count: number, worker: string): Promise<PullClaim> {
+  async claim(taskKey: string, count: number, worker: string, claimId = ''): Promise<PullClaim> {
     const { pullQueues } = this.#deps
     const { leaseMs } = pullQueues.spec(taskKey)
     const queue = pullQueues.get(taskKey)
     if (!this.#deps.hasBegun())
       throw new TaskdError('E_REDIS_AWAY', 'taskd has just started and waits for Redis')
     return asked(async () => {
-      const tasks = (await this.#isPaused(taskKey)) ? [] : await queue.claim(count, worker)
-      return { tasks, leaseMs }
+      // What an earlier answer had was claimed before the pause.
+      const most = (await this.#isPaused(taskKey)) ? 0 : count
+      return { tasks: await queue.claim(most, worker, claimId), leaseMs }
     })
   }
 

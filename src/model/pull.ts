@@ -122,8 +122,12 @@ export interface KeptDead {
 /** What the routes ask. */
 export interface PullStore {
   push(tasks: readonly PullTask[], options?: { readonly promote?: boolean }): Promise<Pushed>
-  /** From the front; fewer than asked when there are no more, or when they are large. */
-  claim(count: number, worker?: string): Promise<Claimed[]>
+  /**
+   * From the front; fewer than asked when there are no more, or when they are large.
+   * @param claimId names this claim: the same name again, from the same worker and within some
+   *   minutes, means that no answer came, and brings the same tasks, and then new ones
+   */
+  claim(count: number, worker?: string, claimId?: string): Promise<Claimed[]>
   report(reports: Reports): Promise<Reported>
   /** Puts claimed tasks that were not begun back in front; the attempt does not count as a try. */
   giveBack(tasks: readonly PullReport[]): Promise<ReportAnswer[]>

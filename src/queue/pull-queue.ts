@@ -14,7 +14,7 @@ import {
   type Reports,
 } from '../model/pull.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
-import { type PullKeys, pullKeys } from './keys.ts'
+import { PULL_CLAIM_MS, type PullKeys, pullClaim, pullKeys } from './keys.ts'
 import { toPushAnswer, toReportAnswer } from './pull-answers.ts'
 import { deathsOf } from './pull-deaths.ts'
 import { inChunks, inTurn } from './pull-parts.ts'
@@ -35,8 +35,8 @@ const MAX_MSG = 2000
 
 export interface PullQueueDeps {
   /**
-   * A client that fails rather than waits (`ask`): one that sends a claim again after a broken
-   * connection would lease twice and answer once.
+   * A client that fails rather than waits (`ask`): one that sends a claim without a name again
+   * after a broken connection would lease twice and answer once.
    */
   readonly redis: Redis & Scripts
   readonly spec: QueueSpec
@@ -90,21 +90,31 @@ export class PullQueue implements PullStore {
     return { answers, accepted: answers.filter(one => one.answer === 'accepted').length, room }
   }
 
-  async claim(count: number, worker = ''): Promise<Claimed[]> {
+  async claim(count: number, worker = '', claimId = ''): Promise<Claimed[]> {
     const claimed: Claimed[] = []
-    let bytes = CLAIM_BYTES
+    const keys = [...this.#all, pullClaim(this.#spec.taskKey, worker, claimId)]
+    const keptMs = claimId === '' ? 0 : PULL_CLAIM_MS
     const wanted = Math.min(count, MAX_PULL_BATCH)
-    while (claimed.length < wanted && bytes > 0) {
+    let bytes = CLAIM_BYTES
+    let had = 0
+    // There may be a list of an earlier answer; all of it belongs to the claimer.
+    let listed = claimId === '' ? 0 : 1
+    while (had < listed || (claimed.length < wanted && bytes > 0)) {
       const now = this.#now()
       const leaseUntil = now + this.#spec.leaseMs
-      const part = Math.min(CHUNK, wanted - claimed.length)
-      const limits = [now, leaseUntil, part, Math.min(bytes, CHUNK_BYTES), worker]
-      const items = await this.#redis.pullClaim(...this.#all, ...limits).catch((error: unknown) => {
-        // What was leased so far must reach the claimer.
-        if (claimed.length > 0) return []
+      const part = Math.max(0, Math.min(CHUNK, wanted - claimed.length))
+      const most = Math.max(1, Math.min(bytes, CHUNK_BYTES))
+      const limits = [now, leaseUntil, part, most, worker, keptMs, had]
+      const reply = await this.#redis.pullClaim(...keys, ...limits).catch((error: unknown) => {
+        // What was leased so far must reach the claimer, who will not ask for it again.
+        if (claimed.length > 0 && keptMs === 0) return undefined
         throw error
       })
-      if (items.length === 0) break
+      if (reply === undefined) break
+      const [seen, length, ...items] = reply
+      if (items.length === 0 && seen === had) break
+      had = seen
+      listed = length
       for (let n = 0; n < items.length; n += 3) {
         const [id = '', attempt = '', content = ''] = items.slice(n, n + 3)
         claimed.push({ id, attempt: Number(attempt), content, leaseUntil })

@@ -19,7 +19,7 @@ export interface Scripts {
   advanceCursor(state: string, tick: number, taskId: string, era: number): Promise<number>
   expireFail(row: string, attempt: number, ms: number): Promise<number>
   pullPush(...keysAndArguments: Arguments): Promise<[string, number, string]>
-  pullClaim(...keysAndArguments: Arguments): Promise<string[]>
+  pullClaim(...keysAndArguments: Arguments): Promise<[number, number, ...string[]]>
   pullFinish(...keysAndArguments: Arguments): Promise<string>
   pullEnd(...keysAndArguments: Arguments): Promise<string>
   pullCounts(...keys: string[]): Promise<number[]>
@@ -32,7 +32,7 @@ const KEY_COUNTS = {
   advanceCursor: 1,
   expireFail: 1,
   pullPush: PULL_KEYS,
-  pullClaim: PULL_KEYS,
+  pullClaim: PULL_KEYS + 1,
   pullFinish: PULL_KEYS,
   pullEnd: PULL_KEYS,
   pullCounts: PULL_KEYS,

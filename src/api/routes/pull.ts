@@ -4,7 +4,7 @@ import { isoWithOffset } from '../../lib/clock.ts'
 import { type Claimed, MAX_PULL_BATCH, type Pushed, type ReportAnswer } from '../../model/pull.ts'
 import type { DoorEnv, DoorModule } from '../door-routes.ts'
 import { integer } from '../fields.ts'
-import { claimer, readPush, reportLists, taskFields } from '../pull-params.ts'
+import { claimer, claimId, readPush, reportLists, taskFields } from '../pull-params.ts'
 import type { PullPort, PullReported, PullStanding } from '../pull-port.ts'
 import * as answers from '../pull-schemas.ts'
 
@@ -51,10 +51,12 @@ export function pullRoutes(port: PullPort): DoorModule {
         ...queue,
         count: integer(1, MAX_PULL_BATCH).default(500),
         worker: claimer.optional(),
+        claim_id: claimId.optional(),
       }),
       answers: { 200: { description: 'the tasks, those in front first', schema: answers.claimed } },
-      async handle({ task_key, count, worker }, c) {
-        const { tasks, leaseMs } = await port.claim(task_key, count, worker ?? addressOf(c))
+      async handle({ task_key, count, worker, claim_id }, c) {
+        const who = worker ?? addressOf(c)
+        const { tasks, leaseMs } = await port.claim(task_key, count, who, claim_id)
         return c.body(claimedText(tasks, leaseMs), 200, { 'content-type': 'application/json' })
       },
     })

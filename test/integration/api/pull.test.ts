@@ -40,6 +40,13 @@ const claim = async (count = 500) =>
     lease_s: number
   }
 
+/** How many a claim gets; a queue that was paused is known to be open for a second yet. */
+const heldBack = async () => {
+  const { tasks } = await claim()
+  await post('report', { returned: tasks.map(task => task.task_id) })
+  return tasks.length
+}
+
 describe('handing tasks in', () => {
   test('one, a list, or a list by name; each is answered for, a second time as a duplicate', async () => {
     expect((await post('tasks', { task_id: 'a', url: 'x' })).json()).toEqual({
@@ -168,6 +175,24 @@ describe('claiming and reporting', () => {
     ])
   })
 
+  test('a claim with a name may be repeated, also while the queue is paused', async () => {
+    await post('tasks', [{ task_id: 'a' }, { task_id: 'b' }, { task_id: 'c' }])
+    const named = async (claim_id: string) => {
+      const asked = { count: 2, worker: 'agent-1', claim_id }
+      const { tasks } = (await post('claim', asked)).json() as Awaited<ReturnType<typeof claim>>
+      return tasks.map(task => `${task.task_id} ${task.attempt}`)
+    }
+    expect(await named('x')).toEqual(['a 1', 'b 1'])
+    expect(await named('x')).toEqual(['a 1', 'b 1'])
+    await master.queues.pause('far')
+    await expect.poll(heldBack, { timeout: 3000 }).toBe(0)
+    expect(await named('x')).toEqual(['a 1', 'b 1'])
+    expect(await named('y')).toEqual([])
+    expect(await counts()).toMatchObject({ todo: 1, doing: 2 })
+    await master.queues.resume('far')
+    await expect.poll(heldBack, { timeout: 3000 }).toBe(1)
+  })
+
   test('ids may be numbers, and lists may come as forms', async () => {
     await post('tasks', [{ task_id: 1 }, { task_id: 2 }, { task_id: 3 }])
     await claim()
@@ -181,6 +206,8 @@ describe('claiming and reporting', () => {
     ['claim', { count: 0 }],
     ['claim', { count: 5001 }],
     ['claim', { worker: 'with blanks' }],
+    ['claim', { claim_id: 'with blanks' }],
+    ['claim', { claim_id: '' }],
     ['report', '{"finish":[12345678901234567890]}'],
     ['report', { finish: [''] }],
     ['report', { failed: [{ attempt: 1 }] }],
@@ -236,12 +263,6 @@ describe('claiming and reporting', () => {
   test('a paused queue has nothing to claim', async () => {
     await post('tasks', { task_id: 'a' })
     await master.queues.pause('far')
-    // It is known to be open for a second yet.
-    const heldBack = async () => {
-      const { tasks } = await claim()
-      await post('report', { returned: tasks.map(task => task.task_id) })
-      return tasks.length
-    }
     await expect.poll(heldBack, { timeout: 3000 }).toBe(0)
     expect(await counts()).toMatchObject({ todo: 1, paused: true })
     await master.queues.resume('far')

@@ -20,7 +20,8 @@ test('each script keeps to one slot of a cluster', async () => {
     const queue = bench.queue({ retries: 1 })
     await queue.push(someTasks(6))
     await queue.push([aTask('front')], { promote: true })
-    expect(await queue.claim(5)).toHaveLength(5)
+    expect(await queue.claim(5, 'agent 1', 'x')).toHaveLength(5)
+    expect(await queue.claim(5, 'agent 1', 'x')).toHaveLength(5)
     await queue.report({ finish: [{ id: 't0' }], failed: [{ id: 't1' }] })
     await queue.giveBack([{ id: 'front' }])
     bench.now += LEASE_MS

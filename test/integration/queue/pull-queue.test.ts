@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { PULL_CLAIM_MS, pullClaim } from '../../../src/queue/keys.ts'
 import {
   aTask,
   deathsIn,
@@ -139,6 +140,80 @@ describe('claim', () => {
     const rounds = Array.from({ length: 30 }, (_, n) => (n % 2 ? one : other).claim(150))
     const ids = idsOf((await Promise.all(rounds)).flat())
     expect(ids.toSorted()).toEqual(idsOf(tasks).toSorted())
+  })
+})
+
+describe('a claim with a name', () => {
+  test('brings the same tasks again, leased anew, and not those that are over meanwhile', async () => {
+    const queue = bench.queue()
+    await queue.push(named('a', 'b', 'c', 'd'))
+    const first = await queue.claim(3, 'agent 1', 'x')
+    expect(idsOf(first)).toEqual(['a', 'b', 'c'])
+    await queue.report({ finish: [{ id: 'b', attempt: 1 }] })
+    bench.now += LEASE_MS / 2
+    const leaseUntil = bench.now + LEASE_MS
+    // However little is asked for now; and what is new comes only where there is room.
+    const again = await queue.claim(2, 'agent 1', 'x')
+    expect(again).toEqual([first[0], first[2]].map(one => ({ ...one, leaseUntil })))
+    bench.now += LEASE_MS / 2
+    expect(await queue.expire()).toEqual({ requeued: 0, dead: 0 })
+    expect(idsOf(await queue.claim(9, 'agent 1', 'x'))).toEqual(['a', 'c', 'd'])
+    expect(idsOf(await queue.claim(9, 'agent 1', 'y'))).toEqual([])
+    expect(await queue.counts()).toMatchObject({ todo: 0, doing: 3, finish: 1 })
+  })
+
+  test('is the worker’s own: the same name of another one is another claim', async () => {
+    const queue = bench.queue()
+    await queue.push(named('a', 'b'))
+    expect(idsOf(await queue.claim(1, 'agent 1', 'x'))).toEqual(['a'])
+    expect(idsOf(await queue.claim(1, 'agent 2', 'x'))).toEqual(['b'])
+    expect(idsOf(await queue.claim(1, 'agent 1', 'x'))).toEqual(['a'])
+  })
+
+  test('brings nothing that somebody else has claimed since, also under an id used again', async () => {
+    const queue = bench.queue()
+    await queue.push(named('a', 'b', 'c'))
+    await queue.claim(3, 'agent 1', 'x')
+    await queue.report({ finish: reports('a'), failed: reports('b') })
+    await queue.giveBack(reports('c'))
+    await queue.push(named('a'))
+    bench.now += 1
+    const other = await queue.claim(3, 'agent 2', 'y')
+    expect(other.map(({ id, attempt }) => [id, attempt])).toEqual([
+      ['c', 2],
+      ['b', 2],
+      ['a', 1],
+    ])
+    expect(await queue.claim(3, 'agent 1', 'x')).toEqual([])
+    bench.now += LEASE_MS
+    await queue.expire()
+    expect(await queue.claim(0, 'agent 2', 'y')).toEqual([])
+  })
+
+  test('sent twice at once gets one answer, also when it takes several parts and large tasks', async () => {
+    const one = bench.queue()
+    const other = bench.queue({}, await bench.connect())
+    const large = Array.from({ length: 9 }, (_, n) => aTask(`l${n}`, { data: 'x'.repeat(1e6) }))
+    await one.push([...someTasks(1300), ...large, ...someTasks(300, 'u')])
+    const asks = [one, other, one].map(queue => queue.claim(1500, 'agent 1', 'x'))
+    const answered = (await Promise.all(asks)).map(idsOf)
+    expect(answered[0]).toHaveLength(1500)
+    expect(answered[1]).toEqual(answered[0])
+    expect(answered[2]).toEqual(answered[0])
+    expect(await one.counts()).toMatchObject({ todo: 109, doing: 1500 })
+    expect(idsOf(await other.claim(1, 'agent 1', 'x'))).toEqual(answered[0])
+  })
+
+  test('is forgotten after some minutes', async () => {
+    const queue = bench.queue()
+    await queue.push(named('a'))
+    await queue.claim(1, 'agent 1', 'x')
+    const [list = ''] = await bench.redis.keys('Task:Pull:*:claim:*')
+    expect(list).toBe(pullClaim('far', 'agent 1', 'x'))
+    expect(await bench.redis.pttl(list)).toBeGreaterThan(PULL_CLAIM_MS - 60_000)
+    expect(await bench.redis.pttl(list)).toBeLessThanOrEqual(PULL_CLAIM_MS)
+    await queue.claim(1, 'agent 1')
+    expect(await bench.redis.keys('Task:Pull:*:claim:*')).toEqual([list])
   })
 })
 

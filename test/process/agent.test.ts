@@ -191,8 +191,14 @@ test('an agent that is KILLed and comes back: what it ran is ended, and goes bac
   await push('a', 'b')
   void agent.start()
   await waitFor(() => ran().length === 2, { what: 'both run' })
-  const sleepers = agent.processes().filter(({ command }) => command.startsWith('sleep'))
-  expect(sleepers).toHaveLength(2)
+  // A script that has said its id is still a shell for a moment.
+  const sleepers = await waitFor(
+    () => {
+      const found = agent.processes().filter(({ command }) => command.startsWith('sleep'))
+      return found.length === 2 && found
+    },
+    { what: 'both sleep' },
+  )
   await agent.kill()
   void agent.start()
   await Promise.all(sleepers.map(({ pid }) => gone(pid)))

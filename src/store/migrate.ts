@@ -3,11 +3,12 @@ import { type Clock, realClock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { failureOf } from './failure.ts'
 import { failLog } from './migrations/001-fail-log.ts'
+import { taskTables } from './migrations/002-task-tables.ts'
 import { type AnyDb, type Migration, stepsOn } from './migrations/steps.ts'
 import type { Db, SqlKind } from './tables.ts'
 
 /** In the order in which they are done. A name, once released, never changes. */
-const MIGRATIONS: readonly Migration[] = [failLog]
+const MIGRATIONS: readonly Migration[] = [failLog, taskTables]
 
 /** Another node may be migrating: how long to wait for it, and how often to look. */
 const LOCK_WAIT_MS = 30_000

@@ -1,3 +1,11 @@
+import { type Clock, isoWithOffset } from '../lib/clock.ts'
+import { again } from './again.ts'
+import { isDuplicate } from './channel-failure.ts'
+import { beginRun } from './run-begin.ts'
+import { despiteDoubles, endRuns } from './run-status.ts'
+import type { Db, SqlKind } from './tables.ts'
+import { age, ageOf, inTransaction } from './task-sql.ts'
+
 /** Which run a row of `execute_task` stands for; as JSON in its `extra` while it is doing. */
 export interface RunIdentity {
   readonly unique_task_id: string
@@ -41,7 +49,8 @@ export interface RunHistoryQuery {
 /** The table `execute_task`: one row for each run of a row of `task`. */
 export interface RunRows {
   /**
-   * Inserts a row that is `doing`, and sets the status of its task to `doing`.
+   * Inserts a row that is `doing`, and sets the status of its task to `doing`. The same task id and
+   * attempt once more get the row that they have, as long as it is doing; so it may be repeated.
    * @returns the row's id, which a function knows as `sub_task_id`
    */
   begin(taskId: number, identity: RunIdentity): Promise<number>
@@ -50,7 +59,127 @@ export interface RunRows {
    * more. A row that is ended already stays as it is, so all of it may be repeated.
    */
   end(ends: readonly RunEnd[]): Promise<void>
+  /**
+   * Sets the status of tasks to `ready` that are `doing` without a row that is: what others left
+   * behind. @returns how many it found
+   */
+  mend(): Promise<number>
+  /** The oldest first. */
   doing(): Promise<readonly DoingRow[]>
   /** The newest first. */
   history(query: RunHistoryQuery): Promise<readonly RunRow[]>
+}
+
+/** Rows that are ended in one transaction. */
+const GROUP = 100
+
+export function runRowsOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>): RunRows {
+  const deps = { db, kind, clock }
+
+  async function end(ends: readonly RunEnd[]): Promise<void> {
+    // Not in the transaction: MySQL would then show it the rows as they are now, until its end.
+    const rows = await again(clock, () => tasksOf(db, ends))
+    const mine = ends.filter(one => rows.has(one.id)).toSorted((a, b) => a.id - b.id)
+    await settled(mine, [...new Set(rows.values())], one => rows.get(one.id))
+  }
+
+  /** All at once, or, where a status cannot be set, one task after the other. */
+  async function settled(
+    ends: readonly RunEnd[],
+    taskIds: readonly number[],
+    taskOf: (end: RunEnd) => number | undefined,
+  ): Promise<void> {
+    const [first] = taskIds
+    if (first === undefined) return
+    if (taskIds.length === 1)
+      return despiteDoubles(deps, first, how => endRuns(db, kind, ends, taskIds, how))
+    try {
+      await again(clock, () => endRuns(db, kind, ends, taskIds, 'settle'))
+    } catch (error) {
+      if (!isDuplicate(error)) throw error
+      for (const id of taskIds) {
+        const own = ends.filter(one => taskOf(one) === id)
+        await despiteDoubles(deps, id, how => endRuns(db, kind, own, [id], how))
+      }
+    }
+  }
+
+  return {
+    begin: (taskId, identity) =>
+      despiteDoubles(deps, taskId, how =>
+        inTransaction(db, kind, transaction =>
+          beginRun(transaction, kind, { taskId, identity, status: how }),
+        ),
+      ),
+    async end(ends) {
+      for (let from = 0; from < ends.length; from += GROUP)
+        await end(ends.slice(from, from + GROUP))
+    },
+    async mend() {
+      const stuck = await again(clock, () => stuckTasks(db))
+      for (let from = 0; from < stuck.length; from += GROUP)
+        await settled([], stuck.slice(from, from + GROUP), () => undefined)
+      return stuck.length
+    },
+    async doing() {
+      const rows = await again(clock, () =>
+        db
+          .selectFrom('execute_task')
+          .select(['id', 'task_id', 'extra', age(kind).as('age')])
+          .where('status', '=', 'doing')
+          .orderBy('id')
+          .execute(),
+      )
+      return rows.map(({ age: since, ...row }) => ({ ...row, ageMs: ageOf(since) }))
+    },
+    async history({ taskId, limit }) {
+      let query = db.selectFrom('execute_task').selectAll().orderBy('id', 'desc').limit(limit)
+      if (taskId !== undefined) query = query.where('task_id', '=', taskId)
+      const rows = await again(clock, () => query.execute())
+      return rows.map(row => ({
+        ...row,
+        create_at: stampOf(row.create_at),
+        update_at: stampOf(row.update_at),
+      }))
+    },
+  }
+}
+
+/** Of those rows that are there. */
+async function tasksOf(db: Db, ends: readonly RunEnd[]): Promise<Map<number, number>> {
+  const ids = ends.map(one => one.id)
+  if (ids.length === 0) return new Map()
+  const rows = await db
+    .selectFrom('execute_task')
+    .select(['id', 'task_id'])
+    .where('id', 'in', ids)
+    .execute()
+  return new Map(rows.map(row => [row.id, row.task_id]))
+}
+
+async function stuckTasks(db: Db): Promise<number[]> {
+  const rows = await db
+    .selectFrom('task')
+    .select('task.id')
+    .where('task.status', '=', 'doing')
+    .where(where =>
+      where.not(
+        where.exists(
+          where
+            .selectFrom('execute_task')
+            .select('execute_task.id')
+            .whereRef('execute_task.task_id', '=', 'task.id')
+            .where('execute_task.status', '=', 'doing'),
+        ),
+      ),
+    )
+    .orderBy('task.id')
+    .execute()
+  return rows.map(row => row.id)
+}
+
+/** SQLite has its own `datetime()`, which is UTC; what is no time at all is shown as it is. */
+function stampOf(stamp: Date | string): string {
+  const ms = stamp instanceof Date ? stamp.getTime() : Date.parse(`${stamp.replace(' ', 'T')}Z`)
+  return Number.isNaN(ms) ? String(stamp) : isoWithOffset(ms)
 }

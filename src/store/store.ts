@@ -7,7 +7,9 @@ import { openDatabase } from './dialect.ts'
 import { type FailLog, failLogOn } from './fail-log.ts'
 import { migrate } from './migrate.ts'
 import { DEFAULT_LIMITS } from './pool.ts'
+import { type RunRows, runRowsOn } from './run-rows.ts'
 import type { SqlKind } from './tables.ts'
+import { type TaskTable, taskTableOn } from './task-table.ts'
 
 export interface Store {
   readonly kind: SqlKind
@@ -16,6 +18,8 @@ export interface Store {
   /** Brings the tables up to date. Safe from several nodes at once, and to repeat. */
   migrate(): Promise<void>
   readonly failLog: FailLog
+  readonly tasks: TaskTable
+  readonly runRows: RunRows
   /** Resolves when the database answers. */
   ping(): Promise<void>
   /** Idempotent; what is still under way fails. */
@@ -40,6 +44,8 @@ export function openStore(url: string, log: Logger, clock: Clock = realClock): S
     kind: parsed.kind,
     address,
     failLog: failLogOn(db, parsed.kind, clock),
+    tasks: taskTableOn(db, parsed.kind, clock),
+    runRows: runRowsOn(db, parsed.kind, clock),
     async migrate() {
       if (closing) throw new TaskdError('E_STORE_CLOSED', 'the database is closed already')
       const own = openDatabase(parsed, MIGRATION_LIMITS)

@@ -1,4 +1,4 @@
-import type { ColumnType, Kysely } from 'kysely'
+import type { ColumnType, Generated, Kysely } from 'kysely'
 import type { FailRow } from '../model/fail-row.ts'
 
 export type SqlKind = 'sqlite' | 'mysql' | 'postgres'
@@ -10,8 +10,36 @@ export interface FailLogTable extends FailRow {
   readonly created_at: Date | string
 }
 
+/** When a row was made or changed: by the database's own clock, UTC, to the second. */
+type Stamp = ColumnType<Date | string, undefined, never>
+
+export interface TaskColumns {
+  readonly id: Generated<number>
+  readonly task_key: string
+  readonly execute_func: string
+  readonly trigger: string
+  readonly spec: string
+  readonly args: string
+  readonly is_valid: number
+  readonly status: string
+  readonly extra: Generated<string>
+  readonly create_at: Stamp
+  readonly update_at: Stamp
+}
+
+export interface ExecuteTaskColumns {
+  readonly id: Generated<number>
+  readonly task_id: number
+  readonly status: string
+  readonly extra: Generated<string>
+  readonly create_at: Stamp
+  readonly update_at: Stamp
+}
+
 export interface Tables {
   fail_log: FailLogTable
+  task: TaskColumns
+  execute_task: ExecuteTaskColumns
   taskd_migration: { readonly name: string; readonly done_at: string }
 }
 

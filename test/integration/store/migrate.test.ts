@@ -76,7 +76,7 @@ describe.each(ENGINE_NAMES)('migrations in %s', name => {
     await store.migrate()
     await store.close()
     expect(await shapeOf(url)).toEqual(shape)
-    expect(shape).toMatchObject({ done: [{ name: '001-fail-log' }] })
+    expect(shape).toMatchObject({ done: [{ name: '001-fail-log' }, { name: '002-task-tables' }] })
     expect(JSON.stringify(shape)).toContain('fail_log_run')
     expect(lines.filter(line => line.message.includes('tables'))).toHaveLength(1)
     await works(url)
@@ -87,7 +87,7 @@ describe.each(ENGINE_NAMES)('migrations in %s', name => {
     const dbs = Array.from({ length: 8 }, () => openDatabase(parseAddress(url)))
     const done = await Promise.all(dbs.map(db => migrate(db, parseAddress(url).kind)))
     await Promise.all(dbs.map(db => db.destroy()))
-    expect(done.flat()).toEqual(['001-fail-log'])
+    expect(done.flat()).toEqual(['001-fail-log', '002-task-tables'])
     await works(url)
   })
 

@@ -11,6 +11,7 @@ import { failRoutes } from './routes/fails.ts'
 import { processRoutes } from './routes/processes.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { runRoutes } from './routes/runs.ts'
+import { scheduleRoutes } from './routes/schedule.ts'
 import { statusRoutes } from './routes/status.ts'
 import { tailRoutes } from './routes/tail.ts'
 import { taskRoutes } from './routes/tasks.ts'
@@ -68,6 +69,7 @@ export function controlRoutes(control: Control) {
     .route('/', queueRoutes(control))
     .route('/', daemonRoutes(control))
     .route('/', runRoutes(control))
+    .route('/', scheduleRoutes(control))
     .route('/', tailRoutes(control))
     .route('/', whyRoutes(control))
 }

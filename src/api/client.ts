@@ -54,6 +54,10 @@ export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
     setPaused: (names, paused) =>
       post(paused ? '/api/queues/pause' : '/api/queues/resume', { names: [...names] }),
     scale: (name, count) => post('/api/queues/scale', { name, count }),
+    // A hundred thousand tasks take longer than an answer should.
+    backfill: (request, signal) => post('/api/jobs/backfill', request, signal),
+    cursor: name => get('/api/jobs/cursor', { name }),
+    setCursor: (job, request) => post('/api/jobs/cursor', { job, ...request }),
   }
 }
 

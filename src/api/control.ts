@@ -4,10 +4,11 @@ import type { RunRecord } from '../model/run-record.ts'
 import type { Answer } from '../model/run-result.ts'
 import type { ChannelStatus } from './data-port.ts'
 import type { RelayStatus } from './relay-port.ts'
+import type { ScheduleControl } from './schedule-port.ts'
 import type { SourceStatus } from './source-status.ts'
 
 /** What the API may ask of the daemon: the only door between the two. */
-export interface Control {
+export interface Control extends ScheduleControl {
   status(): Promise<Status>
   /**
    * Starts, stops or restarts workers and programs by name; the name of a queue, a group (also as

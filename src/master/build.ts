@@ -13,6 +13,7 @@ import { Sampler } from '../monitor/sampler.ts'
 import { SystemdNotifier } from '../monitor/systemd.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
+import { PullFeed } from '../queue/pull-feed.ts'
 import { withScripts } from '../queue/scripts.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { openStore } from '../store/store.ts'
@@ -30,6 +31,7 @@ import { buildPull } from './pull-build.ts'
 import { redisProgram } from './redis-program.ts'
 import { Relays } from './relays/relays.ts'
 import { RunLog } from './run-log.ts'
+import { scheduleControl } from './schedule-control.ts'
 import { socketApp } from './socket-app.ts'
 import { Sources } from './sources/sources.ts'
 import { readStatus } from './status.ts'
@@ -123,6 +125,17 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   })
 
   const buildEngine = async (): Promise<Engine> => {
+  const schedule = scheduleControl({
+    config: () => daemon.config,
+    jobs: () => daemon.config.jobs,
+    queues: asking.queues,
+    cron: asking.cron,
+    feed: new PullFeed(ask, () => clock.now()),
+    clock,
+    stopping: stopping.signal,
+    orderReread: async job => daemon.engine?.orderReread(job),
+  })
+
     const node = await claimNode(redis, settings.node, instance)
     if (node !== settings.node)
       log.warn(
@@ -248,6 +261,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     buildEngine,
     tasks,
     readStatus: () => readStatus(statusDeps),
+    schedule,
     explain: name => explain(name, whyDeps),
     runLog,
     tail: (...args) => tailOf(tailSources, args, tailNames),

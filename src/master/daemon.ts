@@ -1,4 +1,5 @@
 import type { Control, ReloadReport, Status } from '../api/control.ts'
+import type { ScheduleControl } from '../api/schedule-port.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -52,6 +53,7 @@ export interface DaemonDeps {
   /** Built once Redis has told which node name is free. */
   readonly buildEngine: () => Promise<Engine>
   readonly tasks: TaskControl
+  readonly schedule: ScheduleControl
   readonly readStatus: () => Promise<Status>
   readonly explain: Control['why']
   readonly runLog: RunLog
@@ -276,10 +278,18 @@ export class Daemon implements Control {
       )
     }
   }
+  backfill: Control['backfill'] = (...args) => asked(() => this.#schedule().backfill(...args))
+  cursor: Control['cursor'] = name => asked(() => this.#schedule().cursor(name))
+  setCursor: Control['setCursor'] = (...args) => asked(() => this.#schedule().setCursor(...args))
   runs: Control['runs'] = query => asked(() => this.#deps.runLog.runs(query))
   tail: Control['tail'] = (...args) => asked(() => this.#deps.tail(...args))
   retry: Control['retry'] = id => asked(() => this.#tasks().retry(id))
   cancel: Control['cancel'] = id => asked(() => this.#tasks().cancel(id))
+
+  #schedule(): ScheduleControl {
+    this.#ready()
+    return this.#deps.schedule
+  }
 
   #tasks(): TaskControl {
     this.#ready()

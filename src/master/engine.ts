@@ -236,6 +236,12 @@ export class Engine {
     await this.#deps.redis.publish(ORDERS_CHANNEL, JSON.stringify({ order: 'cancel', id, reason }))
   }
 
+  /** Tells the schedule of every node that a job's cursor was set. */
+  async orderReread(job: string): Promise<void> {
+    this.ticker.reread(job)
+    await this.#deps.redis.publish(ORDERS_CHANNEL, JSON.stringify({ order: 'reread', job }))
+  }
+
   #markDown(name: string): void {
     const member = this.members.find(one => one.program.name === name)
     if (!member) return
@@ -245,8 +251,9 @@ export class Engine {
 
   #obey(text: string): void {
     try {
-      const { order, id, reason } = JSON.parse(text) as Record<string, unknown>
+      const { order, id, reason, job } = JSON.parse(text) as Record<string, unknown>
       if (order === 'cancel') this.cancelRun(String(id), String(reason))
+      if (order === 'reread') this.ticker.reread(String(job))
     } catch (error) {
       this.#deps.log.warn({ error: messageOf(error) }, 'an order that could not be read')
     }

@@ -103,6 +103,16 @@ export class TaskQueues {
     }
   }
 
+  /** Which of these ids the engine remembers: they would not be added again. */
+  async known(taskKey: string, ids: readonly string[]): Promise<boolean[]> {
+    const looks = this.#redis.pipeline()
+    for (const id of ids) looks.exists(`${ENGINE_PREFIX}:${taskKey}:${toJobId(id)}`)
+    return ((await looks.exec()) ?? []).map(([error, found]) => {
+      if (error) throw error
+      return found === 1
+    })
+  }
+
   async state(taskKey: string, id: string): Promise<TaskState> {
     const state = await this.#queue(taskKey).getJobState(toJobId(id))
     return state === 'prioritized' || state === 'waiting-children' ? 'waiting' : state

@@ -56,15 +56,19 @@ export function upcoming(
   anchorMs = 0,
 ): Upcoming[] {
   const found: Upcoming[] = []
-  const job = notedJob(trigger)
   for (let after = fromMs; found.length < count; ) {
     const at = nextAfter(trigger, timezone, after, anchorMs)
     if (at === undefined) break
-    const note = job === undefined ? '' : changeNote(zoneOf(timezone), at, job)
-    found.push({ at, note })
+    found.push({ at, note: noteAt(trigger, timezone, at) })
     after = at
   }
   return found
+}
+
+/** What a clock change did to the run at this instant; '' for the ordinary one. */
+export function noteAt(trigger: Trigger, timezone: string, at: number): string {
+  const job = notedJob(trigger)
+  return job === undefined ? '' : changeNote(zoneOf(timezone), at, job)
 }
 
 function notedJob(trigger: Trigger): NotedJob | undefined {

@@ -15,6 +15,22 @@ export const QUEUES: Verbs = {
     examples: ['taskd resume async_tasks', 'taskd resume'],
     load: () => import('../commands/resume.ts'),
   },
+  cursor: {
+    args: '<job>',
+    summary: 'show where the schedule of a job stands, or set it back',
+    about:
+      'Every tick up to the cursor was dealt with. When it is set back, on all nodes, the ticks\n' +
+      'between it and now are missed ones: misfire and max_backfill of the job say what they do.',
+    options: [
+      ['--set <time>', 'as --from of taskd backfill; up to now'],
+      ['-n, --dry-run', 'only say what would happen'],
+    ],
+    examples: [
+      'taskd cursor accumulate_pay',
+      'taskd cursor accumulate_pay --set "2026-11-20 08:00" --dry-run',
+    ],
+    load: () => import('../commands/cursor.ts'),
+  },
   scale: {
     args: '<name> <n>',
     summary: 'set how many processes a queue or a program has here',

@@ -10,6 +10,27 @@ export const TASKS: Verbs = {
     examples: ['taskd run accumulate_pay', 'taskd run accumulate_pay --wait'],
     load: () => import('../commands/run.ts'),
   },
+  backfill: {
+    args: '<job>',
+    summary: 'run the ticks of a job that lie behind',
+    about:
+      'Makes a task for each tick from --from to --to. A tick whose task is still remembered is not\n' +
+      'run again. Times are those of the zone of the job, unless they have an offset.',
+    options: [
+      ['--from <time>', 'the first: 2026-03-28, 2026-03-28T12:00:00, 2026-03-28T12:00:00+01:00'],
+      ['--to <time>', 'the last, which counts too; now when not given'],
+      ['-n, --dry-run', 'only list the ticks'],
+      ['--limit <n>', 'refuse more ticks than this; 1000 when not given'],
+      ['--again [word]', 'run every tick, also known ones; their ids end in this word'],
+    ],
+    required: ['--from <time>'],
+    examples: [
+      'taskd backfill accumulate_pay --from 2026-11-20 --dry-run',
+      'taskd backfill accumulate_pay --from 2026-11-20 --to "2026-11-20 23:59:59"',
+      'taskd backfill accumulate_pay --from 2026-11-01 --limit 10000 --again',
+    ],
+    load: () => import('../commands/backfill.ts'),
+  },
   push: {
     args: '<task_key>',
     summary: 'put a task on a queue',

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import type { Control, Status, StoredFail } from '../../../src/api/control.ts'
+import type { Backfilled, BackfillRequest, CursorReport } from '../../../src/api/schedule-port.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import type { RunRecord } from '../../../src/model/run-record.ts'
 
@@ -56,6 +57,12 @@ export function fakeControl(answers: Partial<Control> = {}): FakeControl {
     },
     setPaused: async (names, paused) => names.map(name => ({ name, paused })),
     scale: async (name, count) => ({ name, count }),
+    backfill: async request => backfilled(request),
+    cursor: async job => cursorReport(job),
+    setCursor: async (job, { to, dry_run }) => ({
+      ...cursorReport(job),
+      set: { cursor: to, dry_run, missed: 1, missed_more: false, runs: [TICK], words: ['1 runs'] },
+    }),
     signal: async (signal, names) =>
       names.map(name => ({ name, ok: name !== 'nobody', message: `signalled with ${signal}` })),
   }
@@ -70,6 +77,25 @@ export function fakeControl(answers: Partial<Control> = {}): FakeControl {
     },
   ])
   return { ...(Object.fromEntries(recorded) as Control), calls, waits }
+}
+
+const TICK = {
+  at: '2026-11-21T10:01:00.000+00:00',
+  unique_task_id: 'cron-accumulate_pay-1795255260000',
+  known: false,
+}
+
+function backfilled({ job, from, to, dry_run, again }: BackfillRequest): Backfilled {
+  const ticks = dry_run ? [{ ...TICK, note: '' }] : []
+  const made = dry_run ? 0 : 1
+  return { job, task_key: 'q', from, to, dry_run, again, count: 2, known: 1, made, ticks }
+}
+
+function cursorReport(job: string): CursorReport {
+  if (job === 'nobody') throw new TaskdError('E_NO_JOB', 'no job named nobody')
+  const { at: cursor, unique_task_id: last_id } = TICK
+  const last = { last: cursor, last_id, last_code: 'succ', failures: 0 }
+  return { job, task_key: 'q', cursor, next: null, ...last, held: '', set: null }
 }
 
 const SINCE = '2026-11-21T10:00:00.000+00:00'

@@ -1,0 +1,34 @@
+import type { Config } from '../config/config.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
+import type { PullFeed } from '../queue/pull-feed.ts'
+import type { TaskQueues } from '../queue/task-queues.ts'
+
+export interface KnownTasksDeps {
+  readonly config: () => Config
+  /** Both on a connection that fails rather than waits. */
+  readonly queues: TaskQueues
+  readonly feed: PullFeed
+}
+
+/** Ids that are asked about in one go. */
+const BATCH = 500
+
+export function specOfQueue(config: Config, taskKey: string): QueueSpec | undefined {
+  return config.queues.find(queue => queue.taskKey === taskKey)
+}
+
+/** Which of these tasks their queue remembers, whatever has become of them. */
+export async function knownTasks(
+  { config, queues, feed }: KnownTasksDeps,
+  taskKey: string,
+  ids: readonly string[],
+): Promise<boolean[]> {
+  const isPull = specOfQueue(config(), taskKey)?.mode === 'pull'
+  const known: boolean[] = []
+  for (let from = 0; from < ids.length; from += BATCH) {
+    const some = ids.slice(from, from + BATCH)
+    if (isPull) known.push(...(await feed.places(taskKey, some)).map(place => place !== 'unknown'))
+    else known.push(...(await queues.known(taskKey, some)))
+  }
+  return known
+}

@@ -13,7 +13,7 @@ import { CRON_HINT, readRunTime, splitRemedy } from './run-time.ts'
 import { type Checked, checkSection, placeOf } from './schema.ts'
 import { checkName, isQueueName, type Section } from './section.ts'
 import { buildSettings, checkSettings } from './settings.ts'
-import { gather } from './sources.ts'
+import { gather, type Sources } from './sources.ts'
 import { readTableSources } from './table-sources.ts'
 import {
   checkJobTogether,
@@ -28,9 +28,19 @@ import {
  */
 export function loadConfig(file: string, env: Environment, deps: ConfigDeps): Loaded {
   const report = new Report()
+  return judge(file, gather(file, env, report), env, deps, report)
+}
+
+/** What sections mean, together with all that was found wrong before. */
+export function judge(
+  file: string,
+  { files, sections }: Sources,
+  env: Environment,
+  deps: ConfigDeps,
+  report: Report,
+): Loaded {
   const absolute = resolve(file)
   const places = placesOf(absolute)
-  const { files, sections } = gather(file, env, report)
   const of = (kind: Section['kind']) => sections.filter(section => section.kind === kind)
 
   const taskd = checkSettings(of('taskd')[0], file, env, report)

@@ -9,6 +9,7 @@ import { groupSchema, programSchema } from './schema-program.ts'
 import { queueSchema } from './schema-queue.ts'
 import { sourceSchema } from './schema-source.ts'
 import { taskdSchema } from './schema-taskd.ts'
+import { isSecretKey } from './secrets.ts'
 import { type Entry, headerOf, type Section } from './section.ts'
 
 export const SCHEMAS = {
@@ -60,12 +61,16 @@ export function checkSection<K extends Known>(
 ): Checked<K> {
   const schema: z.ZodObject = SCHEMAS[kind]
   const input: Record<string, string> = {}
+  let above: Entry | undefined
   for (const entry of section.entries.values()) {
     if (Object.hasOwn(schema.shape, entry.name)) {
       input[entry.name] = textOf(entry)
     } else if (!report.full) {
-      report.problem(entry, `is not a key of ${describe(kind, section)}`, remedy(kind, entry.name))
+      const hint = remedy(kind, entry.name)
+      const shown = goesOnWithSecret(entry, above, hint) ? { ...entry, ...UNTOLD } : entry
+      report.problem(shown, `is not a key of ${describe(kind, section)}`, hint)
     }
+    above = entry
   }
   const parsed = schema.safeParse(input)
   if (parsed.success) {
@@ -85,6 +90,15 @@ export function checkSection<K extends Known>(
   const rest = PARTIAL[kind].safeParse(without(input, broken)).data ?? {}
   // A default must not stand in for what the user got wrong.
   return { section, values: without(rest, broken) as Partial<Values<K>> }
+}
+
+const UNTOLD = { key: 'a line below a secret', value: '' }
+
+/** The second line of a key in base64 ends in `=`, and would be told as the name of a key. */
+function goesOnWithSecret(entry: Entry, above: Entry | undefined, hint: string): boolean {
+  if (above === undefined || !isSecretKey(above.name) || !hint.startsWith('known keys'))
+    return false
+  return above.file === entry.file && above.line === entry.line - 1
 }
 
 function without(record: Record<string, unknown>, names: ReadonlySet<string>) {

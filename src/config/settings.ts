@@ -10,6 +10,9 @@ import type { Section } from './section.ts'
 /** `TASKD_` variables that are no settings: set for scripts, or read elsewhere. */
 const OTHERS = ['CONFIG', 'TASK_ID', 'TASK_KEY', 'JOB', 'WORKER_ID', 'ATTEMPT', 'SCHEDULED_AT']
 
+/** Where a value comes from that no file holds. */
+export const ENVIRONMENT = 'environment'
+
 /** `[taskd]`, with the environment laid over it; an empty variable counts as not set. */
 export function checkSettings(
   section: Section | undefined,
@@ -17,16 +20,25 @@ export function checkSettings(
   env: Environment,
   report: Report,
 ): Checked<'taskd'> {
+  noteUnknown(env, report)
+  return checkSection('taskd', underEnvironment(section, file, env), report)
+}
+
+/** The section as it is with what the variables say instead. */
+export function underEnvironment(
+  section: Section | undefined,
+  file: string,
+  env: Environment,
+): Section {
   const place = { file, line: 0, key: '[taskd]', value: '' }
   const base: Section = section ?? { kind: 'taskd', name: '', place, entries: new Map() }
   const entries = new Map(base.entries)
   for (const name of Object.keys(SCHEMAS.taskd.shape)) {
     const key = `TASKD_${name.toUpperCase()}`
     const value = env[key]?.trim()
-    if (value) entries.set(name, { name, file: 'environment', line: 0, key, value })
+    if (value) entries.set(name, { name, file: ENVIRONMENT, line: 0, key, value })
   }
-  noteUnknown(env, report)
-  return checkSection('taskd', { ...base, entries }, report)
+  return { ...base, entries }
 }
 
 /** A variable for something else is nobody's mistake, so a wrong one gets a note at most. */
@@ -36,7 +48,7 @@ function noteUnknown(env: Environment, report: Report): void {
     if (!key.startsWith('TASKD_')) continue
     const name = key.slice(6)
     if (known.includes(name) || OTHERS.includes(name)) continue
-    const place = { file: 'environment', line: 0, key, value: '' }
+    const place = { file: ENVIRONMENT, line: 0, key, value: '' }
     const near = suggest(name, known)
     const hint = near === undefined ? 'see docs/configuration.md' : `did you mean "TASKD_${near}"?`
     report.note(place, 'is no setting and is ignored', hint)

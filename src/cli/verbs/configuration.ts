@@ -9,6 +9,18 @@ export const CONFIG: Verbs = {
     exits: ['0  it is in order', '2  it has mistakes'],
     load: () => import('../commands/check.ts'),
   },
+  config: {
+    args: '[section]',
+    summary: 'show what is in force, and who says so; needs no daemon',
+    about:
+      'Every key of every section with its value and where it comes from: a line of a file, a\n' +
+      'variable, or the default. Valid as a cron.ini, but for secrets, which are masked.\n' +
+      'A section is named as in the file (queue:mail); queue means all queues.',
+    options: [['--changed', 'only what is not the default']],
+    examples: ['taskd config', 'taskd config taskd --changed', 'APP_ENV=online taskd config'],
+    exits: ['0  it is shown', '2  the configuration has mistakes', '4  no such section'],
+    load: () => import('../commands/config.ts'),
+  },
   plan: {
     summary: 'show what a reload would change',
     examples: ['taskd plan'],

@@ -1,0 +1,65 @@
+import type { EffectiveKey, EffectiveSection, Origin } from '../config/effective.ts'
+import { unquote, valueEnd } from '../config/ini-value.ts'
+import { maskValue } from '../config/secrets.ts'
+import { headerOf, isPythons } from '../config/section.ts'
+import { clean, pad, textWidth } from './render.ts'
+
+/** What stands for a secret. */
+export const MASK = '***'
+
+/** A value wider than this does not push the remarks of the others away. */
+const WIDEST = 40
+
+export interface TextOptions {
+  readonly width: number
+  /** Where a value comes from, for a remark. */
+  readonly origin: (from: Origin) => string
+}
+
+/**
+ * One section in the language of cron.ini: what is printed is read back as the same, but for what is
+ * masked. Where a value comes from stands behind it, or above it where there is no room.
+ */
+export function sectionLines(
+  { section, keys }: EffectiveSection,
+  { width, origin }: TextOptions,
+): string[] {
+  const python = isPythons(section.kind)
+  const rows = keys.map(one => ({
+    lines: written(one, python),
+    name: `${one.unwritten ? '; ' : ''}${one.key}`,
+    remark: `; ${clean(origin(one.from))}`,
+  }))
+  const nameWidth = widest(rows.map(one => one.name))
+  const valueWidth = widest(
+    rows.flatMap(one => one.lines.slice(0, 1)).filter(one => textWidth(one) <= WIDEST),
+  )
+  return [
+    headerOf(section),
+    ...rows.flatMap(({ name, lines: [first = '', ...more], remark }) => {
+      const key = `${pad(name, nameWidth)} =`
+      const alone = `${key} ${first}`.trimEnd()
+      const line = `${key} ${pad(first, valueWidth)}  ${remark}`
+      const fits = textWidth(line) <= width && readsBack(line.slice(key.length), first, python)
+      const below = more.map(one => `    ${one}`)
+      return fits ? [line, ...below] : [remark, alone, ...below]
+    }),
+  ]
+}
+
+function widest(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map(textWidth))
+}
+
+/** The value as it is written: several lines are for sections of supervisord alone. */
+function written({ key, value }: EffectiveKey, python: boolean): readonly string[] {
+  const shown = maskValue(key, value, MASK)
+  if (python) return shown.split('\n')
+  return [readsBack(` ${shown}`, shown, false) ? shown : `"${shown.replace(/["\\]/g, '\\$&')}"`]
+}
+
+/** @param rest all that follows the `=` of a line @param first what is written, quotes and all */
+function readsBack(rest: string, first: string, python: boolean): boolean {
+  const plain = rest.slice(0, valueEnd(rest)).trim()
+  return plain === first && (python || first.startsWith('"') || unquote(plain) === first)
+}

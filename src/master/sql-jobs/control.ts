@@ -1,0 +1,154 @@
+import type {
+  NewSqlJob,
+  SqlHistoryQuery,
+  SqlJob,
+  SqlJobChange,
+  SqlJobDone,
+  SqlJobsPort,
+  SqlRun,
+} from '../../api/sql-jobs-port.ts'
+import type { Config } from '../../config/config.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { messageOf, TaskdError } from '../../lib/errors.ts'
+import { suggest } from '../../lib/suggest.ts'
+import type { CronState } from '../../model/cron-state.ts'
+import type { Job } from '../../model/job.ts'
+import { readSqlJob, sqlJobName } from '../../model/sql-job.ts'
+import type { CronStore } from '../../queue/cron-store.ts'
+import { formatInstant } from '../../schedule/format.ts'
+import type { Store } from '../../store/store.ts'
+import type { TaskRow } from '../../store/task-table.ts'
+import { dateOf } from './past-dates.ts'
+import { sqlJobRules } from './rules.ts'
+import type { SqlJobs } from './sql-jobs.ts'
+
+export interface SqlJobControlDeps {
+  readonly config: () => Config
+  readonly store: Pick<Store, 'tasks' | 'runRows'>
+  readonly sqlJobs: Pick<SqlJobs, 'jobs' | 'bad' | 'look'>
+  /** On a connection that fails rather than waits. */
+  readonly cron: Pick<CronStore, 'readMany'>
+  readonly clock: Clock
+  readonly nextOf: (name: string) => number | undefined
+  /** Tells the other nodes that rows have changed. */
+  readonly announce: () => Promise<unknown>
+}
+
+/** What people do with rows of `task` by the command line and over HTTP. */
+export class SqlJobControl implements SqlJobsPort {
+  readonly #deps: SqlJobControlDeps
+  readonly #rules = sqlJobRules()
+
+  constructor(deps: SqlJobControlDeps) {
+    this.#deps = deps
+  }
+
+  async listSqlJobs(): Promise<readonly SqlJob[]> {
+    const { store, sqlJobs, cron } = this.#deps
+    const rows = await inSql(store.tasks.list())
+    const jobs = new Map(sqlJobs.jobs.map(job => [job.task.rowId, job]))
+    const problems = new Map(sqlJobs.bad.map(one => [one.id, one.problem]))
+    const states = await cron.readMany(rows.map(row => sqlJobName(row.task_key))).catch(() => [])
+    return rows.map((row, index) => ({
+      ...plain(row),
+      name: sqlJobName(row.task_key),
+      problem: problems.get(row.id) ?? '',
+      ...this.#times(jobs.get(row.id), states[index]),
+    }))
+  }
+
+  async addSqlJob(row: NewSqlJob): Promise<SqlJobDone> {
+    this.#check(row)
+    await inSql(this.#deps.store.tasks.add(row))
+    return this.#done(row.task_key)
+  }
+
+  async changeSqlJob({ task_key: key, ...change }: SqlJobChange): Promise<SqlJobDone> {
+    const { store } = this.#deps
+    const row = await this.#find(key)
+    if (change.spec !== undefined) this.#check({ ...row, spec: change.spec })
+    else if (change.is_valid === true && !row.is_valid) this.#check(row)
+    if (!(await inSql(store.tasks.change(key, change)))) throw await this.#unknown(key)
+    return this.#done(key)
+  }
+
+  async sqlJobHistory({ limit, task_key: key }: SqlHistoryQuery): Promise<readonly SqlRun[]> {
+    const { store } = this.#deps
+    const taskId = key === undefined ? undefined : (await this.#find(key)).id
+    const runs = await inSql(
+      store.runRows.history({ limit, ...(taskId !== undefined && { taskId }) }),
+    )
+    const keys = new Map((await inSql(store.tasks.list())).map(row => [row.id, row.task_key]))
+    return runs.map(run => ({ ...run, task_key: keys.get(run.task_id) ?? '' }))
+  }
+
+  /** @throws TaskdError E_BAD_ROW: everything that would keep the row from running */
+  #check(row: NewSqlJob): void {
+    const read = readSqlJob({ ...row, id: 0 }, row.is_valid, this.#rules(this.#deps.config()))
+    if (!read.ok) throw new TaskdError('E_BAD_ROW', read.reason)
+    const { clock } = this.#deps
+    const date = dateOf(read.value)
+    if (date !== undefined && date < clock.now() - read.value.misfireGraceMs)
+      throw new TaskdError(
+        'E_BAD_ROW',
+        `spec = ${row.spec}: lies in the past`,
+        'write a date to come',
+      )
+  }
+
+  async #find(key: string): Promise<TaskRow> {
+    const row = await inSql(this.#deps.store.tasks.find(key))
+    if (!row) throw await this.#unknown(key)
+    return row
+  }
+
+  async #unknown(key: string): Promise<TaskdError> {
+    const rows = await inSql(this.#deps.store.tasks.list())
+    const near = suggest(
+      key,
+      rows.map(row => row.task_key),
+    )
+    const hint = near === undefined ? '`taskd task list` shows them' : `did you mean ${near}?`
+    return new TaskdError('E_NO_ROW', `no row of task has the task_key ${key}`, hint)
+  }
+
+  /** Here it has taken effect by then; the others are told. */
+  async #done(key: string): Promise<SqlJobDone> {
+    const { sqlJobs, announce } = this.#deps
+    const row = await this.#find(key)
+    // What was written is written: whoever is not told now sees it within seconds.
+    await Promise.all([sqlJobs.look().catch(() => undefined), announce().catch(() => undefined)])
+    const name = sqlJobName(row.task_key)
+    const { next } = this.#times(
+      sqlJobs.jobs.find(job => job.task.rowId === row.id),
+      undefined,
+    )
+    return { task_key: row.task_key, name, is_valid: row.is_valid, next }
+  }
+
+  #times(job: Job | undefined, state: CronState | undefined) {
+    const next = job?.enabled && !state?.paused ? this.#deps.nextOf(job.name) : undefined
+    const { timezone } = job ?? this.#deps.config().settings
+    const iso = (at: number | undefined) => (at === undefined ? null : formatInstant(at, timezone))
+    return { next: iso(next), last: iso(state?.lastAt), last_code: state?.lastCode ?? '' }
+  }
+}
+
+function plain({ extra: _extra, ageMs: _age, ...row }: TaskRow) {
+  return row
+}
+
+/** @throws TaskdError E_DATABASE_AWAY for whatever is not a refusal of ours */
+async function inSql<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    if (error instanceof TaskdError) throw error
+    const message = `the database does not answer: ${messageOf(error)}`
+    throw new TaskdError(
+      'E_DATABASE_AWAY',
+      message,
+      'the jobs that are known go on; `taskd status` shows when it is back',
+    )
+  }
+}

@@ -1,0 +1,60 @@
+import { messageOf } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { TaskTable } from '../../store/task-table.ts'
+
+/** Of very many bad rows, so many are noted in one go: the rest comes with the next. */
+const AT_ONCE = 500
+
+/** Writes what is wrong with a row into the row itself, and takes it away when it is mended. */
+export class ProblemNotes {
+  readonly #tasks: Pick<TaskTable, 'noteProblem'>
+  readonly #log: Pick<Logger, 'debug'>
+  /** What stands in the rows, as far as it is known; '' for nothing. */
+  readonly #noted = new Map<number, string>()
+  readonly #wanted = new Map<number, string>()
+
+  constructor(tasks: Pick<TaskTable, 'noteProblem'>, log: Pick<Logger, 'debug'>) {
+    this.#tasks = tasks
+    this.#log = log
+  }
+
+  /** @param extra the column as it was told */
+  seen(id: number, extra: string): void {
+    this.#noted.set(id, errorIn(extra))
+  }
+
+  want(id: number, problem: string): void {
+    if (this.#noted.get(id) === problem) this.#wanted.delete(id)
+    else this.#wanted.set(id, problem)
+  }
+
+  forget(id: number): void {
+    this.#noted.delete(id)
+    this.#wanted.delete(id)
+  }
+
+  /** What fails stays to be done. */
+  async write(): Promise<void> {
+    for (const [id, problem] of [...this.#wanted].slice(0, AT_ONCE)) {
+      try {
+        await this.#tasks.noteProblem(id, problem === '' ? undefined : problem)
+      } catch (error) {
+        this.#log.debug({ row: id, error: messageOf(error) }, 'a problem is not noted in its row')
+        return
+      }
+      this.#noted.set(id, problem)
+      if (this.#wanted.get(id) === problem) this.#wanted.delete(id)
+    }
+  }
+}
+
+function errorIn(extra: string): string {
+  // Most rows hold none, and there may be thousands.
+  if (!extra.includes('"error"')) return ''
+  try {
+    const { error } = JSON.parse(extra) as Record<string, unknown>
+    return typeof error === 'string' ? error : ''
+  } catch {
+    return ''
+  }
+}

@@ -185,6 +185,8 @@ export interface Status {
   }
   readonly workers: readonly WorkerStatus[]
   readonly programs: readonly ProgramStatus[]
+    /** Runs of functions that have ended and wait for their row in `execute_task` to say so. */
+    readonly runs_waiting: number
   readonly queues: readonly QueueStatus[]
   readonly jobs: readonly JobStatus[]
   readonly channels: readonly ChannelStatus[]

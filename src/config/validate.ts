@@ -4,13 +4,10 @@ import type { Trigger } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { isLoopback } from './addresses.ts'
 import type { Settings } from './config.ts'
-import type { Place, Report } from './diagnostics.ts'
+import type { Report } from './diagnostics.ts'
 import { checkPullJob } from './pull-jobs.ts'
 import { BUILT_IN_QUEUES, fixedMode, modeOf } from './queues.ts'
 import { type Checked, placeOf } from './schema.ts'
-
-/** Settings of parts that this version does not have yet: checked, and said to do nothing. */
-const NOT_YET = ['tasks'] as const
 
 /** Rules that need more than one key. Each looks only at keys that are in order by themselves. */
 
@@ -23,8 +20,6 @@ export function checkSettingsTogether(
   report: Report,
 ): void {
   const { section, values } = checked
-  for (const name of NOT_YET)
-    if (section.entries.has(name)) noteNotYet(report, placeOf(section, name))
   checkDoor(checked, settings, report)
   const key = values.socket === undefined && values.data_dir !== undefined ? 'data_dir' : 'socket'
   refuseLongSocket(settings.socket, key, 'set socket = /run/taskd.sock')
@@ -65,10 +60,6 @@ function checkDoor(
   const [one, other] = httpKey === undefined ? ['http_cert', 'http_key'] : ['http_key', 'http_cert']
   if (!section.entries.has(other))
     report.problem(placeOf(section, one), `is of no use without ${other}`, `add ${other}`)
-}
-
-function noteNotYet(report: Report, place: Place): void {
-  report.note(place, 'has no effect yet', 'this version has no part that uses it')
 }
 
 export function checkQueueTogether(checked: Checked<'queue'>, report: Report): void {

@@ -35,6 +35,8 @@ import { scheduleControl } from './schedule-control.ts'
 import { socketApp } from './socket-app.ts'
 import { Sources } from './sources/sources.ts'
 import { readStatus } from './status.ts'
+import { buildSqlJobs } from './sql-jobs/build.ts'
+import { buildRunRows } from './sql-jobs/rows-build.ts'
 import { tailOf } from './tail.ts'
 import { runTail, workerTail } from './tail-runs.ts'
 import { TaskControl } from './task-control.ts'
@@ -99,6 +101,28 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   })
 
   const pull = buildPull({
+  const runRows = buildRunRows({
+    config: () => daemon.config,
+    engine: () => daemon.engine,
+    store,
+    redis: ask,
+    clock,
+    events,
+    log,
+  })
+
+  const sql = buildSqlJobs({
+    config: () => daemon.config,
+    engine: () => daemon.engine,
+    store,
+    redis,
+    ask,
+    clock,
+    events,
+    log,
+  })
+  const { jobs } = sql
+
     config: () => daemon.config,
     ask,
     queues: asking.queues,
@@ -157,6 +181,9 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   }
 
   const around = { clock, random: Math.random, log, dataDir: settings.dataDir }
+      openRow: (...args) => void runRows.open(...args),
+      jobs,
+      onJobsChannel: () => sql.sqlJobs.nudge(),
   const channels = new Channels(config.channels, around)
   const relays = new Relays(config.relays, around)
   const sources = new Sources({
@@ -199,6 +226,9 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   const runLog = new RunLog({ config: () => daemon.config, redis: ask, store })
   const tailDeps = {
     engine: () => daemon.engine,
+    runRows,
+    jobs,
+    sqlJobs: sql.sqlJobs,
     taskKeys: () => daemon.config.queues.map(queue => queue.taskKey),
     queues: asking.queues,
     runLog,
@@ -266,6 +296,9 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     runLog,
     tail: (...args) => tailOf(tailSources, args, tailNames),
     releaseAll: async () => {
+    runRows,
+    sqlJobs: sql.sqlJobs,
+    sqlControl: sql.control,
       await asking.queues.close()
       redis.disconnect()
       ask.disconnect()

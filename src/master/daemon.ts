@@ -45,6 +45,11 @@ export interface DaemonDeps {
   /** Leases and deaths of pull queues. */
   readonly pull: Service
   readonly channels: Channels
+  /** The rows of `execute_task`. */
+  /** Jobs in SQL. */
+  readonly sqlJobs: Pick<SqlJobs, keyof Service | 'configure'>
+  readonly sqlControl: SqlJobsPort
+  readonly runRows: Service
   readonly relays: Relays
   readonly sources: Sources
   readonly sampler: Service
@@ -128,6 +133,9 @@ export class Daemon implements Control {
     await Promise.all([programs, relaying])
     if (this.#deps.stopping.signal.aborted) return
     if (this.#state === 'starting') this.#state = 'running'
+    await this.#deps.sqlJobs.start()
+    // Recovery has given back what died with the daemon before: its rows can be ended now.
+    await this.#deps.runRows.start()
     const { jobs, queues, processes } = this.#config
     this.#deps.root.log.info(
       { jobs: jobs.length, queues: queues.length, programs: processes.length },
@@ -160,9 +168,9 @@ export class Daemon implements Control {
     const connections = { name: 'connections', stop: this.#deps.releaseAll }
     // Before the connections: what is being answered may need them.
     if (this.#deps.door) await stopWithin(STOP_LIMIT_MS, this.#deps.door, log)
-    const { pull, channels, relays } = this.#deps
-    for (const part of [sampler, pull, sources, channels, relays, archiver, health, connections])
-      await stopWithin(STOP_LIMIT_MS, part, log)
+    const { pull, channels, relays, notices, runRows } = this.#deps
+    const others = [sampler, pull, sources, channels, relays, notices, runRows, archiver, health]
+    for (const part of [...others, connections]) await stopWithin(STOP_LIMIT_MS, part, log)
     if (embedded) {
       embedded.send({ type: 'stop', why: 'taskd stops' })
       await embedded.until('STOPPED', 'EXITED', 'FATAL')

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -24,7 +25,7 @@ import { Recovery } from './recovery.ts'
 import { RunOutputs } from './run-outputs.ts'
 import { tickQueue } from './tick-queue.ts'
 import type { Wanted } from './wanted.ts'
-import { type PoolMember, WorkerPool } from './worker-pool.ts'
+import { type PoolDeps, type PoolMember, WorkerPool } from './worker-pool.ts'
 
 export interface EngineDeps {
   readonly config: () => Config
@@ -38,6 +39,11 @@ export interface EngineDeps {
   readonly wanted: Wanted
   readonly cancel: (taskKey: string, id: string, reason: string) => Promise<unknown>
 }
+  readonly openRow: PoolDeps['openRow']
+  /** Of cron.ini and of SQL. */
+  readonly jobs: () => readonly Job[]
+  /** Somebody says that jobs in SQL are other ones now. */
+  readonly onJobsChannel: () => void
 
 /** What a part may take to stop that has nothing to wait for but Redis. */
 const STOP_LIMIT_MS = 2000
@@ -279,9 +285,11 @@ export class Engine {
   }
 
   #addPool(queue: QueueSpec): WorkerPool {
-    const { config, node, instance, redisUrl, clock, events, log, wanted } = this.#deps
+    const { config, node, instance, redisUrl, clock, events, log, wanted, openRow } = this.#deps
     const pool = new WorkerPool(queue, {
       node,
+      tasks: settings.tasks,
+      cacheDir: join(settings.dataDir, 'cache'),
       instance,
       redisUrl,
       clock,
@@ -299,6 +307,7 @@ export class Engine {
     return pool
   }
 }
+      openRow,
 
 /** One boot of the machine; in a container, one life of its first process. */
 function bootOf(): string {

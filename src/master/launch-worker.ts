@@ -26,7 +26,8 @@ export interface WorkerLaunch {
 
 export interface WorkerProcess {
   readonly pid: number
-  post(message: ToWorker): void
+  /** @returns false when it is gone and cannot be told any more */
+  post(message: ToWorker): boolean
   kill(): void
 }
 
@@ -74,7 +75,7 @@ export function workerLauncher(options: WorkerLaunch): Launch {
     void options.predecessorGone().then(begin)
     return {
       terminate: () => {
-        if (process_) return post(process_, { type: 'drain', waitMs: options.stopWaitMs() })
+        if (process_) return void post(process_, { type: 'drain', waitMs: options.stopWaitMs() })
         calledOff = true
         return queueMicrotask(() => listener.exited(null, null))
       },
@@ -86,6 +87,8 @@ export function workerLauncher(options: WorkerLaunch): Launch {
 }
 
 /** A worker that is just dying cannot be told anything; its exit will be heard. */
-function post(child: ReturnType<typeof fork>, message: ToWorker): void {
-  if (child.connected) child.send(message, () => undefined)
+function post(child: ReturnType<typeof fork>, message: ToWorker): boolean {
+  if (!child.connected) return false
+  child.send(message, () => undefined)
+  return true
 }

@@ -18,6 +18,9 @@ import type { Supervisor } from './programs/supervisor.ts'
 import type { Relays } from './relays/relays.ts'
 import type { Sources } from './sources/sources.ts'
 
+import type { RunRowParts } from './sql-jobs/rows-build.ts'
+import type { SqlJobs } from './sql-jobs/sql-jobs.ts'
+import { badStatus, sqlJobsStatus } from './sql-jobs/status.ts'
 export interface StatusDeps {
   readonly version: string
   readonly startedAt: number
@@ -32,6 +35,7 @@ export interface StatusDeps {
   readonly databaseAddress: string
   readonly redisUrl: string
   /** On a connection that fails rather than waits. */
+  readonly runRows: Pick<RunRowParts, 'status'>
   readonly asking: { readonly queues: TaskQueues; readonly cron: CronStore }
   readonly pull: Pick<PullPort, 'counts'>
   readonly channels: Pick<Channels, 'statuses'>
@@ -96,15 +100,18 @@ function predecessors(engine: Engine | undefined, name: string): string {
 function readDatabase(deps: StatusDeps): Status['database'] {
   const archiver = deps.archiver()?.status()
   return {
-    ok: archiver?.ok ?? true,
-    error: archiver?.error ?? '',
-    since: isoWithOffset(archiver?.since ?? deps.clock.now()),
+    ok: (archiver?.ok ?? true) && rows.ok && !jobs.away,
+    error: archiver?.error || rows.error || (jobs.away ? jobs.error : ''),
+    since: archiver?.ok === false ? since : rows.ok ? (jobs.away ? jobs.since : since) : rows.since,
     url: deps.databaseAddress,
     backlog: archiver?.backlog ?? 0,
     archived: archiver?.archived ?? 0,
   }
 }
 
+  const rows = deps.runRows.status()
+  const jobs = deps.sqlJobs.condition
+  const since = isoWithOffset(archiver?.since ?? deps.clock.now())
 async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
   const { health, asking } = deps
   return Promise.all(
@@ -112,6 +119,7 @@ async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
       const none = { waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
       if (!health.status.ok) return { task_key: taskKey, mode, ...none }
       const read = async () => {
+    runs_waiting: rows.waiting,
         const counts = await asking.queues.counts(taskKey)
         if (mode !== 'pull') return counts
         const { todo, doing } = await deps.pull.counts(taskKey)

@@ -1,11 +1,11 @@
 import type { Logger } from '../lib/log.ts'
-import type { FromWorker, RunStarted, WorkerInit, WorkerLimits } from '../model/ipc.ts'
-import type { RestartPolicy } from '../model/program-state.ts'
+import type { FromWorker, OpenRow, RunStarted, WorkerInit, WorkerLimits } from '../model/ipc.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { type WorkerProcess, workerLauncher } from './launch-worker.ts'
 import { ManagedProgram, type ProgramDeps } from './managed-program.ts'
 import type { RunOutputs } from './run-outputs.ts'
 import type { Wanted } from './wanted.ts'
+import { workerPolicy } from './worker-policy.ts'
 
 export interface PoolDeps extends ProgramDeps {
   readonly node: string
@@ -19,6 +19,8 @@ export interface PoolDeps extends ProgramDeps {
   readonly stopWaitMs: () => number
   /** See Recovery: an earlier daemon's worker of this name. */
   readonly predecessorsOf: (workerId: string) => readonly number[]
+  /** A run wants its row of `execute_task`; the worker is told. */
+  readonly openRow: (workerId: string, ask: OpenRow, worker: WorkerProcess | undefined) => void
   /** A worker process ended; its tasks may want to be given back. */
   readonly onExit: () => void
 }
@@ -41,26 +43,9 @@ interface Member extends PoolMember {
   silence: number
 }
 
-/** A worker's own drain may take stop_wait and kill_wait; this is what it gets on top. */
-const LEAVE_GRACE_MS = 5000
 const PREDECESSOR_POLL_MS = 50
 /** Looks in a row that find a worker silent before it is taken for stuck; one each heartbeat. */
 const SILENT_LOOKS = 6
-
-/** Never FATAL: a queue without its worker is worse than a worker that keeps trying. */
-function policyOf(deps: PoolDeps): RestartPolicy {
-  return {
-    autorestart: 'always',
-    exitCodes: [],
-    startMs: 1000,
-    backoff: { baseMs: 100, factor: 2, capMs: 10_000, jitter: 0.2 },
-    maxQuick: Number.POSITIVE_INFINITY,
-    maxDeaths: Number.POSITIVE_INFINITY,
-    windowMs: 60_000,
-    fatalRetryMs: 0,
-    stopWaitMs: deps.stopWaitMs() + deps.limits().killWaitMs + LEAVE_GRACE_MS,
-  }
-}
 
 /** The worker processes of one queue on this node. */
 export class WorkerPool {
@@ -198,7 +183,7 @@ export class WorkerPool {
       },
     })
     const member: Member = {
-      program: new ManagedProgram(name, launch, () => policyOf(deps), deps),
+      program: new ManagedProgram(name, launch, () => workerPolicy(deps), deps),
       spec: this.#spec,
       process: undefined,
       runs,
@@ -237,6 +222,8 @@ export class WorkerPool {
         return this.#deps.outputs.hear(name, message)
       case 'pulse':
         return undefined
+      case 'open-row':
+        return this.#deps.openRow(name, message, member?.process)
       case 'started':
         runs?.set(message.id, message)
         return events.emit({ type: 'run-started', workerId: name, run: message })

@@ -168,12 +168,10 @@ describe('socket paths that the kernel does not take', () => {
   })
 })
 
-test('a setting of a part that is not there yet is noted', () => {
-  const text = '[taskd]\ntasks = jobs\n[queue:p]\nmode = pull'
-  const loaded = load({ 'conf/cron.ini': text })
-  expect(loaded.ok && loaded.notes.map(note => `${note.key}: ${note.message}`)).toEqual([
-    'tasks: has no effect yet',
-  ])
+test('the folder of functions is tasks/ beside the folder of the file, or as it is set', () => {
+  expect(settingsOf().tasks).toMatch(/[^/]\/tasks$/)
+  expect(settingsOf().tasks).not.toContain('/conf/')
+  expect(settingsOf('tasks = /srv/jobs').tasks).toBe('/srv/jobs')
 })
 
 test.each([

@@ -1,0 +1,167 @@
+import type { Redis } from 'ioredis'
+import type { Clock } from '../../lib/clock.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { Service } from '../../lib/service.ts'
+import { runExtra } from '../../model/run-extra.ts'
+import { isLive } from '../../queue/live-runs.ts'
+import type { RunEnds } from '../../queue/run-ends.ts'
+import type { DoingRow, RunIdentity, RunRows } from '../../store/run-rows.ts'
+
+export interface MendingDeps {
+  readonly rows: Pick<RunRows, 'doing' | 'end'>
+  readonly ends: RunEnds
+  readonly redis: Redis
+  readonly clock: Clock
+  readonly log: Logger
+  readonly node: () => string
+  /** The queues that runs may come from. */
+  readonly taskKeys: () => readonly string[]
+  /** Whether this node itself knows that the run is under way, whatever Redis says. */
+  readonly runsHere: (run: RunIdentity) => boolean
+}
+
+/** How often all rows are looked at while some are doing, and while none are. */
+const SWEEP_MS = 10_000
+const IDLE_SWEEP_MS = 60_000
+const RETRY_MS = 1000
+/**
+ * Rows of Redis are written anew each 10 s, should they be lost: a run that no row and no lock
+ * speaks of is taken for dead only when it is so for longer than that.
+ */
+const SURELY_DEAD_MS = 12_000
+/** A row that is younger is of a run that is just beginning, here or elsewhere. */
+const YOUNG_MS = 3000
+/** How long a death is remembered while the database is away: a sweep finds its row after that. */
+const REMEMBERED_MS = 60_000
+
+/**
+ * Ends rows of `execute_task` whose run died with its worker or its machine. At once where this node
+ * knows of the death, and in a slow sweep where nobody was there to see it.
+ */
+export class Mending implements Service {
+  readonly name = 'mending of rows'
+  readonly #deps: MendingDeps
+  readonly #stopping = new AbortController()
+  /** Deaths that recovery has told of: `<worker> <task>` and when, by the monotonic clock. */
+  readonly #deaths = new Map<string, number>()
+  /** Rows whose run seems to be dead, and since when. */
+  #suspects = new Map<number, number>()
+  #wake = new AbortController()
+  #loop: Promise<void> | undefined
+  /** At the start there is no need to wait: recovery has just looked after all that was ours. */
+  #first = true
+
+  constructor(deps: MendingDeps) {
+    this.#deps = deps
+  }
+
+  start(): Promise<void> {
+    this.#loop ??= this.#run()
+    return Promise.resolve()
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#loop
+  }
+
+  /** Recovery has given back or buried a task whose worker had died. */
+  died(workerId: string, taskId: string): void {
+    this.#deaths.set(`${workerId} ${taskId}`, this.#deps.clock.monotonic())
+    this.#wake.abort()
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log } = this.#deps
+    const { signal } = this.#stopping
+    while (!signal.aborted) {
+      this.#wake = new AbortController()
+      const woken = AbortSignal.any([signal, this.#wake.signal])
+      try {
+        const doing = await this.#sweep()
+        await clock.sleep(doing > 0 ? SWEEP_MS : IDLE_SWEEP_MS, woken)
+      } catch (error) {
+        // The database or Redis is away, which others tell of.
+        log.debug({ error: messageOf(error) }, 'rows of runs could not be looked at')
+        await clock.sleep(RETRY_MS, signal)
+      }
+    }
+  }
+
+  /** @returns how many rows are doing */
+  async #sweep(): Promise<number> {
+    const { rows, ends, log, clock } = this.#deps
+    const begun = clock.monotonic()
+    const deaths = [...this.#deaths]
+    const doing = await rows.doing()
+    const dead: DeadRow[] = []
+    for (const row of doing) {
+      const run = identityOf(row)
+      // Not ours: somebody else writes to this table, too.
+      if (run && (await this.#isDead(row, run))) dead.push({ row, run })
+    }
+    this.#forgetAllBut(doing)
+    // After the look at the runs: an end is put there before its run stops being live.
+    const waiting = await ends.waiting(dead.map(one => one.row.id))
+    const lost = dead.filter(one => !waiting.has(one.row.id))
+    if (lost.length > 0) {
+      await rows.end(
+        lost.map(one => ({ id: one.row.id, status: 'fail', extra: lostExtra(one.run) })),
+      )
+      log.warn(
+        { rows: lost.map(one => one.row.id), tasks: lost.map(one => one.run.unique_task_id) },
+        'rows of execute_task were doing though their runs had died: ended as failed',
+      )
+    }
+    for (const [key, at] of deaths)
+      if (this.#deaths.get(key) === at && at + REMEMBERED_MS < begun) this.#deaths.delete(key)
+    this.#first = false
+    return doing.length - lost.length
+  }
+
+  async #isDead(row: DoingRow, run: RunIdentity): Promise<boolean> {
+    const { redis, taskKeys, runsHere, node, clock } = this.#deps
+    const known = this.#deaths.has(`${run.worker_id} ${run.unique_task_id}`)
+    if (row.ageMs < YOUNG_MS && !known) return false
+    if (runsHere(run) || (await isLive(redis, taskKeys(), run))) {
+      this.#suspects.delete(row.id)
+      return false
+    }
+    if (known || (this.#first && run.node === node())) return true
+    const now = clock.monotonic()
+    const since = this.#suspects.get(row.id) ?? now
+    this.#suspects.set(row.id, since)
+    return now - since >= SURELY_DEAD_MS
+  }
+
+  #forgetAllBut(doing: readonly DoingRow[]): void {
+    const ids = new Set(doing.map(row => row.id))
+    this.#suspects = new Map([...this.#suspects].filter(([id]) => ids.has(id)))
+  }
+}
+
+interface DeadRow {
+  readonly row: DoingRow
+  readonly run: RunIdentity
+}
+
+/** Undefined for a row that no taskd has begun. */
+function identityOf({ extra }: DoingRow): RunIdentity | undefined {
+  try {
+    const { unique_task_id, attempt, worker_id, node } = JSON.parse(extra) as Partial<RunIdentity>
+    const whole =
+      typeof unique_task_id === 'string' &&
+      typeof attempt === 'number' &&
+      typeof worker_id === 'string' &&
+      typeof node === 'string'
+    return whole ? { unique_task_id, attempt, worker_id, node } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function lostExtra(run: RunIdentity): string {
+  const msg = 'lost: its worker or machine died while it ran'
+  return runExtra({ code: 'fail', msg, data: [] }, { kind: 'lost', ...run })
+}

@@ -1,0 +1,173 @@
+import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { Service } from '../../lib/service.ts'
+import { type Condition, Trouble } from '../../lib/trouble.ts'
+import type { OpenRow } from '../../model/ipc.ts'
+import type { RunEnds, WaitingEnd } from '../../queue/run-ends.ts'
+import { failureOf } from '../../store/failure.ts'
+import type { RunRows } from '../../store/run-rows.ts'
+import type { WorkerProcess } from '../launch-worker.ts'
+
+export interface RunRowsDeps {
+  readonly rows: RunRows
+  readonly ends: RunEnds
+  readonly clock: Clock
+  readonly log: Logger
+  readonly random: () => number
+  /** The name of this node, once it has one. */
+  readonly node: () => string
+}
+
+export interface RunRowsStatus extends Condition {
+  /** Ends that wait for the database, as of the last look. */
+  readonly waiting: number
+}
+
+const BATCH = 200
+/** What other nodes' workers have ended is noticed this late, what ours have at once. */
+const POLL_MS = 2000
+const AWAY: BackoffPolicy = { baseMs: 500, factor: 2, capMs: 10_000, jitter: 0.2 }
+/** While the database is away one run in this time asks for it; the others are told so at once. */
+const ASK_AGAIN_MS = 1000
+
+/**
+ * The master's side of `execute_task`: begins a row when a worker asks for one, and takes the ends
+ * from Redis to SQL. Every step may be repeated, so it does not matter which master does it.
+ */
+export class RunRowKeeper implements Service {
+  readonly name = 'rows of runs'
+  readonly #deps: RunRowsDeps
+  readonly #trouble: Trouble
+  readonly #stopping = new AbortController()
+  #wake = new AbortController()
+  #loop: Promise<void> | undefined
+  #waiting = 0
+  #askAgainAt = 0
+
+  constructor(deps: RunRowsDeps) {
+    this.#deps = deps
+    const { log } = deps
+    this.#trouble = new Trouble(deps.clock, {
+      began: error =>
+        log.warn(
+          { error: messageOf(error) },
+          'execute_task cannot be written: functions wait, and what has ended waits in Redis',
+        ),
+      ended: away_s => log.info({ away_s }, 'execute_task can be written again'),
+    })
+  }
+
+  start(): Promise<void> {
+    this.#loop ??= this.#run()
+    return Promise.resolve()
+  }
+
+  /** With a last try: what our workers have ended should not be `doing` until the next start. */
+  async stop(): Promise<void> {
+    if (this.#loop === undefined || this.#stopping.signal.aborted) return
+    this.#stopping.abort()
+    await this.#loop
+    if (this.#trouble.ok) await this.#applyAll().catch(() => undefined)
+  }
+
+  status(): RunRowsStatus {
+    return { ...this.#trouble.condition, waiting: this.#waiting }
+  }
+
+  /** A run has ended: there may be something to take. */
+  nudge(): void {
+    this.#wake.abort()
+  }
+
+  /** Answers a worker that wants a row for its run. Never throws. */
+  async open(workerId: string, ask: OpenRow, worker: WorkerProcess | undefined): Promise<void> {
+    const row = await this.#begin(workerId, ask).then(
+      value => ({ ok: true, value }) as const,
+      (error: unknown) => ({ ok: false, reason: messageOf(error) }) as const,
+    )
+    const heard = worker?.post({ type: 'row', ask: ask.ask, row }) ?? false
+    if (heard || !row.ok) return
+    const answer = { code: 'fail', msg: 'lost: its worker died before it began', data: [] }
+    const end = { id: row.value, status: 'fail', extra: JSON.stringify(answer) } as const
+    // Should this fail, mending finds the row.
+    await this.#deps.ends.put(end).catch(() => undefined)
+    this.nudge()
+  }
+
+  async #begin(worker_id: string, { rowId, id, attempt }: OpenRow): Promise<number> {
+    const { clock, rows, node } = this.#deps
+    if (!this.#trouble.ok && clock.monotonic() < this.#askAgainAt)
+      throw new Error(this.#trouble.condition.error)
+    this.#askAgainAt = clock.monotonic() + ASK_AGAIN_MS
+    try {
+      const identity = { unique_task_id: id, attempt, worker_id, node: node() }
+      const row = await rows.begin(rowId, identity)
+      this.#trouble.clear()
+      return row
+    } catch (error) {
+      this.#trouble.note(error)
+      throw error
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { clock, random } = this.#deps
+    const { signal } = this.#stopping
+    for (let failures = 0; !signal.aborted; ) {
+      const wake = new AbortController()
+      this.#wake = wake
+      try {
+        await this.#applyAll()
+        failures = 0
+        await clock.sleep(POLL_MS, AbortSignal.any([signal, wake.signal]))
+      } catch {
+        failures += 1
+        await clock.sleep(backoffDelay(AWAY, failures, random()), signal)
+      }
+    }
+  }
+
+  async #applyAll(): Promise<void> {
+    const { ends } = this.#deps
+    for (;;) {
+      // Redis away says nothing about the database, and others tell of it.
+      this.#waiting = await ends.count()
+      const found = this.#waiting === 0 ? [] : await ends.read(BATCH)
+      if (found.length === 0) return
+      await this.#apply(found)
+      await ends.remove(found.map(one => one.id))
+    }
+  }
+
+  async #apply(found: readonly WaitingEnd[]): Promise<void> {
+    const { rows } = this.#deps
+    try {
+      await rows.end(found)
+      this.#trouble.clear()
+    } catch (error) {
+      if (failureOf(error) !== 'refused') {
+        this.#trouble.note(error)
+        throw error
+      }
+      for (const end of found) await this.#applyOne(end)
+    }
+  }
+
+  /** What the database refuses must not stand in the way of the rest: the row ends without it. */
+  async #applyOne(end: WaitingEnd): Promise<void> {
+    const { rows, log } = this.#deps
+    try {
+      await rows.end([end])
+    } catch (error) {
+      if (failureOf(error) !== 'refused') throw error
+      const why = { id: end.id, error: messageOf(error) }
+      log.error(why, 'execute_task refuses the answer of a run: its row ends without it')
+      const answer = { code: '', msg: 'the database refused the answer', data: [] }
+      await rows.end([{ ...end, extra: JSON.stringify(answer) }]).catch((again: unknown) => {
+        if (failureOf(again) !== 'refused') throw again
+      })
+    }
+  }
+}

@@ -8,10 +8,12 @@ import { type Failure, failure, failureOf } from './errors.ts'
 import { configRoutes } from './routes/config.ts'
 import { daemonRoutes } from './routes/daemon.ts'
 import { failRoutes } from './routes/fails.ts'
+import { notifyRoutes } from './routes/notify.ts'
 import { processRoutes } from './routes/processes.ts'
 import { queueRoutes } from './routes/queues.ts'
 import { runRoutes } from './routes/runs.ts'
 import { scheduleRoutes } from './routes/schedule.ts'
+import { sqlJobRoutes } from './routes/sql-jobs.ts'
 import { statusRoutes } from './routes/status.ts'
 import { tailRoutes } from './routes/tail.ts'
 import { taskRoutes } from './routes/tasks.ts'
@@ -68,8 +70,10 @@ export function controlRoutes(control: Control) {
     .route('/', failRoutes(control))
     .route('/', queueRoutes(control))
     .route('/', daemonRoutes(control))
+    .route('/', notifyRoutes(control))
     .route('/', runRoutes(control))
     .route('/', scheduleRoutes(control))
+    .route('/', sqlJobRoutes(control))
     .route('/', tailRoutes(control))
     .route('/', whyRoutes(control))
 }

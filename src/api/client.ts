@@ -53,11 +53,16 @@ export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
     cancel: id => post('/api/tasks/cancel', { unique_task_id: id }),
     setPaused: (names, paused) =>
       post(paused ? '/api/queues/pause' : '/api/queues/resume', { names: [...names] }),
+    testNotify: name => post('/api/notify/test', { name }),
     scale: (name, count) => post('/api/queues/scale', { name, count }),
     // A hundred thousand tasks take longer than an answer should.
     backfill: (request, signal) => post('/api/jobs/backfill', request, signal),
     cursor: name => get('/api/jobs/cursor', { name }),
     setCursor: (job, request) => post('/api/jobs/cursor', { job, ...request }),
+    listSqlJobs: () => get('/api/sql-jobs'),
+    addSqlJob: row => post('/api/sql-jobs/add', row),
+    changeSqlJob: change => post('/api/sql-jobs/change', change),
+    sqlJobHistory: query => get('/api/sql-jobs/history', { ...query }),
   }
 }
 

@@ -1,14 +1,17 @@
 import type { FailRow } from '../model/fail-row.ts'
+import type { NotifyStatus } from '../model/notice.ts'
 import type { ProgramState } from '../model/program-state.ts'
 import type { RunRecord } from '../model/run-record.ts'
 import type { Answer } from '../model/run-result.ts'
 import type { ChannelStatus } from './data-port.ts'
+import type { NotifyControl } from './notify-port.ts'
 import type { RelayStatus } from './relay-port.ts'
 import type { ScheduleControl } from './schedule-port.ts'
 import type { SourceStatus } from './source-status.ts'
+import type { SqlJobsPort, SqlJobsStatus } from './sql-jobs-port.ts'
 
 /** What the API may ask of the daemon: the only door between the two. */
-export interface Control extends ScheduleControl {
+export interface Control extends ScheduleControl, NotifyControl, SqlJobsPort {
   status(): Promise<Status>
   /**
    * Starts, stops or restarts workers and programs by name; the name of a queue, a group (also as
@@ -182,15 +185,17 @@ export interface Status {
     readonly url: string
     readonly backlog: number
     readonly archived: number
+    /** Runs of functions that have ended and wait for their row in `execute_task` to say so. */
+    readonly runs_waiting: number
   }
   readonly workers: readonly WorkerStatus[]
   readonly programs: readonly ProgramStatus[]
-    /** Runs of functions that have ended and wait for their row in `execute_task` to say so. */
-    readonly runs_waiting: number
   readonly queues: readonly QueueStatus[]
   readonly jobs: readonly JobStatus[]
+  readonly sql_jobs: SqlJobsStatus
   readonly channels: readonly ChannelStatus[]
   readonly relays: readonly RelayStatus[]
+  readonly notices: readonly NotifyStatus[]
   readonly sources: readonly SourceStatus[]
 }
 
@@ -244,6 +249,8 @@ export interface JobStatus {
   readonly name: string
   readonly task_key: string
   readonly enabled: boolean
+  /** A valid row of `task` that cannot run; `held` says why. */
+  readonly bad?: true | undefined
   /** '' when enabled and not paused; else why it does not fire. */
   readonly held: string
   /** ISO 8601 with the zone's offset, or null when it never fires again. */

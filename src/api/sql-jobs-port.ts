@@ -68,3 +68,16 @@ export interface SqlRun {
   readonly create_at: string
   readonly update_at: string
 }
+
+/** How the table of jobs is, as part of the daemon's status. */
+export interface SqlJobsStatus {
+  /** Whether it could be read when it was last looked at. */
+  readonly ok: boolean
+  readonly error: string
+  /** ISO 8601. */
+  readonly since: string
+  /** Rows that can be run. */
+  readonly count: number
+  /** Valid rows that cannot. */
+  readonly bad: number
+}

@@ -24,6 +24,7 @@ import { Engine } from './engine.ts'
 import { claimNode } from './installation.ts'
 import { Journal } from './journal.ts'
 import { lazyDoor } from './lazy-door.ts'
+import { LazyNotices, worldOf } from './notices.ts'
 import { ProcessControl } from './process-control.ts'
 import { buildSupervisor } from './programs/build.ts'
 import { programTail } from './programs/tail.ts'
@@ -34,9 +35,9 @@ import { RunLog } from './run-log.ts'
 import { scheduleControl } from './schedule-control.ts'
 import { socketApp } from './socket-app.ts'
 import { Sources } from './sources/sources.ts'
-import { readStatus } from './status.ts'
 import { buildSqlJobs } from './sql-jobs/build.ts'
 import { buildRunRows } from './sql-jobs/rows-build.ts'
+import { readStatus } from './status.ts'
 import { tailOf } from './tail.ts'
 import { runTail, workerTail } from './tail-runs.ts'
 import { TaskControl } from './task-control.ts'
@@ -100,7 +101,6 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     if (event.type === 'run-ended' && event.run.kind !== '') outbox.nudge()
   })
 
-  const pull = buildPull({
   const runRows = buildRunRows({
     config: () => daemon.config,
     engine: () => daemon.engine,
@@ -123,17 +123,21 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   })
   const { jobs } = sql
 
+  const pull = buildPull({
     config: () => daemon.config,
     ask,
     queues: asking.queues,
     clock,
     log,
     onRecorded: () => outbox.nudge(),
+    events,
     hasBegun: () => daemon.engine !== undefined,
   })
 
   const tasks = new TaskControl({
     config: () => daemon.config,
+    jobs,
+    findJob: sql.find,
     node: () => daemon.engine?.node ?? settings.node,
     queues: asking.queues,
     cron: asking.cron,
@@ -148,10 +152,9 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     orderCancel: async (id, reason) => daemon.engine?.orderCancel(id, reason),
   })
 
-  const buildEngine = async (): Promise<Engine> => {
   const schedule = scheduleControl({
     config: () => daemon.config,
-    jobs: () => daemon.config.jobs,
+    jobs,
     queues: asking.queues,
     cron: asking.cron,
     feed: new PullFeed(ask, () => clock.now()),
@@ -160,6 +163,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     orderReread: async job => daemon.engine?.orderReread(job),
   })
 
+  const buildEngine = async (): Promise<Engine> => {
     const node = await claimNode(redis, settings.node, instance)
     if (node !== settings.node)
       log.warn(
@@ -177,13 +181,13 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
       log,
       wanted,
       cancel: (_taskKey, id, reason) => tasks.cancel(id, reason),
+      openRow: (...args) => void runRows.open(...args),
+      jobs,
+      onJobsChannel: () => sql.sqlJobs.nudge(),
     })
   }
 
   const around = { clock, random: Math.random, log, dataDir: settings.dataDir }
-      openRow: (...args) => void runRows.open(...args),
-      jobs,
-      onJobsChannel: () => sql.sqlJobs.nudge(),
   const channels = new Channels(config.channels, around)
   const relays = new Relays(config.relays, around)
   const sources = new Sources({
@@ -192,6 +196,23 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     redis: ask,
     queues: asking.queues,
     queueOf: taskKey => daemon.config.queues.find(one => one.taskKey === taskKey),
+  })
+
+  const notices = new LazyNotices({
+    specs: config.notify,
+    ...around,
+    events,
+    world: worldOf({
+      node: () => daemon.engine?.node ?? settings.node,
+      jobs,
+      queues: () => daemon.config.queues,
+      engine: () => daemon.engine,
+      ask,
+      asking: asking.queues,
+      leaving: () => stopping.signal.aborted,
+      health: () => health.status,
+      database: () => archiver.status(),
+    }),
   })
 
   const statusDeps = {
@@ -205,17 +226,21 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     supervisor,
     health,
     archiver: () => archiver,
+    runRows,
+    jobs,
+    sqlJobs: sql.sqlJobs,
     databaseAddress: store.address,
     redisUrl,
     asking,
     pull: pull.control,
     channels,
     relays,
+    notices,
     sources,
   }
 
   const whyDeps = {
-    config: () => daemon.config,
+    jobs,
     readStatus: () => readStatus(statusDeps),
     journal: new Journal(events, clock),
     wanted,
@@ -223,12 +248,9 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     monotonic: () => clock.monotonic(),
   }
 
-  const runLog = new RunLog({ config: () => daemon.config, redis: ask, store })
+  const runLog = new RunLog({ config: () => daemon.config, jobs, redis: ask, store })
   const tailDeps = {
     engine: () => daemon.engine,
-    runRows,
-    jobs,
-    sqlJobs: sql.sqlJobs,
     taskKeys: () => daemon.config.queues.map(queue => queue.taskKey),
     queues: asking.queues,
     runLog,
@@ -240,7 +262,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
       ...supervisor.members.map(one => one.spec.name),
       ...(daemon.engine?.members ?? []).map(one => one.program.name),
     ],
-    jobs: () => daemon.config.jobs.map(job => job.name),
+    jobs: () => jobs().map(job => job.name),
   }
 
   const { http } = settings
@@ -274,9 +296,13 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     processes,
     health,
     archiver,
+    runRows,
+    sqlJobs: sql.sqlJobs,
+    sqlControl: sql.control,
     pull: pull.keeper,
     channels,
     relays,
+    notices,
     sources,
     sampler: new Sampler(clock, () => daemon.engine?.sampled ?? []),
     // The server of a daemon that was KILLed answers for a moment yet, until ours has replaced it.
@@ -290,15 +316,12 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
       ),
     buildEngine,
     tasks,
-    readStatus: () => readStatus(statusDeps),
     schedule,
+    readStatus: () => readStatus(statusDeps),
     explain: name => explain(name, whyDeps),
     runLog,
     tail: (...args) => tailOf(tailSources, args, tailNames),
     releaseAll: async () => {
-    runRows,
-    sqlJobs: sql.sqlJobs,
-    sqlControl: sql.control,
       await asking.queues.close()
       redis.disconnect()
       ask.disconnect()

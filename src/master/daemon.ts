@@ -1,5 +1,6 @@
 import type { Control, ReloadReport, Status } from '../api/control.ts'
 import type { ScheduleControl } from '../api/schedule-port.ts'
+import type { SqlJobsPort } from '../api/sql-jobs-port.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -13,12 +14,14 @@ import type { Channels } from './channels/channels.ts'
 import type { DoorService } from './door-parts.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
+import type { LazyNotices } from './notices.ts'
 import type { ProcessControl } from './process-control.ts'
 import type { Supervisor } from './programs/supervisor.ts'
 import type { Relays } from './relays/relays.ts'
 import { reportOf } from './reload.ts'
 import type { RunLog } from './run-log.ts'
 import type { Sources } from './sources/sources.ts'
+import type { SqlJobs } from './sql-jobs/sql-jobs.ts'
 import type { TaskControl } from './task-control.ts'
 
 export interface DaemonDeps {
@@ -42,15 +45,16 @@ export interface DaemonDeps {
   readonly processes: ProcessControl
   readonly health: Service
   readonly archiver: Service
-  /** Leases and deaths of pull queues. */
-  readonly pull: Service
-  readonly channels: Channels
   /** The rows of `execute_task`. */
   /** Jobs in SQL. */
   readonly sqlJobs: Pick<SqlJobs, keyof Service | 'configure'>
   readonly sqlControl: SqlJobsPort
   readonly runRows: Service
+  /** Leases and deaths of pull queues. */
+  readonly pull: Service
+  readonly channels: Channels
   readonly relays: Relays
+  readonly notices: LazyNotices
   readonly sources: Sources
   readonly sampler: Service
   /** Resolves when Redis answers. */
@@ -113,6 +117,8 @@ export class Daemon implements Control {
     // Before the door, so that nobody is told that there is no such channel.
     await channels.start()
     const relaying = relays.start()
+    // Before whatever may fail.
+    await this.#deps.notices.start()
     await this.#deps.door?.start()
     embedded?.send({ type: 'start' })
     // Programs need no Redis of ours, so they do not wait for it.
@@ -127,15 +133,15 @@ export class Daemon implements Control {
     await archiver.start()
     await this.#deps.pull.start()
     await engine.start()
+    await this.#deps.sqlJobs.start()
+    // Recovery has given back what died with the daemon before: its rows can be ended now.
+    await this.#deps.runRows.start()
     await this.#deps.sources.start()
     await this.#deps.sources.configure(this.#config.sources)
     await sampler.start()
     await Promise.all([programs, relaying])
     if (this.#deps.stopping.signal.aborted) return
     if (this.#state === 'starting') this.#state = 'running'
-    await this.#deps.sqlJobs.start()
-    // Recovery has given back what died with the daemon before: its rows can be ended now.
-    await this.#deps.runRows.start()
     const { jobs, queues, processes } = this.#config
     this.#deps.root.log.info(
       { jobs: jobs.length, queues: queues.length, programs: processes.length },
@@ -168,9 +174,9 @@ export class Daemon implements Control {
     const connections = { name: 'connections', stop: this.#deps.releaseAll }
     // Before the connections: what is being answered may need them.
     if (this.#deps.door) await stopWithin(STOP_LIMIT_MS, this.#deps.door, log)
-    const { pull, channels, relays, notices, runRows } = this.#deps
-    const others = [sampler, pull, sources, channels, relays, notices, runRows, archiver, health]
-    for (const part of [...others, connections]) await stopWithin(STOP_LIMIT_MS, part, log)
+    const { pull, channels, relays, notices, runRows, sqlJobs } = this.#deps
+    const others = [sampler, pull, sources, channels, relays, notices, sqlJobs, runRows, archiver]
+    for (const part of [...others, health, connections]) await stopWithin(STOP_LIMIT_MS, part, log)
     if (embedded) {
       embedded.send({ type: 'stop', why: 'taskd stops' })
       await embedded.until('STOPPED', 'EXITED', 'FATAL')
@@ -227,12 +233,15 @@ export class Daemon implements Control {
     this.#deps.supervisor.configure(loaded.config.processes)
     await this.#deps.channels.configure(loaded.config.channels)
     await this.#deps.relays.configure(loaded.config.relays)
+    await this.#deps.notices.configure(loaded.config.notify)
     await this.#deps.sources.configure(loaded.config.sources)
+    this.#deps.sqlJobs.configure()
     await this.#engine?.reconfigure()
     root.log.info({ changes: report.changes.length }, 'configuration applied')
     return report
   }
 
+  testNotify: Control['testNotify'] = name => this.#deps.notices.testNotify(name)
   why: Control['why'] = name => this.#deps.explain(name)
   change: Control['change'] = (...args) => this.#deps.processes.change(...args)
   signal: Control['signal'] = (...args) => this.#deps.processes.signal(...args)
@@ -293,6 +302,11 @@ export class Daemon implements Control {
   tail: Control['tail'] = (...args) => asked(() => this.#deps.tail(...args))
   retry: Control['retry'] = id => asked(() => this.#tasks().retry(id))
   cancel: Control['cancel'] = id => asked(() => this.#tasks().cancel(id))
+
+  listSqlJobs: Control['listSqlJobs'] = () => this.#deps.sqlControl.listSqlJobs()
+  addSqlJob: Control['addSqlJob'] = row => this.#deps.sqlControl.addSqlJob(row)
+  changeSqlJob: Control['changeSqlJob'] = change => this.#deps.sqlControl.changeSqlJob(change)
+  sqlJobHistory: Control['sqlJobHistory'] = query => this.#deps.sqlControl.sqlJobHistory(query)
 
   #schedule(): ScheduleControl {
     this.#ready()

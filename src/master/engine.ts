@@ -8,13 +8,14 @@ import { bootId, startTimeOf } from '../lib/proc.ts'
 import { stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { WorkerLimits } from '../model/ipc.ts'
+import type { Job } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { markStopped } from '../monitor/hashes.ts'
 import type { Sampled } from '../monitor/sampler.ts'
 import { adoptFromDead } from '../queue/adopt.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
-import { HEARTBEAT_MS, ORDERS_CHANNEL } from '../queue/keys.ts'
+import { HEARTBEAT_MS, JOBS_CHANNEL, ORDERS_CHANNEL } from '../queue/keys.ts'
 import { PullFeed } from '../queue/pull-feed.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
@@ -38,12 +39,12 @@ export interface EngineDeps {
   readonly log: Logger
   readonly wanted: Wanted
   readonly cancel: (taskKey: string, id: string, reason: string) => Promise<unknown>
-}
   readonly openRow: PoolDeps['openRow']
   /** Of cron.ini and of SQL. */
   readonly jobs: () => readonly Job[]
   /** Somebody says that jobs in SQL are other ones now. */
   readonly onJobsChannel: () => void
+}
 
 /** What a part may take to stop that has nothing to wait for but Redis. */
 const STOP_LIMIT_MS = 2000
@@ -88,7 +89,7 @@ export class Engine {
       events: deps.events,
       log: deps.log,
     })
-    this.ticker = new Ticker(deps.config().jobs, {
+    this.ticker = new Ticker(deps.jobs(), {
       store: this.cron,
       queue: tickQueue({ ...deps, queues: this.queues, pull }),
       clock: deps.clock,
@@ -143,8 +144,11 @@ export class Engine {
     this.#unsubscribe = this.#deps.events.subscribe(event => {
       if (event.type === 'program' && DOWN.has(event.state.name)) this.#markDown(event.name)
     })
-    this.#orders.on('message', (_channel, text) => this.#obey(text))
-    await this.#orders.subscribe(ORDERS_CHANNEL)
+    this.#orders.on('message', (channel, text) => {
+      if (channel === JOBS_CHANNEL) this.#deps.onJobsChannel()
+      else this.#obey(text)
+    })
+    await this.#orders.subscribe(ORDERS_CHANNEL, JOBS_CHANNEL)
     await this.#recovery.start()
     // Recovery waits while Redis is away, and the daemon may have been told to stop meanwhile.
     if (this.#over) return
@@ -230,7 +234,12 @@ export class Engine {
       else this.#addPool(queue)
     }
     if (this.#taking) await this.#intakes.take(config().queues)
-    this.ticker.setJobs(config().jobs)
+    this.setJobs()
+  }
+
+  /** Takes over which jobs there are. */
+  setJobs(): void {
+    this.ticker.setJobs(this.#deps.jobs())
   }
 
   cancelRun(id: string, reason: string): void {
@@ -279,6 +288,8 @@ export class Engine {
       failKeepMs: settings.failKeepTimeMs,
       php: settings.php ?? 'php',
       timezone: settings.timezone,
+      tasks: settings.tasks,
+      cacheDir: join(settings.dataDir, 'cache'),
       ...(settings.binPath !== undefined && { binPath: settings.binPath }),
       ...(settings.rpcAllow !== undefined && { rpcAllow: settings.rpcAllow }),
     }
@@ -288,8 +299,6 @@ export class Engine {
     const { config, node, instance, redisUrl, clock, events, log, wanted, openRow } = this.#deps
     const pool = new WorkerPool(queue, {
       node,
-      tasks: settings.tasks,
-      cacheDir: join(settings.dataDir, 'cache'),
       instance,
       redisUrl,
       clock,
@@ -298,6 +307,7 @@ export class Engine {
       random: Math.random,
       wanted,
       outputs: this.outputs,
+      openRow,
       limits: () => this.#limits(),
       stopWaitMs: () => (this.#hurrying ? 0 : config().settings.stopWaitMs),
       predecessorsOf: workerId => this.#recovery.predecessorsOf(workerId),
@@ -307,7 +317,6 @@ export class Engine {
     return pool
   }
 }
-      openRow,
 
 /** One boot of the machine; in a container, one life of its first process. */
 function bootOf(): string {

@@ -3,6 +3,7 @@ import type { RunsQuery } from '../api/control.ts'
 import type { Config } from '../config/config.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { suggest } from '../lib/suggest.ts'
+import type { Job } from '../model/job.ts'
 import type { RunRecord } from '../model/run-record.ts'
 import type { Task } from '../model/task.ts'
 import { jobRuns, queueRuns } from '../queue/keys.ts'
@@ -11,6 +12,7 @@ import type { Store } from '../store/store.ts'
 
 export interface RunLogDeps {
   readonly config: () => Config
+  readonly jobs: () => readonly Job[]
   /** A connection that fails rather than waits. */
   readonly redis: Redis
   readonly store: Store
@@ -27,7 +29,8 @@ export class RunLog {
   /** @throws TaskdError E_NO_JOB, E_NO_QUEUE */
   async runs({ limit, job, task_key: taskKey }: RunsQuery): Promise<RunRecord[]> {
     const { config, redis } = this.#deps
-    const { jobs, queues } = config()
+    const { queues } = config()
+    const jobs = this.#deps.jobs()
     const known = taskKey === undefined || queues.some(one => one.taskKey === taskKey)
     if (!known)
       throw unknown(
@@ -78,10 +81,10 @@ export class RunLog {
 
   /** Where a task may stand that the queue has forgotten: ids of tasks of a job tell its name. */
   #likely(id: string): string[] {
-    const { jobs, queues } = this.#deps.config()
-    const own = jobs.filter(
-      ({ name }) => id.startsWith(`cron-${name}-`) || id.startsWith(`run-${name}-`),
-    )
+    const { queues } = this.#deps.config()
+    const own = this.#deps
+      .jobs()
+      .filter(({ name }) => id.startsWith(`cron-${name}-`) || id.startsWith(`run-${name}-`))
     if (own.length > 0) return own.map(job => jobRuns(job.name))
     return queues.map(queue => queueRuns(queue.taskKey))
   }

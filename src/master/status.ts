@@ -14,32 +14,36 @@ import type { Channels } from './channels/channels.ts'
 import { childStatus, programStatus } from './child-status.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
+import type { LazyNotices } from './notices.ts'
 import type { Supervisor } from './programs/supervisor.ts'
 import type { Relays } from './relays/relays.ts'
 import type { Sources } from './sources/sources.ts'
-
 import type { RunRowParts } from './sql-jobs/rows-build.ts'
 import type { SqlJobs } from './sql-jobs/sql-jobs.ts'
 import { badStatus, sqlJobsStatus } from './sql-jobs/status.ts'
+
 export interface StatusDeps {
   readonly version: string
   readonly startedAt: number
   readonly clock: Clock
   readonly config: () => Config
+  readonly jobs: () => readonly Job[]
+  readonly sqlJobs: Pick<SqlJobs, 'jobs' | 'bad' | 'condition'>
   readonly state: () => Status['state']
   readonly engine: () => Engine | undefined
   readonly embedded: ManagedProgram | undefined
   readonly supervisor: Supervisor
   readonly health: RedisHealth
   readonly archiver: () => Archiver | undefined
+  readonly runRows: Pick<RunRowParts, 'status'>
   readonly databaseAddress: string
   readonly redisUrl: string
   /** On a connection that fails rather than waits. */
-  readonly runRows: Pick<RunRowParts, 'status'>
   readonly asking: { readonly queues: TaskQueues; readonly cron: CronStore }
   readonly pull: Pick<PullPort, 'counts'>
   readonly channels: Pick<Channels, 'statuses'>
   readonly relays: Pick<Relays, 'statuses'>
+  readonly notices: Pick<LazyNotices, 'statuses'>
   readonly sources: Pick<Sources, 'statuses'>
 }
 
@@ -47,9 +51,10 @@ export interface StatusDeps {
 export async function readStatus(deps: StatusDeps): Promise<Status> {
   const { clock, engine, health } = deps
   const config = deps.config()
+  const jobs = deps.jobs()
   const [queues, states, channels, relays, sources] = await Promise.all([
     readQueues(deps),
-    readStates(deps),
+    readStates(deps, jobs),
     deps.channels.statuses(),
     deps.relays.statuses(),
     deps.sources.statuses(),
@@ -85,9 +90,14 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
       ...deps.supervisor.members.map(member => programStatus(member, clock)),
     ],
     queues,
-    jobs: config.jobs.map((job, index) => jobStatus(job, states[index], running, clock.now())),
+    jobs: [
+      ...jobs.map((job, index) => jobStatus(job, states[index], running, clock.now())),
+      ...deps.sqlJobs.bad.map(badStatus),
+    ],
+    sql_jobs: sqlJobsStatus(deps.sqlJobs),
     channels,
     relays,
+    notices: deps.notices.statuses,
     sources,
   }
 }
@@ -99,6 +109,9 @@ function predecessors(engine: Engine | undefined, name: string): string {
 
 function readDatabase(deps: StatusDeps): Status['database'] {
   const archiver = deps.archiver()?.status()
+  const rows = deps.runRows.status()
+  const jobs = deps.sqlJobs.condition
+  const since = isoWithOffset(archiver?.since ?? deps.clock.now())
   return {
     ok: (archiver?.ok ?? true) && rows.ok && !jobs.away,
     error: archiver?.error || rows.error || (jobs.away ? jobs.error : ''),
@@ -106,12 +119,10 @@ function readDatabase(deps: StatusDeps): Status['database'] {
     url: deps.databaseAddress,
     backlog: archiver?.backlog ?? 0,
     archived: archiver?.archived ?? 0,
+    runs_waiting: rows.waiting,
   }
 }
 
-  const rows = deps.runRows.status()
-  const jobs = deps.sqlJobs.condition
-  const since = isoWithOffset(archiver?.since ?? deps.clock.now())
 async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
   const { health, asking } = deps
   return Promise.all(
@@ -119,7 +130,6 @@ async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
       const none = { waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
       if (!health.status.ok) return { task_key: taskKey, mode, ...none }
       const read = async () => {
-    runs_waiting: rows.waiting,
         const counts = await asking.queues.counts(taskKey)
         if (mode !== 'pull') return counts
         const { todo, doing } = await deps.pull.counts(taskKey)
@@ -130,9 +140,12 @@ async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
   )
 }
 
-async function readStates({ config, health, asking }: StatusDeps): Promise<readonly CronState[]> {
+async function readStates(
+  { health, asking }: StatusDeps,
+  jobs: readonly Job[],
+): Promise<readonly CronState[]> {
   if (!health.status.ok) return []
-  return asking.cron.readMany(config().jobs.map(job => job.name)).catch(() => [])
+  return asking.cron.readMany(jobs.map(job => job.name)).catch(() => [])
 }
 
 function jobStatus(
@@ -141,7 +154,8 @@ function jobStatus(
   engine: Engine | undefined,
   now: number,
 ): JobStatus {
-  const held = job.enabled ? (state?.paused ?? '') : 'enabled = false'
+  const off = job.task.rowId === undefined ? 'enabled = false' : 'is_valid = 0'
+  const held = job.enabled ? (state?.paused ?? '') : off
   const next = held === '' ? engine?.ticker.nextOf(job.name) : undefined
   const iso = (at: number | undefined) =>
     at === undefined ? null : formatInstant(at, job.timezone)

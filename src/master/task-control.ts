@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { callOfRow } from '../model/broker-task.ts'
+import type { Job } from '../model/job.ts'
 import { type Answer, cancelledResult } from '../model/run-result.ts'
 import { DEFAULT_PRIORITY, newTaskId, parseTask, type Task } from '../model/task.ts'
 import type { CronStore } from '../queue/cron-store.ts'
@@ -16,6 +17,9 @@ import { full } from './room.ts'
 
 export interface TaskControlDeps {
   readonly config: () => Config
+  readonly jobs: () => readonly Job[]
+  /** Looks where jobs come from, when it is not among them. */
+  readonly findJob: (name: string) => Promise<Job | undefined>
   readonly node: () => string
   /** On a connection that fails rather than waits. */
   readonly queues: TaskQueues
@@ -55,7 +59,7 @@ export class TaskControl {
   }
 
   async runJob(name: string, wait: boolean, signal: AbortSignal): Promise<Pushed | Answer> {
-    const job = this.#deps.config().jobs.find(one => one.name === name)
+    const job = await this.#deps.findJob(name)
     if (!job)
       throw new TaskdError('E_NO_JOB', `no job named ${name}`, '`taskd status` lists the jobs')
     const id = `run-${name}-${newTaskId().slice(0, 13)}`
@@ -152,7 +156,7 @@ export class TaskControl {
 
   /** A job's task is what its job is now; another is what its row says. */
   #taskOf(row: StoredFailRow): Task {
-    const job = this.#deps.config().jobs.find(one => one.name === row.job)
+    const job = this.#deps.jobs().find(one => one.name === row.job)
     if (job && job.task.taskKey === row.task_key)
       return { ...job.task, id: row.unique_task_id, job: row.job }
     return {
@@ -172,8 +176,8 @@ export class TaskControl {
 
   /** On all nodes: a queue by its flag in the engine, a job by its state. */
   async setPaused(names: readonly string[], paused: boolean): Promise<void> {
-    const { queues, cron, config } = this.#deps
-    const jobs = new Set(config().jobs.map(job => job.name))
+    const { queues, cron } = this.#deps
+    const jobs = new Set(this.#deps.jobs().map(job => job.name))
     const taskKeys = new Set(this.#taskKeys())
     const unknown = names.find(name => !jobs.has(name) && !taskKeys.has(name))
     if (unknown !== undefined)

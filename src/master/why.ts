@@ -1,5 +1,4 @@
 import type { JobStatus, QueueStatus, Status, Why } from '../api/control.ts'
-import type { Config } from '../config/config.ts'
 import { formatDuration } from '../lib/duration.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { suggest } from '../lib/suggest.ts'
@@ -12,7 +11,7 @@ import type { Supervisor } from './programs/supervisor.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface WhyDeps {
-  readonly config: () => Config
+  readonly jobs: () => readonly Job[]
   readonly readStatus: () => Promise<Status>
   readonly journal: Journal
   readonly wanted: Wanted
@@ -40,7 +39,14 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
     return { name, kind: 'queue', state, since: '', reasons, history: [] }
   }
   const job = status.jobs.find(one => one.name === name)
-  const own = deps.config().jobs.find(one => one.name === name)
+  if (job?.bad) {
+    const reasons = [
+      job.held,
+      'taskd looks at the table every two seconds and takes it once mended',
+    ]
+    return { name, kind: 'job', state: 'BAD', since: '', reasons, history: [] }
+  }
+  const own = deps.jobs().find(one => one.name === name)
   if (job && own) {
     const state = !job.enabled ? 'DISABLED' : job.held === '' ? 'SCHEDULED' : 'PAUSED'
     const reasons = jobReasons(job, own, status)

@@ -139,20 +139,6 @@ export const noticeClaim = (section: string, job: string, tick: number) =>
   `Task:Notice:${section}:${tick}:${job}`
 export const NOTICE_CLAIM_MS = 86_400_000
 
-/**
- * Of a table queue: `claims`, a HASH row -> claim of the rows that are tasks; `verdicts`, a HASH
- * row -> JSON of those whose end is not in the table yet; `applying`, leased by the node that
- * writes them.
- */
-export const sourceKeys = (source: string, mark: string) => {
-  const prefix = `Task:Source:{${source}:${mark}}`
-  return {
-    claims: `${prefix}:claims`,
-    verdicts: `${prefix}:verdicts`,
-    applying: `${prefix}:applying`,
-  }
-}
-
 /** PUB/SUB: orders to all nodes, JSON `{order: "cancel", id, reason}`, `{order: "reread", job}`. */
 export const ORDERS_CHANNEL = 'Task:Orders'
 

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import type { Control, Status, StoredFail } from '../../../src/api/control.ts'
 import type { Backfilled, BackfillRequest, CursorReport } from '../../../src/api/schedule-port.ts'
+import type { SqlJob, SqlJobDone, SqlRun } from '../../../src/api/sql-jobs-port.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import type { RunRecord } from '../../../src/model/run-record.ts'
 
@@ -56,6 +57,14 @@ export function fakeControl(answers: Partial<Control> = {}): FakeControl {
       return { unique_task_id: id, was: 'waiting' }
     },
     setPaused: async (names, paused) => names.map(name => ({ name, paused })),
+    listSqlJobs: async () => [sqlJob('report')],
+    addSqlJob: async ({ task_key, is_valid }) => sqlJobDone(task_key, is_valid),
+    changeSqlJob: async ({ task_key, is_valid = true }) => {
+      if (task_key === 'gone') throw new TaskdError('E_NO_ROW', 'no such row', 'look at the list')
+      return sqlJobDone(task_key, is_valid)
+    },
+    sqlJobHistory: async () => [sqlRun()],
+    testNotify: async name => ({ name, to: 'https://hooks', ok: true, message: 'HTTP 200' }),
     scale: async (name, count) => ({ name, count }),
     backfill: async request => backfilled(request),
     cursor: async job => cursorReport(job),
@@ -114,8 +123,10 @@ export function status(changes: Partial<Status> = {}): Status {
     programs: [],
     queues: [queue('sync_tasks'), { ...queue('async_tasks'), mode: 'async', waiting: 12 }],
     jobs: [job('accumulate_pay')],
+    sql_jobs: { ok: true, error: '', since: SINCE, count: 0, bad: 0 },
     channels: [],
     relays: [],
+    notices: [],
     sources: [],
     ...changes,
   }
@@ -151,6 +162,43 @@ export function job(name: string): Status['jobs'][number] {
     last: '2026-11-21T10:01:00.000+00:00',
     last_code: 'succ',
     failures: 0,
+  }
+}
+
+export function sqlJob(task_key: string, changes: Partial<SqlJob> = {}): SqlJob {
+  return {
+    id: 7,
+    task_key,
+    name: `task:${task_key}`,
+    execute_func: 'report',
+    trigger: 'cron',
+    spec: '0 9 * * 1-5',
+    args: '1,"two"',
+    is_valid: true,
+    status: 'ready',
+    problem: '',
+    next: '2026-11-21T11:01:00.000+00:00',
+    last: '2026-11-21T10:01:00.000+00:00',
+    last_code: 'succ',
+    ...changes,
+  }
+}
+
+function sqlJobDone(task_key: string, is_valid: boolean): SqlJobDone {
+  const next = is_valid ? '2026-11-21T11:01:00.000+00:00' : null
+  return { task_key, name: `task:${task_key}`, is_valid, next }
+}
+
+export function sqlRun(changes: Partial<SqlRun> = {}): SqlRun {
+  return {
+    id: 31,
+    task_id: 7,
+    task_key: 'report',
+    status: 'succ',
+    extra: '{"code":"succ","msg":"3 reports"}',
+    create_at: '2026-11-21T10:01:00.000+00:00',
+    update_at: '2026-11-21T10:01:02.000+00:00',
+    ...changes,
   }
 }
 

@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
+import type { Events } from '../model/events.ts'
 import { PullFeed } from '../queue/pull-feed.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
@@ -19,16 +20,17 @@ export interface PullParts {
   readonly log: Logger
   /** The outbox has got something. */
   readonly onRecorded: () => void
+  readonly events: Events
   /** Redis has been there since the start. */
   readonly hasBegun: () => boolean
 }
 
 /** All that has to do with pull queues, but what brings tasks into them (see engine.ts). */
 export function buildPull(parts: PullParts) {
-  const { config, ask: redis, queues, clock, log, onRecorded, hasBegun } = parts
+  const { config, ask: redis, queues, clock, log, onRecorded, events, hasBegun } = parts
   const now = () => clock.now()
   const pullQueues = new PullQueues({ config, redis, now })
-  const keeper = new PullKeeper({ config, pullQueues, redis, clock, log, onRecorded })
+  const keeper = new PullKeeper({ config, pullQueues, redis, clock, log, onRecorded, events })
   return {
     keeper,
     control: new PullControl({

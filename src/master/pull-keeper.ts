@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Service } from '../lib/service.ts'
+import type { Events } from '../model/events.ts'
 import type { DeadTask } from '../model/pull.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { recordFailure, recordVerdict } from '../monitor/hashes.ts'
@@ -20,6 +21,7 @@ export interface PullKeeperDeps {
   readonly log: Pick<Logger, 'warn' | 'debug'>
   /** The outbox has got something. */
   readonly onRecorded: () => void
+  readonly events: Events
 }
 
 /** How often leases are looked at: a tenth of their length, within these. */
@@ -100,15 +102,17 @@ export class PullKeeper implements Service {
   }
 
   async #bury(taskKey: string, deaths: readonly DeadTask[]): Promise<void> {
-    const { redis, log, config, clock, onRecorded } = this.#deps
+    const { redis, log, config, clock, onRecorded, events } = this.#deps
     const { jobs } = config()
     for (const death of deaths) {
       const job = jobOfTask(death.id, jobs)
       await recordFailure(redis, deadRowOf(taskKey, death, job?.name ?? ''))
       if (job)
         await recordVerdict(redis, job.name, { code: 'fail', succeeded: false, at: clock.now() })
-      const { id, attempt, worker, why } = death
+      const { id, attempt, worker, why, msg } = death
       log.warn({ task_key: taskKey, task: id, attempt, worker, why }, 'a task is dead')
+      const run = { taskId: id, taskKey, workerId: worker, job: job?.name ?? '', attempt }
+      events.emit({ type: 'died', ...run, msg })
     }
     onRecorded()
   }

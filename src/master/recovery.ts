@@ -192,5 +192,8 @@ export class Recovery implements Service {
       final: true,
     })
     await orphan.bury(result.answer)
+    const { id: taskId, taskKey, job } = orphan.task
+    const run = { taskId, taskKey, workerId, job, attempt: orphan.attempt }
+    this.#deps.events.emit({ type: 'died', ...run, msg: result.answer.msg })
   }
 }

@@ -22,6 +22,17 @@ export type DaemonEvent =
       readonly outcome: 'given back' | 'buried'
     }
   | {
+      /** A task has failed for good, and no worker was there to say so. */
+      readonly type: 'died'
+      readonly taskId: string
+      readonly taskKey: string
+      readonly workerId: string
+      /** '' when it belongs to none. */
+      readonly job: string
+      readonly attempt: number
+      readonly msg: string
+    }
+  | {
       readonly type: 'tick'
       readonly job: string
       /** The tick, ms. */

@@ -27,6 +27,9 @@ function write(event: DaemonEvent, log: Logger): void {
           : 'given back: its worker died'
       return log.warn({ task: taskId, worker: workerId, deaths }, `task ${what}`)
     }
+    case 'died':
+      // Whoever found it dead has said so.
+      return undefined
     case 'tick':
       return tick(event, log)
     case 'health':

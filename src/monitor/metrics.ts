@@ -129,9 +129,10 @@ export class Metrics {
       case 'recovered':
         return this.#recovered.inc({ outcome: event.outcome })
       case 'program':
+      case 'died':
       case 'run-started':
       case 'health':
-        // The status says these when it is asked.
+        // The status or fail_log says these when it is asked.
         return undefined
       default:
         return unreachable(event)

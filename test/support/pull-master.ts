@@ -1,6 +1,7 @@
 import type { Config } from '../../src/config/config.ts'
 import { realClock } from '../../src/lib/clock.ts'
 import { buildPull } from '../../src/master/pull-build.ts'
+import { Events } from '../../src/model/events.ts'
 import type { Job } from '../../src/model/job.ts'
 import type { QueueSpec } from '../../src/model/queue-spec.ts'
 import { TaskQueues } from '../../src/queue/task-queues.ts'
@@ -50,6 +51,7 @@ export async function pullMaster(): Promise<PullMaster> {
       onRecorded: () => {
         master.recorded += 1
       },
+      events: new Events(),
       hasBegun: () => true,
     }),
   }

@@ -50,4 +50,14 @@ export const CONFIG: Verbs = {
     ],
     load: () => import('../commands/next.ts'),
   },
+  notify: {
+    args: '<name>',
+    summary: 'send a test notice',
+    about:
+      'Sends a notice by [notify:NAME] of the running daemon, at once and whatever on and max say, ' +
+      'and tells what came of it.',
+    examples: ['taskd notify ops'],
+    exits: ['0  it was taken', '1  it was not; the line says why'],
+    load: () => import('../commands/notify.ts'),
+  },
 }

@@ -1,0 +1,276 @@
+import { randomUUID } from 'node:crypto'
+import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
+import { type Clock, isoWithOffset } from '../../lib/clock.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import { Trouble } from '../../lib/trouble.ts'
+import type {
+  Notice,
+  NoticeEvent,
+  NotifySpec,
+  NotifyStatus,
+  NotifyTested,
+} from '../../model/notice.ts'
+import { Gathering } from './gathering.ts'
+import type { OutletState } from './memory.ts'
+import { SendError, type Sender } from './sender.ts'
+import { textOf, titleOf } from './text.ts'
+
+export interface OutletDeps {
+  readonly clock: Clock
+  /** A number in [0, 1). */
+  readonly random: () => number
+  readonly log: Pick<Logger, 'info' | 'warn'>
+  readonly node: () => string
+  readonly senderOf: (spec: NotifySpec) => Sender
+  /** What is to be remembered has changed: to be written soon, or now. */
+  readonly remember: (when: 'soon' | 'now') => void
+}
+
+const RETRY: BackoffPolicy = { baseMs: 1000, factor: 2, capMs: 300_000, jitter: 0.2 }
+/** A notice that nobody takes for so long is given up. */
+const GIVE_UP_MS = 3_600_000
+/** What is being sent when the daemon stops may still arrive. */
+const LAST_MS = 2000
+const TEST_MS = 12_000
+const MOST_TIMES = 10_000
+
+interface Flight {
+  readonly notice: Notice
+  /** Monotonic. */
+  readonly since: number
+  attempts: number
+}
+
+/**
+ * The way of one section: gathers for `group`, waits until `max` lets it, sends, and tries again. One
+ * notice is on its way at a time, so their order stays; what happens meanwhile is gathered, in bounded
+ * room. Nobody who has something to tell waits for any of that.
+ */
+export class Outlet {
+  readonly #deps: OutletDeps
+  readonly #gathering = new Gathering()
+  readonly #trouble: Trouble
+  readonly #stopping = new AbortController()
+  #spec: NotifySpec
+  #sender: Sender
+  #wake = new AbortController()
+  #moved = new AbortController()
+  #openedAt = 0
+  #held = false
+  #flight: Flight | undefined
+  #sending: Promise<unknown> = Promise.resolve()
+  #running: Promise<void> | undefined
+  #sentAt: number[] = []
+  /** Events that could not be delivered, and of which nobody knows yet. */
+  #lost = 0
+  #sent = 0
+  #dropped = 0
+  #lastSent: number | undefined
+
+  constructor(spec: NotifySpec, deps: OutletDeps) {
+    this.#spec = spec
+    this.#deps = deps
+    this.#sender = deps.senderOf(spec)
+    const { log, clock } = deps
+    const fields = { notify: spec.name }
+    this.#trouble = new Trouble(clock, {
+      began: error =>
+        log.warn(
+          { ...fields, error: messageOf(error) },
+          'a notice was not taken; it is tried again',
+        ),
+      ended: lasted_s => log.info({ ...fields, lasted_s }, 'notices are taken again'),
+    })
+  }
+
+  /** To be called before `start`. */
+  restore({ gathered, flight, sentAt, lost }: OutletState): void {
+    this.#gathering.restore(gathered)
+    this.#openedAt = this.#deps.clock.monotonic()
+    this.#sentAt = [...sentAt]
+    this.#lost = lost
+    if (flight) this.#flight = { notice: flight, since: this.#openedAt, attempts: 0 }
+  }
+
+  get state(): Omit<OutletState, 'open' | 'since'> {
+    const { notice } = this.#flight ?? {}
+    const gathered = this.#gathering.look()
+    return { gathered, ...(notice && { flight: notice }), sentAt: this.#sentAt, lost: this.#lost }
+  }
+
+  get status(): NotifyStatus {
+    const onItsWay = this.#flight ? sizeOf(this.#flight.notice) : 0
+    return {
+      name: this.#spec.name,
+      to: this.#sender.to,
+      ...this.#trouble.condition,
+      sent: this.#sent,
+      waiting: this.#gathering.size + onItsWay,
+      dropped: this.#dropped,
+      last_sent: this.#lastSent === undefined ? null : isoWithOffset(this.#lastSent),
+    }
+  }
+
+  start(): void {
+    this.#running ??= this.#run(this.#stopping.signal)
+  }
+
+  async stop(): Promise<void> {
+    const { clock } = this.#deps
+    const over = new AbortController()
+    await Promise.race([this.#sending, clock.sleep(LAST_MS, over.signal)])
+    over.abort()
+    this.#stopping.abort()
+    await this.#running
+  }
+
+  /** What waits goes the new way, at once. */
+  configure(spec: NotifySpec): void {
+    this.#spec = spec
+    this.#sender = this.#deps.senderOf(spec)
+    this.#moved.abort()
+    this.#wake.abort()
+  }
+
+  tell(event: NoticeEvent): void {
+    if (this.#gathering.size === 0) {
+      this.#openedAt = this.#deps.clock.monotonic()
+      this.#wake.abort()
+    }
+    this.#dropped += this.#gathering.add(event)
+    this.#deps.remember('soon')
+  }
+
+  /** Sends a notice that tells of nothing, past all that waits. */
+  async test(): Promise<NotifyTested> {
+    const { to } = this.#sender
+    const { name } = this.#spec
+    const at = isoWithOffset(this.#deps.clock.now())
+    const title = `taskd ${this.#deps.node()}: a test of [notify:${name}]`
+    const notice = this.#noticeOf({ at, events: [], not_shown: 0, lost: 0, held: false }, title)
+    const limit = AbortSignal.timeout(TEST_MS)
+    const signal = AbortSignal.any([limit, this.#stopping.signal])
+    try {
+      const { message, refused } = await this.#sender.send(notice, signal)
+      if (refused === '') return { name, to, ok: true, message }
+      return { name, to, ok: false, message: `refused for ${refused}: ${message}` }
+    } catch (error) {
+      const message = limit.aborted ? `no answer within ${TEST_MS / 1000} s` : messageOf(error)
+      return { name, to, ok: false, message }
+    }
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, remember } = this.#deps
+    while (!signal.aborted) {
+      this.#wake = new AbortController()
+      if (this.#flight) {
+        await this.#deliver(this.#flight, signal)
+        continue
+      }
+      const wait = this.#waitMs()
+      if (wait > 0) {
+        await clock.sleep(wait, AbortSignal.any([signal, this.#wake.signal]))
+        continue
+      }
+      this.#flight = { notice: this.#compose(), since: clock.monotonic(), attempts: 0 }
+      remember('now')
+    }
+  }
+
+  /** Until what is gathered may go. */
+  #waitMs(): number {
+    if (this.#gathering.size === 0) return Number.POSITIVE_INFINITY
+    const { clock } = this.#deps
+    const { groupMs, max } = this.#spec
+    const now = clock.now()
+    // A clock that was set back must not keep anything back.
+    const recent = this.#sentAt.filter(at => at <= now && at > now - max.durationMs)
+    this.#sentAt = recent.slice(-Math.min(max.max, MOST_TIMES))
+    const [oldest] = this.#sentAt
+    const full = oldest !== undefined && this.#sentAt.length >= max.max
+    const ofRate = full ? oldest + max.durationMs - now : 0
+    const ofGroup = this.#openedAt + groupMs - clock.monotonic()
+    this.#held ||= ofRate > Math.max(0, ofGroup)
+    return Math.max(ofRate, ofGroup)
+  }
+
+  #compose(): Notice {
+    const now = this.#deps.clock.now()
+    const { events, notShown } = this.#gathering.take()
+    const notice = this.#noticeOf(
+      {
+        at: isoWithOffset(now),
+        events,
+        not_shown: notShown,
+        lost: this.#lost,
+        held: this.#held,
+      },
+      titleOf(this.#deps.node(), { events }, notShown),
+    )
+    this.#sentAt.push(now)
+    this.#held = false
+    this.#lost = 0
+    return notice
+  }
+
+  #noticeOf(
+    said: Pick<Notice, 'at' | 'events' | 'not_shown' | 'lost' | 'held'>,
+    title: string,
+  ): Notice {
+    const notify = this.#spec.name
+    const whole = { id: randomUUID(), notify, node: this.#deps.node(), title, ...said }
+    return { ...whole, text: textOf(whole) }
+  }
+
+  async #deliver(flight: Flight, signal: AbortSignal): Promise<void> {
+    const { clock, random, remember } = this.#deps
+    while (!signal.aborted) {
+      this.#moved = new AbortController()
+      try {
+        const sending = this.#sender.send(flight.notice, signal)
+        this.#sending = sending.catch(() => undefined)
+        const { refused } = await sending
+        this.#arrived(refused)
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        this.#trouble.note(error)
+        flight.attempts += 1
+        const left = flight.since + GIVE_UP_MS - clock.monotonic()
+        if (left <= 0) return this.#giveUp(flight)
+        const asked = error instanceof SendError ? (error.retryAfterMs ?? 0) : 0
+        const delay = Math.max(asked, backoffDelay(RETRY, flight.attempts, random()))
+        remember('soon')
+        await clock.sleep(Math.min(delay, left), AbortSignal.any([signal, this.#moved.signal]))
+        if (this.#moved.signal.aborted) flight.attempts = 0
+      }
+    }
+  }
+
+  #arrived(refused: string): void {
+    this.#flight = undefined
+    this.#sent += 1
+    this.#lastSent = this.#deps.clock.now()
+    if (refused === '') this.#trouble.clear()
+    else this.#trouble.note(new SendError(`refused for ${refused}, taken for others`))
+    this.#deps.remember('now')
+  }
+
+  #giveUp({ notice }: Flight): void {
+    const events = sizeOf(notice)
+    this.#flight = undefined
+    this.#dropped += events
+    this.#lost += events + notice.lost
+    this.#deps.log.warn(
+      { notify: this.#spec.name, events, error: this.#trouble.condition.error },
+      'a notice that nobody took for an hour is given up',
+    )
+    this.#deps.remember('now')
+  }
+}
+
+function sizeOf({ events, not_shown }: Notice): number {
+  return events.reduce((sum, event) => sum + event.count, not_shown)
+}

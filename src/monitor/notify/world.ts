@@ -1,0 +1,40 @@
+import type { Job } from '../../model/job.ts'
+
+/** What notices have to ask of the rest of the daemon. */
+export interface World {
+  /** This one, as others know it. */
+  readonly node: () => string
+  /** All that have a schedule, wherever they are written. */
+  readonly jobs: () => readonly Job[]
+  readonly next: (job: Job, after: number) => number | undefined
+  readonly isWorker: (name: string) => boolean
+  /** The queue of a worker. */
+  readonly taskKeyOf: (workerId: string) => string
+  /** Whether Redis can be asked. */
+  readonly ready: () => boolean
+  readonly signs: (jobs: readonly string[]) => Promise<readonly JobSign[]>
+  readonly placeOf: (job: Job, taskId: string) => Promise<Place>
+  /** Of all nodes that see a job missed, one tells of it. */
+  readonly claim: (section: string, job: string, tick: number) => Promise<boolean>
+  /** The daemon leaves, and all that it runs with it. */
+  readonly leaving: () => boolean
+  readonly conditions: () => readonly PartCondition[]
+}
+
+/** The last that was seen of a job, on whichever node. */
+export interface JobSign {
+  /** When a run of it last came to a final verdict, ms. */
+  readonly end: number | undefined
+  readonly succeeded: boolean
+  readonly lastId: string
+  /** Why it is paused; '' when it is not. */
+  readonly paused: string
+}
+
+export type Place = 'running' | 'waiting' | 'put off' | 'nowhere'
+
+export interface PartCondition {
+  readonly what: 'redis' | 'database'
+  readonly ok: boolean
+  readonly error: string
+}

@@ -40,7 +40,7 @@ export function sectionLines(
       const key = `${pad(name, nameWidth)} =`
       const alone = `${key} ${first}`.trimEnd()
       const line = `${key} ${pad(first, valueWidth)}  ${remark}`
-      const fits = textWidth(line) <= width && readsBack(line.slice(key.length), first, python)
+      const fits = textWidth(line) <= width && readsBack(line.slice(key.length), first)
       const below = more.map(one => `    ${one}`)
       return fits ? [line, ...below] : [remark, alone, ...below]
     }),
@@ -55,11 +55,11 @@ function widest(texts: readonly string[]): number {
 function written({ key, value }: EffectiveKey, python: boolean): readonly string[] {
   const shown = maskValue(key, value, MASK)
   if (python) return shown.split('\n')
-  return [readsBack(` ${shown}`, shown, false) ? shown : `"${shown.replace(/["\\]/g, '\\$&')}"`]
+  const plain = readsBack(` ${shown}`, shown) && unquote(shown) === shown
+  return [plain ? shown : `"${shown.replace(/["\\]/g, '\\$&')}"`]
 }
 
-/** @param rest all that follows the `=` of a line @param first what is written, quotes and all */
-function readsBack(rest: string, first: string, python: boolean): boolean {
-  const plain = rest.slice(0, valueEnd(rest)).trim()
-  return plain === first && (python || first.startsWith('"') || unquote(plain) === first)
+/** @param rest all that follows the `=` of a line @param text what it shall be without its remark */
+function readsBack(rest: string, text: string): boolean {
+  return rest.slice(0, valueEnd(rest)).trim() === text
 }

@@ -144,6 +144,49 @@ describe('APP_ENV', () => {
     ])
   })
 
+  test('a variable wins over it', () => {
+    const loaded = load(files, { APP_ENV: 'online', TASKD_LOG_LEVEL: 'debug' })
+    expect(loaded.ok && loaded.config.settings).toMatchObject({
+      logLevel: 'debug',
+      logFormat: 'json',
+    })
+  })
+
+  test('lays programs and queues over in the same way, and adds those that are new', () => {
+    const loaded = load(
+      {
+        'conf/cron.ini': '[include]\nfiles = p.conf\n[queue:q]\nmode = sync\nperiod = 2s',
+        'conf/p.conf': '[program:p]\ncommand = /p\nnumprocs_start = 3\nenvironment = A="1"',
+        'conf/online/x.ini':
+          '[program:p]\nCommand: /q\n  -v\n[program:new]\ncommand = %(here)s/n\n[queue:q]\nperiod = 0',
+        'conf/test/x.ini': '[program:p]\ncommand = /never',
+      },
+      { APP_ENV: 'online' },
+    )
+    expect(problemsOf(loaded)).toEqual([])
+    if (!loaded.ok) return
+    const { processes, queues, file } = loaded.config
+    expect(processes.map(one => [one.name, one.argv, one.environment])).toEqual([
+      ['p', ['/q', '-v'], { A: '1' }],
+      ['new', [file.replace('cron.ini', 'online/n')], {}],
+    ])
+    expect(queues.find(one => one.taskKey === 'q')).toMatchObject({ mode: 'sync', periodMs: 0 })
+  })
+
+  test('cannot include, and its files are read in sorted order', () => {
+    const loaded = load(
+      {
+        'conf/cron.ini': '',
+        'conf/local/b.ini': named('b'),
+        'conf/local/a.ini': `${named('a')}\n[include]\nfiles = x.ini`,
+      },
+      { APP_ENV: 'local' },
+    )
+    expect(problemsOf(loaded).map(short)).toEqual([
+      'local/a.ini:5: [include]: an included file cannot include others. name all files in [include] of the main file',
+    ])
+  })
+
   test('another word, or a folder that is not there, is noted and changes nothing', () => {
     for (const name of ['production', '../x', 'local']) {
       const loaded = load(files, { APP_ENV: name })

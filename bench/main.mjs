@@ -11,6 +11,7 @@ import { makeStamp } from './lib/stamp.mjs'
 import { median } from './lib/stats.mjs'
 import { agents } from './rows/agents.mjs'
 import { fill } from './rows/fill.mjs'
+import { http } from './rows/http.mjs'
 import { imports } from './rows/imports.mjs'
 import { latency } from './rows/latency.mjs'
 import { memory } from './rows/memory.mjs'
@@ -33,6 +34,7 @@ const PARTS = [
   memory,
   status,
   fill,
+  http,
   pull,
   agents,
   imports,

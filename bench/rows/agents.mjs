@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import { Agent, request } from 'node:http'
-import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../lib/http.mjs'
 import { ticksOf, until } from '../lib/proc.mjs'
 import { quietly } from '../lib/quiet.mjs'
 import { median, percentile, quantiles, spread } from '../lib/stats.mjs'
@@ -166,12 +166,4 @@ function post(port, agent, path, body) {
     sent.once('error', reject)
     sent.end(payload)
   })
-}
-
-async function freePort() {
-  const server = createServer()
-  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise(resolve => server.close(resolve))
-  return port
 }

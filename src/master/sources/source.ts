@@ -8,11 +8,11 @@ import { Trouble } from '../../lib/trouble.ts'
 import type { QueueSpec } from '../../model/queue-spec.ts'
 import { type SourceSpec, sourceTaskId } from '../../model/source.ts'
 import type { Task } from '../../model/task.ts'
-import { isAway } from '../../queue/connection.ts'
 import type { SourceClaims } from '../../queue/source-claims.ts'
 import type { TaskQueues } from '../../queue/task-queues.ts'
 import { channelFailureOf } from '../../store/channel-failure.ts'
 import type { ReadyRow, SourceTable } from '../../store/source-table.ts'
+import { ofRedis, RedisError } from './of-redis.ts'
 import { taskOfRow } from './row-task.ts'
 import { WriteBack } from './write-back.ts'
 
@@ -138,9 +138,9 @@ export class TableSource implements Service {
     }
   }
 
-  /** An outage of Redis is the health check's to report, and a deadlock is nobody's. */
+  /** Neither an outage of Redis nor a deadlock is a trouble of the table. */
   #policyFor(error: unknown): BackoffPolicy {
-    if (isAway(error)) return REDIS_AWAY
+    if (error instanceof RedisError) return REDIS_AWAY
     if (channelFailureOf(error) === 'busy') return BUSY
     this.#trouble.note(error)
     return AWAY
@@ -155,7 +155,7 @@ export class TableSource implements Service {
     }
     const spec = queue()
     if (spec === undefined) return false
-    const { waiting, delayed } = await queues.counts(spec.taskKey)
+    const { waiting, delayed } = await ofRedis(queues.counts(spec.taskKey))
     const room = spec.capacity - waiting - delayed
     this.#full = room <= 0
     if (this.#full) return false
@@ -177,14 +177,14 @@ export class TableSource implements Service {
       else bad.set(row.id, task.reason)
     }
     const ids = good.map(one => one.row)
-    const taken = await claims.take(ids)
+    const taken = await ofRedis(claims.take(ids))
     const tasks = good.flatMap(({ row, task }, n): Task[] => {
       const { claim, over } = taken[n] ?? { claim: '', over: true }
       if (over) return []
       return [{ ...task, id: sourceTaskId({ source: this.spec.name, row, claim }) }]
     })
     for (let from = 0; from < tasks.length; from += PART)
-      await queues.add(this.spec.task.taskKey, tasks.slice(from, from + PART))
+      await ofRedis(queues.add(this.spec.task.taskKey, tasks.slice(from, from + PART)))
     this.#taken += tasks.length
     return ids
   }

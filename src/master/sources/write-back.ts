@@ -4,10 +4,10 @@ import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { type Condition, Trouble } from '../../lib/trouble.ts'
 import type { SourceSpec } from '../../model/source.ts'
-import { isAway } from '../../queue/connection.ts'
 import type { SourceClaims, WaitingVerdict } from '../../queue/source-claims.ts'
 import { channelFailureOf } from '../../store/channel-failure.ts'
 import type { SourceTable } from '../../store/source-table.ts'
+import { ofRedis, RedisError } from './of-redis.ts'
 
 export interface WriteBackDeps {
   readonly spec: SourceSpec
@@ -98,7 +98,7 @@ export class WriteBack {
   }
 
   #policyFor(error: unknown): BackoffPolicy {
-    if (isAway(error) || channelFailureOf(error) === 'busy') return BUSY
+    if (error instanceof RedisError || channelFailureOf(error) === 'busy') return BUSY
     this.#trouble.note(error)
     return AWAY
   }
@@ -106,9 +106,14 @@ export class WriteBack {
   /** All verdicts that wait. */
   async #pass(): Promise<void> {
     const { claims } = this.#deps
-    if ((await claims.backlog()) === 0 || !(await claims.begin())) return
+    if ((await ofRedis(claims.backlog())) === 0 || !(await ofRedis(claims.begin()))) return
     try {
-      for await (const part of claims.waiting()) await this.#apply(part)
+      const parts = claims.waiting()
+      for (;;) {
+        const { value, done } = await ofRedis(parts.next())
+        if (done) return
+        await this.#apply(value)
+      }
     } finally {
       await claims.end().catch(() => undefined)
     }
@@ -123,7 +128,7 @@ export class WriteBack {
     for (const [place, reason] of refused) this.#setAside(live[place], String(reason))
     const written = live.filter((_, place) => !refused.has(place))
     this.#trouble.clear()
-    await claims.settle([...written, ...due.filter(one => one.claim === '')])
+    await ofRedis(claims.settle([...written, ...due.filter(one => one.claim === '')]))
     for (const one of written) this.#aside.delete(one.row)
     this.written += written.length
   }

@@ -35,19 +35,20 @@ function stackOf(error: unknown): string {
 }
 
 /** What the user has to word differently. */
-const MISUSE = ['E_BAD_USAGE', 'E_BAD_CONFIG', 'E_BAD_REQUEST', 'E_BAD_TASK']
+const MISUSE = ['E_BAD_USAGE', 'E_BAD_CONFIG', 'E_BAD_REQUEST', 'E_BAD_TASK', 'E_BAD_ROW']
 
 export function exitCodeOf(error: unknown): number {
   return error instanceof TaskdError && MISUSE.includes(error.code) ? EXIT.usage : EXIT.failed
 }
 
 /** For commands that look a name up: no such name and no daemon have an exit code of their own. */
-export function orUnknown(command: Command): Command {
+export function orUnknown(command: Command, others: readonly string[] = []): Command {
   return async (context, args, options) => {
     try {
       return await command(context, args, options)
     } catch (error) {
-      if (!(error instanceof TaskdError) || !UNKNOWN.includes(error.code)) throw error
+      if (!(error instanceof TaskdError) || ![...UNKNOWN, ...others].includes(error.code))
+        throw error
       context.out.note(errorLine(error))
       return EXIT.unknown
     }

@@ -37,7 +37,7 @@ function daemonRow({ state, pid, uptime_s }: Status): Row[] {
   return [{ name: 'taskd', state: state.toUpperCase(), tone: 'between', detail }]
 }
 
-function healthRows({ redis, database, programs }: Status, nowMs: number): Row[] {
+function healthRows({ redis, database, sql_jobs, programs }: Status, nowMs: number): Row[] {
   const away = (name: string, { error, since }: { error: string; since: string }, more: string) => {
     const detail = clean(`since ${shortTime(since, nowMs)}: ${error || 'no answer'}${more}`)
     return { name, state: 'AWAY', tone: 'bad', detail } as const
@@ -49,6 +49,7 @@ function healthRows({ redis, database, programs }: Status, nowMs: number): Row[]
   return [
     ...(redis.ok ? [] : [away(name, redis, '')]),
     ...(database.ok ? [] : [away('database', database, backlog)]),
+    ...(sql_jobs.ok || !database.ok ? [] : [away('table of jobs', sql_jobs, '')]),
   ]
 }
 
@@ -113,7 +114,8 @@ function jobRow(job: JobStatus, starting: boolean, nowMs: number): Row {
   return { name: clean(job.name), state, tone, detail: clean(parts.join(', ')) }
 }
 
-function jobState({ enabled, held, next, failures }: JobStatus): [string, Row['tone']] {
+function jobState({ bad, enabled, held, next, failures }: JobStatus): [string, Row['tone']] {
+  if (bad) return ['BAD', 'bad']
   if (!enabled) return ['DISABLED', 'idle']
   if (held !== '') return ['PAUSED', 'between']
   // Its date is over, or only a start of the daemon makes it run.

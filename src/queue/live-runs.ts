@@ -1,5 +1,4 @@
 import type { Redis } from 'ioredis'
-import { parseOwner } from '../model/owner.ts'
 import { toJobId } from './job-id.ts'
 import { ENGINE_PREFIX, runRow } from './keys.ts'
 import type { StoredTask } from './stored-task.ts'
@@ -12,8 +11,8 @@ export interface RunName {
 }
 
 /**
- * Whether a run is under way, on whatever node: its task is locked by its worker for that very
- * attempt, or its row says so. The lock is there from the claim until the queue knows of the end,
+ * Whether a run is under way, on whatever node: its task is locked for that very attempt, by
+ * whichever worker has it by now, or its row says so. The lock is there from the claim until the queue knows of the end,
  * and the row is written anew with each heartbeat, should Redis have lost all else.
  */
 export async function isLive(
@@ -27,7 +26,7 @@ export async function isLive(
   for (const taskKey of taskKeys) {
     const job = `${ENGINE_PREFIX}:${taskKey}:${id}`
     const lock = await redis.get(`${job}:lock`)
-    if (lock === null || parseOwner(lock)?.workerId !== run.worker_id) continue
+    if (lock === null) continue
     const [started, data] = await redis.hmget(job, 'ats', 'data')
     if (Number(started) + earlierAttempts(data) === run.attempt) return true
   }

@@ -17,7 +17,7 @@ export interface RowsDeps {
 }
 
 /** The master answers long before: it knows when the database is away. */
-const ANSWER_MS = 10_000
+const ANSWER_MS = 5000
 /** How long a claim is given back for, while there are no rows to be had. */
 const AWAY: BackoffPolicy = { baseMs: 1000, factor: 2, capMs: 15_000, jitter: 0.2 }
 
@@ -68,14 +68,9 @@ export class Rows {
     return backoffDelay(AWAY, Math.max(1, this.#failures), Math.random())
   }
 
-  /** The master's answer. One that comes too late has made a row that no run will have. */
+  /** The master's answer. When it comes too late, the next try of this attempt gets that row. */
   hear({ ask, row }: ToWorker & { readonly type: 'row' }): void {
-    const waiting = this.#asked.get(ask)
-    if (waiting) return waiting(row)
-    if (!row.ok) return
-    const msg = 'lost: the run did not begin, because its row came too late'
-    const answer = { code: 'fail', msg, data: [] }
-    void this.#put(row.value, 'fail', JSON.stringify(answer))
+    this.#asked.get(ask)?.(row)
   }
 
   /** Resolves once the end of a run is safe; at once for one that has no row. */
@@ -89,11 +84,9 @@ export class Rows {
     if (id === undefined) return
     const { workerId, node } = this.#deps.init
     const run = { unique_task_id: task.id, attempt, worker_id: workerId, node }
-    await this.#put(id, succeeded ? 'succ' : 'fail', runExtra(answer, { ...details, ...run }))
+    const extra = runExtra(answer, { ...details, ...run })
+    const end = { id, status: succeeded ? 'succ' : 'fail', extra } as const
+    await untilWritten(this.#deps.clock, () => this.#ends.put(end))
     this.#open.delete(task.id)
-  }
-
-  #put(id: number, status: 'succ' | 'fail', extra: string): Promise<void> {
-    return untilWritten(this.#deps.clock, () => this.#ends.put({ id, status, extra }))
   }
 }

@@ -9,7 +9,7 @@ import type { RunEnds } from '../../queue/run-ends.ts'
 import type { DoingRow, RunIdentity, RunRows } from '../../store/run-rows.ts'
 
 export interface MendingDeps {
-  readonly rows: Pick<RunRows, 'doing' | 'end'>
+  readonly rows: Pick<RunRows, 'doing' | 'end' | 'mend'>
   readonly ends: RunEnds
   readonly redis: Redis
   readonly clock: Clock
@@ -69,6 +69,11 @@ export class Mending implements Service {
   /** Recovery has given back or buried a task whose worker had died. */
   died(workerId: string, taskId: string): void {
     this.#deaths.set(`${workerId} ${taskId}`, this.#deps.clock.monotonic())
+    this.look()
+  }
+
+  /** There may be something. */
+  look(): void {
     this.#wake.abort()
   }
 
@@ -114,6 +119,7 @@ export class Mending implements Service {
         'rows of execute_task were doing though their runs had died: ended as failed',
       )
     }
+    await rows.mend()
     for (const [key, at] of deaths)
       if (this.#deaths.get(key) === at && at + REMEMBERED_MS < begun) this.#deaths.delete(key)
     this.#first = false

@@ -34,7 +34,15 @@ export function buildRunRows(deps: RunRowPartsDeps): RunRowParts {
   const node = () => engine()?.node ?? config().settings.node
   const ends = new RunEnds(redis)
   const rows = store.runRows
-  const keeper = new RunRowKeeper({ rows, ends, clock, log, node, random: Math.random })
+  const keeper = new RunRowKeeper({
+    rows,
+    ends,
+    clock,
+    log,
+    node,
+    random: Math.random,
+    onUnheard: () => mending.look(),
+  })
   const mending = new Mending({
     rows,
     ends,

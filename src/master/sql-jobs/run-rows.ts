@@ -7,7 +7,7 @@ import { type Condition, Trouble } from '../../lib/trouble.ts'
 import type { OpenRow } from '../../model/ipc.ts'
 import type { RunEnds, WaitingEnd } from '../../queue/run-ends.ts'
 import { failureOf } from '../../store/failure.ts'
-import type { RunRows } from '../../store/run-rows.ts'
+import type { RunIdentity, RunRows } from '../../store/run-rows.ts'
 import type { WorkerProcess } from '../launch-worker.ts'
 
 export interface RunRowsDeps {
@@ -18,6 +18,8 @@ export interface RunRowsDeps {
   readonly random: () => number
   /** The name of this node, once it has one. */
   readonly node: () => string
+  /** A row was begun for a worker that has gone: nobody may end it. */
+  readonly onUnheard: () => void
 }
 
 export interface RunRowsStatus extends Condition {
@@ -29,7 +31,7 @@ const BATCH = 200
 /** What other nodes' workers have ended is noticed this late, what ours have at once. */
 const POLL_MS = 2000
 const AWAY: BackoffPolicy = { baseMs: 500, factor: 2, capMs: 10_000, jitter: 0.2 }
-/** While the database is away one run in this time asks for it; the others are told so at once. */
+/** While the database is away, one run at a time asks for it; the others are told so at once. */
 const ASK_AGAIN_MS = 1000
 
 /**
@@ -45,6 +47,9 @@ export class RunRowKeeper implements Service {
   #loop: Promise<void> | undefined
   #waiting = 0
   #askAgainAt = 0
+  #asking = 0
+  #pass: Promise<void> = Promise.resolve()
+  #next: Promise<void> | undefined
 
   constructor(deps: RunRowsDeps) {
     this.#deps = deps
@@ -69,7 +74,7 @@ export class RunRowKeeper implements Service {
     if (this.#loop === undefined || this.#stopping.signal.aborted) return
     this.#stopping.abort()
     await this.#loop
-    if (this.#trouble.ok) await this.#applyAll().catch(() => undefined)
+    if (this.#trouble.ok) await this.#flush().catch(() => undefined)
   }
 
   status(): RunRowsStatus {
@@ -88,21 +93,28 @@ export class RunRowKeeper implements Service {
       (error: unknown) => ({ ok: false, reason: messageOf(error) }) as const,
     )
     const heard = worker?.post({ type: 'row', ask: ask.ask, row }) ?? false
-    if (heard || !row.ok) return
-    const answer = { code: 'fail', msg: 'lost: its worker died before it began', data: [] }
-    const end = { id: row.value, status: 'fail', extra: JSON.stringify(answer) } as const
-    // Should this fail, mending finds the row.
-    await this.#deps.ends.put(end).catch(() => undefined)
-    this.nudge()
+    if (row.ok && !heard) this.#deps.onUnheard()
   }
 
   async #begin(worker_id: string, { rowId, id, attempt }: OpenRow): Promise<number> {
-    const { clock, rows, node } = this.#deps
-    if (!this.#trouble.ok && clock.monotonic() < this.#askAgainAt)
-      throw new Error(this.#trouble.condition.error)
+    const { clock, node } = this.#deps
+    const identity = { unique_task_id: id, attempt, worker_id, node: node() }
+    const early = this.#asking > 0 || clock.monotonic() < this.#askAgainAt
+    if (!this.#trouble.ok && early) throw new Error(this.#trouble.condition.error)
     this.#askAgainAt = clock.monotonic() + ASK_AGAIN_MS
+    this.#asking += 1
     try {
-      const identity = { unique_task_id: id, attempt, worker_id, node: node() }
+      return await this.#insert(identity, rowId)
+    } finally {
+      this.#asking -= 1
+    }
+  }
+
+  async #insert(identity: RunIdentity, rowId: number): Promise<number> {
+    const { rows, ends } = this.#deps
+    // An attempt that was given back is made again, and its old row must have ended before that.
+    if ((await ends.count()) > 0) await this.#flush()
+    try {
       const row = await rows.begin(rowId, identity)
       this.#trouble.clear()
       return row
@@ -119,7 +131,7 @@ export class RunRowKeeper implements Service {
       const wake = new AbortController()
       this.#wake = wake
       try {
-        await this.#applyAll()
+        await this.#flush()
         failures = 0
         await clock.sleep(POLL_MS, AbortSignal.any([signal, wake.signal]))
       } catch {
@@ -127,6 +139,18 @@ export class RunRowKeeper implements Service {
         await clock.sleep(backoffDelay(AWAY, failures, random()), signal)
       }
     }
+  }
+
+  /** One pass at a time; those who ask meanwhile share the one that comes after it. */
+  #flush(): Promise<void> {
+    this.#next ??= this.#pass
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined
+        this.#pass = this.#applyAll()
+        return this.#pass
+      })
+    return this.#next
   }
 
   async #applyAll(): Promise<void> {

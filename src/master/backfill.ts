@@ -9,13 +9,11 @@ import { isAway } from '../queue/connection.ts'
 import { formatInstant } from '../schedule/format.ts'
 import { noteAt } from '../schedule/next-times.ts'
 import { tickId, ticksBetween, tickTask } from '../schedule/ticks.ts'
-import { findJob, instantOf } from './find-job.ts'
+import { instantOf, type JobsByName, requireJob } from './find-job.ts'
 import { type KnownTasksDeps, knownTasks, specOfQueue } from './known-tasks.ts'
 import { full } from './room.ts'
 
-export interface BackfillDeps extends KnownTasksDeps {
-  /** All there are, also those that are disabled. */
-  readonly jobs: () => readonly Job[]
+export interface BackfillDeps extends KnownTasksDeps, JobsByName {
   readonly clock: Clock
   readonly stopping: AbortSignal
 }
@@ -35,7 +33,7 @@ export async function backfill(
   request: BackfillRequest,
   signal: AbortSignal,
 ): Promise<Backfilled> {
-  const job = findJob(deps.jobs(), request.job)
+  const job = await requireJob(deps, request.job)
   const { taskKey } = job.task
   const { from, to } = rangeOf(job, request, deps.clock.now())
   const ticks = await ticksOf(job, from, to, request.limit)

@@ -155,6 +155,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   const schedule = scheduleControl({
     config: () => daemon.config,
     jobs,
+    findJob: name => sql.find(name),
     queues: asking.queues,
     cron: asking.cron,
     feed: new PullFeed(ask, () => clock.now()),

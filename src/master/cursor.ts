@@ -8,11 +8,10 @@ import { formatInstant } from '../schedule/format.ts'
 import { type CatchUp, catchUp } from '../schedule/misfire.ts'
 import { nextAfter } from '../schedule/next-times.ts'
 import { specOf, tickId } from '../schedule/ticks.ts'
-import { findJob, instantOf } from './find-job.ts'
+import { instantOf, type JobsByName, requireJob } from './find-job.ts'
 import { type KnownTasksDeps, knownTasks } from './known-tasks.ts'
 
-export interface CursorDeps extends KnownTasksDeps {
-  readonly jobs: () => readonly Job[]
+export interface CursorDeps extends KnownTasksDeps, JobsByName {
   readonly cron: CronStore
   readonly clock: Clock
   /** Tells the schedule of every node to read the cursor anew. */
@@ -20,7 +19,7 @@ export interface CursorDeps extends KnownTasksDeps {
 }
 
 export async function readCursor(deps: CursorDeps, name: string): Promise<CursorReport> {
-  const job = findJob(deps.jobs(), name)
+  const job = await requireJob(deps, name)
   return report(job, await deps.cron.read(name), deps.clock.now(), null)
 }
 
@@ -31,7 +30,7 @@ export async function setCursor(
   { to, dry_run }: SetCursorRequest,
 ): Promise<CursorReport> {
   const { cron, clock } = deps
-  const job = findJob(deps.jobs(), name)
+  const job = await requireJob(deps, name)
   if (job.trigger.kind === 'reboot')
     throw new TaskdError(
       'E_BAD_REQUEST',

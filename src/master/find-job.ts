@@ -3,14 +3,19 @@ import { suggest } from '../lib/suggest.ts'
 import type { Job } from '../model/job.ts'
 import { parseInstant } from '../schedule/read-time.ts'
 
+export interface JobsByName {
+  /** All there are, also those that are disabled. */
+  readonly jobs: () => readonly Job[]
+  /** Also one that was written into the database a moment ago. */
+  readonly findJob: (name: string) => Promise<Job | undefined>
+}
+
 /** @throws TaskdError E_NO_JOB */
-export function findJob(jobs: readonly Job[], name: string): Job {
-  const job = jobs.find(one => one.name === name)
+export async function requireJob({ jobs, findJob }: JobsByName, name: string): Promise<Job> {
+  const job = await findJob(name)
   if (job) return job
-  const near = suggest(
-    name,
-    jobs.map(one => one.name),
-  )
+  const names = jobs().map(one => one.name)
+  const near = suggest(name, names)
   const hint = near === undefined ? '`taskd status` lists the jobs' : `did you mean ${near}?`
   throw new TaskdError('E_NO_JOB', `no job named ${name}`, hint)
 }

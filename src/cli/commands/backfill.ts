@@ -31,7 +31,10 @@ export const run: Command = async ({ out, daemon }, [job = ''], options) => {
 
 function linesOf(done: Backfilled): string[] {
   const { job, task_key, dry_run, again, known, made } = done
-  const ticks = done.ticks.map(({ at, known, note }) => [at, known ? 'known' : '', note])
+  const ticks = done.ticks.map(({ at, known, note }) => [
+    at,
+    (known ? ['known', note] : [note]).filter(Boolean).join(': '),
+  ])
   const fresh = done.count - known
   const tasks = dry_run ? `would make ${count(fresh, 'task')}` : `${count(made, 'task')} made`
   const name = again === '' || fresh === 0 ? '' : `, whose ids end in -again-${again}`

@@ -118,7 +118,8 @@ function hasJob(entry: RosterEntry): entry is WithJob {
 
 /** The ticks between the writing of a row and the look that found it are late, and not lost. */
 function begun({ job, writtenAt }: WithJob, now: number): Job {
-  return Object.freeze({ ...job, since: Math.max(writtenAt, now - job.misfireGraceMs) })
+  const isNew = writtenAt >= now - job.misfireGraceMs
+  return isNew ? Object.freeze({ ...job, since: writtenAt }) : job
 }
 
 function badRow({ taken }: RosterEntry, problem: string, doubled: boolean): BadRow {

@@ -62,6 +62,21 @@ test('channels and relays have a line each, and what is away says since when', a
   expect(stdout).toMatch(/^far +AWAY +relay, since .*: refused$/m)
 })
 
+test('a table queue has a line that says what it waits for', async () => {
+  const since = '2026-11-21T10:00:00.000+00:00'
+  const counts = { open: 3, backlog: 1, taken: 9, bad: 0, written: 5 }
+  const well = { table: 'p', database: 'x', task_key: 'q', ok: true, error: '', since, ...counts }
+  const { stdout } = await statusOf({
+    sources: [
+      { ...well, name: 'sms', full: true },
+      { ...well, name: 'far', full: false, ok: false, error: 'no table', open: 0, backlog: 0 },
+    ],
+  })
+  const waits = 'rows of p to q, 3 taken, 1 result to be written,\\s+its queue is full'
+  expect(stdout).toMatch(new RegExp(`^sms +FULL +${waits}$`, 'm'))
+  expect(stdout).toMatch(/^far +AWAY +rows of p to q, since .*: no table$/m)
+})
+
 test('a line for each part has the name first, the state second', async () => {
   const { stdout } = await statusOf({})
   expect(stdout.split('\n').map(line => line.split(/\s+/).slice(0, 2))).toEqual([

@@ -105,14 +105,12 @@ export class JobWatch {
 
   async #look(): Promise<void> {
     const { world, clock, changed } = this.#deps
-    if (!world.ready()) {
-      this.#ready = false
-      return
-    }
-    if (!this.#ready) this.#expectations.hold(clock.now())
-    this.#ready = true
     const jobs = this.#silence ? world.jobs().filter(job => this.#deps.ledger.wants(job.name)) : []
     if (this.#expectations.setJobs(jobs, clock.now())) changed()
+    const wasReady = this.#ready
+    this.#ready = world.ready()
+    if (!this.#ready) return
+    if (!wasReady) this.#expectations.hold(clock.now())
     await this.#readSigns()
     for (const missed of this.#expectations.due(clock.now())) await this.#judge(missed)
   }

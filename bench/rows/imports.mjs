@@ -47,7 +47,7 @@ async function costOf(name) {
     await import(${JSON.stringify(name)})
     const after = { mb: memoryUsage.rss(), at: performance.now() }
     console.log(JSON.stringify({ ms: after.at - before.at, mb: (after.mb - before.mb) / 2 ** 20 }))`
-  const flags = ['--max-semi-space-size=1', '--v8-pool-size=0', '--input-type=module', '-e']
+  const flags = ['--max-semi-space-size=4', '--v8-pool-size=0', '--input-type=module', '-e']
   const { stdout } = await run(process.execPath, [...flags, script])
   return JSON.parse(stdout)
 }

@@ -10,6 +10,7 @@ import type { Logger } from '../lib/log.ts'
 import type { Service } from '../lib/service.ts'
 import { Connections } from './connections.ts'
 import { answerJunk, answerUnreadable } from './door-errors.ts'
+import { SECURITY_HEADERS } from './guard.ts'
 import { readTls, type TlsFiles } from './tls.ts'
 
 export interface DoorLimits {
@@ -146,6 +147,8 @@ export class HttpDoor implements Service {
     server.on('secureConnection', socket => this.#connections.open(socket))
     server.on('request', (request, response: ServerResponse) => {
       this.#connections.asked(request.socket, response)
+      // Here and not in the app: setting them on what it answers costs as much as the whole rest.
+      for (const [name, value] of HEADERS) response.setHeader(name, value)
       void listener(request, response)
     })
     server.on('timeout', socket => this.#connections.onQuiet(socket, limits.stalledMs))
@@ -166,6 +169,8 @@ export class HttpDoor implements Service {
   }
 }
 
+/** An answer may have its own instead. */
+const HEADERS = Object.entries(SECURITY_HEADERS)
 const BACKLOG = 4096
 const MAX_HEADERS = 100
 const KEEP_ALIVE_PROBE_MS = 30_000

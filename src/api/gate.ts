@@ -5,7 +5,7 @@ import type { Logger } from '../lib/log.ts'
 import { type Auth, secretOf } from './auth.ts'
 import type { Access, DoorEnv } from './door-routes.ts'
 import { failureOf } from './errors.ts'
-import { isCrossSite, isLoopback, isOurHost, SECURITY_HEADERS } from './guard.ts'
+import { isCrossSite, isLoopback, isOurHost } from './guard.ts'
 import type { RateLimiter } from './rate.ts'
 
 export interface GateDeps {
@@ -32,8 +32,6 @@ export function createGate(deps: GateDeps): MiddlewareHandler<DoorEnv> {
     const refused = refusal(c, deps, address, route)
     if (refused === undefined) await next()
     else c.res = refused
-    for (const [name, value] of Object.entries(SECURITY_HEADERS))
-      if (!c.res.headers.has(name)) c.res.headers.set(name, value)
     const ms = deps.now() - began
     const { status } = c.res
     deps.answered(route ?? UNKNOWN, status, ms)

@@ -73,7 +73,7 @@ it('becomes node, with its flags and the arguments as they are', async () => {
   expect(answer.stderr).toBe('')
   const told = answer.told()
   expect(told.argv.slice(1)).toEqual([join(taskd.root, 'dist/cli/main.js'), ...args])
-  expect(told.execArgv).toEqual(['--max-semi-space-size=1', '--v8-pool-size=0'])
+  expect(told.execArgv).toEqual(['--max-semi-space-size=4', '--v8-pool-size=0'])
   expect(told.cwd).toBe(realpathSync(taskd.at('else where')))
   // No shell is left between.
   expect(told.pid).toBe(answer.pid)

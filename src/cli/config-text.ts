@@ -7,8 +7,8 @@ import { clean, pad, textWidth } from './render.ts'
 /** What stands for a secret. */
 export const MASK = '***'
 
-/** A value wider than this does not push the remarks of the others away. */
-const WIDEST = 40
+/** The column of values has at least so much, however long the names of files are. */
+const LEAST = 12
 
 export interface TextOptions {
   readonly width: number
@@ -31,9 +31,10 @@ export function sectionLines(
     remark: `; ${clean(origin(one.from))}`,
   }))
   const nameWidth = widest(rows.map(one => one.name))
-  const valueWidth = widest(
-    rows.flatMap(one => one.lines.slice(0, 1)).filter(one => textWidth(one) <= WIDEST),
-  )
+  // A value that is wider does not push the remarks of the others away.
+  const room = Math.max(LEAST, width - nameWidth - 5 - widest(rows.map(one => one.remark)))
+  const first = rows.map(one => one.lines[0] ?? '')
+  const valueWidth = widest(first.filter(one => textWidth(one) <= room))
   return [
     headerOf(section),
     ...rows.flatMap(({ name, lines: [first = '', ...more], remark }) => {

@@ -186,6 +186,23 @@ describe('settling tasks', () => {
     ])
   })
 
+  test("one given back for later is nobody's until then, and no attempt, and others go on", async () => {
+    await add({ id: 'a' }, { id: 'b' })
+    const at: number[] = []
+    const { claims } = await bench.consume({
+      handle: ({ task }) => {
+        if (task.id === 'b') return DONE
+        return at.push(performance.now()) < 3 ? { type: 'returned', inMs: 200 } : DONE
+      },
+    })
+    await waitFor(() => at.length === 3, { what: 'it is done' })
+    expect(claims.slice(0, 2).map(one => one.task.id)).toEqual(['a', 'b'])
+    expect(claims.map(one => [one.attempt, one.deaths])).toEqual(claims.map(() => [1, 0]))
+    expect((at[1] ?? 0) - (at[0] ?? 0)).toBeGreaterThan(195)
+    expect((at[2] ?? 0) - (at[1] ?? 0)).toBeGreaterThan(195)
+    await stateIs('a', 'completed')
+  })
+
   test('one given back is the next to be taken, before those that waited', async () => {
     await add({ id: 'a' }, { id: 'b' }, { id: 'c' })
     let returned = false

@@ -120,11 +120,10 @@ function copy(
   for (const source of sources) {
     const path = join(folder, source)
     if (!existsSync(path)) throw new Error(`COPY ${source}: there is no ${path}`)
-    const isFolder = target.endsWith('/') || target === '.'
-    const to = isFolder && !statSync(path).isDirectory() ? join(into, basename(path)) : into
-    mkdirSync(dirname(to), { recursive: true })
-    const folder = statSync(path).isDirectory()
-    if (folder) mkdirSync(to, { recursive: true })
-    execFileSync('cp', ['-a', ...(folder ? [`${path}/.`, to] : [path, to])])
+    const whole = statSync(path).isDirectory()
+    const inside = !whole && (target.endsWith('/') || target === '.')
+    const to = inside ? join(into, basename(path)) : into
+    mkdirSync(whole ? to : dirname(to), { recursive: true })
+    execFileSync('cp', ['-a', ...(whole ? [`${path}/.`, to] : [path, to])])
   }
 }

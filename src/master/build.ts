@@ -137,7 +137,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
   const tasks = new TaskControl({
     config: () => daemon.config,
     jobs,
-    findJob: sql.find,
+    findJob: name => sql.find(name),
     node: () => daemon.engine?.node ?? settings.node,
     queues: asking.queues,
     cron: asking.cron,

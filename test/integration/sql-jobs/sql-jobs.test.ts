@@ -33,7 +33,7 @@ const config = () =>
 function serviceOn(store: Store, clock = hasty) {
   const cleared: string[] = []
   const events = new Events()
-  const { log, has } = recordedLog()
+  const recorded = recordedLog()
   let changes = 0
   const service = new SqlJobs({
     config,
@@ -46,12 +46,13 @@ function serviceOn(store: Store, clock = hasty) {
     clock,
     random: () => 0.5,
     events,
-    log,
+    log: recorded.log,
     onChange: () => {
       changes += 1
     },
   })
   const names = () => service.jobs.map(job => `${job.name}${job.enabled ? '' : ' off'}`).toSorted()
+  const has = (text: string) => recorded.has(text)
   return { service, cleared, events, has, names, changes: () => changes }
 }
 
@@ -260,6 +261,7 @@ describe.each(['mariadb', 'postgres'] as const)('while %s is away', name => {
       await waitFor(() => service.condition.ok, { what: 'the tables are made, and read' })
       await store.tasks.add(aRow('a'))
       await waitFor(() => names().length === 1, { what: 'its row' })
+      expect(names()).toEqual(['task:a'])
     } finally {
       await service.stop()
       await store.close()

@@ -23,7 +23,7 @@ const at = (...minutes: number[]) => minutes.map(minute => START + minute * MINU
 /** Which cursors are read, call by call. */
 function readsOf(store: ReturnType<typeof schedule>['store']) {
   const reads: string[][] = []
-  const { readMany } = store
+  const readMany = store.readMany.bind(store)
   store.readMany = async jobs => {
     reads.push([...jobs])
     return readMany(jobs)

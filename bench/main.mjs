@@ -18,6 +18,7 @@ import { memory } from './rows/memory.mjs'
 import { programs, thousand } from './rows/programs.mjs'
 import { pull } from './rows/pull.mjs'
 import { recovery } from './rows/recovery.mjs'
+import { sources } from './rows/sources.mjs'
 import { php, spawn } from './rows/spawn.mjs'
 import { status } from './rows/status.mjs'
 import { minutes, ticks } from './rows/ticks.mjs'
@@ -37,6 +38,7 @@ const PARTS = [
   http,
   pull,
   agents,
+  sources,
   imports,
 ]
 

@@ -47,7 +47,7 @@ async function holdMarks(name: EngineName, app: App): Promise<() => Promise<void
     return async () => {
       const found = await sql<{ id: number }>`select id from information_schema.processlist
         where state = 'User sleep'`.execute(db)
-      for (const { id } of found.rows) await sql`kill ${sql.lit(Number(id))}`.execute(db)
+      for (const { id } of found.rows) await sql`kill ${sql.lit(id)}`.execute(db)
       await sql`drop trigger slow`.execute(db)
     }
   }

@@ -343,6 +343,7 @@ describe.each(ENGINE_NAMES)('a table queue in %s', name => {
     })
     const node = await running()
     await waitFor(async () => (await taskIds(node.redis)).length === 4, { what: 'four are taken' })
+    expect(rowsOf(await taskIds(node.redis))).toEqual(['1', '2', '4', '5'])
     release()
     await holding
     await taken(5)

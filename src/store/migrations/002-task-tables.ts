@@ -11,33 +11,37 @@ import type { Migration, Steps } from './steps.ts'
 export const taskTables: Migration = {
   name: '002-task-tables',
   async up(step) {
-    await createMissing(step, 'task', TASK_MYSQL, taskColumns)
-    await createMissing(step, 'execute_task', EXECUTE_TASK_MYSQL, executeTaskColumns)
-    if (await has(step, 'execute_task', ['id', 'task_id', 'status']))
-      await ifAllowed(step, async () => {
-        await step.createIndex('ix__execute_task__status_task_id', 'execute_task', [
-          'status',
-          'task_id',
-        ])
-        await step.createIndex('ix__execute_task__task_id', 'execute_task', ['task_id', 'id'])
-      })
-    if (step.kind === 'mysql') return
-    for (const [table, columns] of Object.entries(COLUMNS))
-      if (await has(step, table, columns))
-        await ifAllowed(step, () => touchOnUpdate(step, table, columns))
+    const before = await columnsOf(step)
+    // MySQL asks for the right to create a table even when it is there.
+    if (!before.has('task')) await create(step, 'task', TASK_MYSQL, taskColumns)
+    if (!before.has('execute_task'))
+      await create(step, 'execute_task', EXECUTE_TASK_MYSQL, executeTaskColumns)
+    const there = await columnsOf(step)
+    const ours = (['task', 'execute_task'] as const).filter(table =>
+      COLUMNS[table].every(column => there.get(table)?.has(column)),
+    )
+    await ifAllowed(step, async () => {
+      if (ours.includes('execute_task')) await indexRuns(step)
+      for (const table of ours) await touchOnUpdate(step, table)
+    })
   },
 }
 
-async function createMissing(
+async function create(
   step: Steps,
   name: string,
   mysql: string,
   columns: (table: Table, step: Steps) => Table,
 ): Promise<void> {
-  // MySQL asks for the right to create a table even when it is there.
-  if ((await columnsOf(step, name)).size > 0) return
   if (step.kind === 'mysql') await sql.raw(mysql).execute(step.db)
   else await step.createTable(name, table => columns(table, step))
+}
+
+/** For what is doing, of all tasks or of one; and for the history of one. */
+async function indexRuns(step: Steps): Promise<void> {
+  const name = 'ix__execute_task__status_task_id'
+  await step.createIndex(name, 'execute_task', ['status', 'task_id'])
+  await step.createIndex('ix__execute_task__task_id', 'execute_task', ['task_id', 'id'])
 }
 
 type Table = CreateTableBuilder<string, string>
@@ -133,11 +137,8 @@ const COLUMNS = {
 } as const
 
 /** MySQL's ON UPDATE: an UPDATE that changes something and does not set `update_at` moves it. */
-async function touchOnUpdate(
-  { db, kind }: Steps,
-  table: string,
-  columns: readonly string[],
-): Promise<void> {
+async function touchOnUpdate({ db, kind }: Steps, table: keyof typeof COLUMNS): Promise<void> {
+  if (kind === 'mysql') return
   const name = `${table}_update_at`
   if (kind === 'postgres') {
     await sql
@@ -156,7 +157,7 @@ async function touchOnUpdate(
       .execute(db)
     return
   }
-  const differs = columns.map(one => `old."${one}" is not new."${one}"`).join(' or ')
+  const differs = COLUMNS[table].map(one => `old."${one}" is not new."${one}"`).join(' or ')
   await sql
     .raw(
       `create trigger if not exists ${name} after update on ${table} for each row
@@ -166,23 +167,29 @@ async function touchOnUpdate(
     .execute(db)
 }
 
-async function has(step: Steps, table: string, columns: readonly string[]): Promise<boolean> {
-  const there = await columnsOf(step, table)
-  return columns.every(one => there.has(one))
+/** The columns of those of the two tables that are there. */
+async function columnsOf({ db, kind }: Steps): Promise<Map<string, Set<string>>> {
+  const names = sql`('task', 'execute_task')`
+  const query = {
+    sqlite: sql<Found>`
+      select 'task' as tab, name from pragma_table_info('task') union all
+      select 'execute_task', name from pragma_table_info('execute_task')`,
+    mysql: sql<Found>`
+      select table_name as tab, column_name as name from information_schema.columns
+      where table_schema = database() and table_name in ${names}`,
+    postgres: sql<Found>`
+      select table_name as tab, column_name as name from information_schema.columns
+      where table_schema = current_schema() and table_name in ${names}`,
+  }[kind]
+  const { rows } = await query.execute(db)
+  const tables = new Map<string, Set<string>>()
+  for (const { tab, name } of rows) tables.set(tab, (tables.get(tab) ?? new Set()).add(name))
+  return tables
 }
 
-async function columnsOf({ db, kind }: Steps, table: string): Promise<ReadonlySet<string>> {
-  const query = {
-    sqlite: sql<{ name: string }>`select name from pragma_table_info(${table})`,
-    mysql: sql<{ name: string }>`
-      select column_name as name from information_schema.columns
-      where table_schema = database() and table_name = ${table}`,
-    postgres: sql<{ name: string }>`
-      select column_name as name from information_schema.columns
-      where table_schema = current_schema() and table_name = ${table}`,
-  }[kind]
-  const found = await query.execute(db)
-  return new Set(found.rows.map(row => row.name))
+interface Found {
+  readonly tab: string
+  readonly name: string
 }
 
 /**

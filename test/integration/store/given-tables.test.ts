@@ -102,11 +102,12 @@ describe('tables that people made in MariaDB', () => {
       })
       for (const table of ['task', 'execute_task'])
         expect(await shown(database, table)).toBe(await shown(whole, table))
+      if (ended !== 'done') continue
       await works(database)
-      if (ended === 'done') break
+      break
     }
     expect(n).toBeGreaterThan(12)
-  })
+  }, 120_000)
 
   test('an index that we may not add is done without', async () => {
     await using database = await taskDatabase(engine, { before: give })

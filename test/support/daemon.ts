@@ -41,6 +41,8 @@ export interface DaemonOptions {
   readonly ini?: string
   /** `data/` in the folder of the test unless told otherwise. */
   readonly dataDir?: string
+  /** Variables of the daemon and of the command line. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** The built daemon as a child of the test, with a folder and a Redis socket of its own. */
@@ -114,7 +116,7 @@ export function newDaemon(options: DaemonOptions = {}): TestDaemon {
   let ended: Promise<Ended> = Promise.resolve({ code: null, signal: null })
   let client: Redis | undefined
   const control = createClient(join(dataDir, 'taskd.sock'), 20_000)
-  const environment = cleanEnvironment(dir)
+  const environment = { ...cleanEnvironment(dir), ...options.env }
 
   const write = ({ taskd = {}, ini = '' }: Pick<DaemonOptions, 'taskd' | 'ini'>) => {
     const settings = { data_dir: dataDir, kill_wait: '1s', stop_wait: '10s', ...taskd }

@@ -138,12 +138,12 @@ function plain({ extra: _extra, ageMs: _age, ...row }: TaskRow) {
   return row
 }
 
-/** @throws TaskdError E_DATABASE_AWAY for whatever is not a refusal of ours */
+/** @throws TaskdError E_DATABASE_AWAY for whatever does not refuse the row itself */
 async function inSql<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer
   } catch (error) {
-    if (error instanceof TaskdError) throw error
+    if (error instanceof TaskdError && error.code.startsWith('E_TASK_')) throw error
     const message = `the database does not answer: ${messageOf(error)}`
     throw new TaskdError(
       'E_DATABASE_AWAY',

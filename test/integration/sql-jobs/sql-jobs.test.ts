@@ -275,7 +275,7 @@ test('a table of the same name that is something else is told, and the database 
   const { openSqlite } = await import('../../../src/store/sqlite.ts')
   const url = engine.freshUrl()
   const db = new Kysely<Record<string, never>>({
-    dialect: new SqliteDialect({ database: () => openSqlite(url.slice('sqlite:'.length)) }),
+    dialect: new SqliteDialect({ database: () => openSqlite(url.slice('sqlite:'.length), true) }),
   })
   await sql`create table task (id integer primary key, title text)`.execute(db)
   await db.destroy()

@@ -17,14 +17,18 @@ export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
     ...status.workers.map(worker => childRow(worker)),
     ...status.programs.map(program => childRow(program)),
     ...status.queues.map(queue => queueRow(queue, status.redis.ok)),
-    ...status.jobs.map(job => jobRow(job, status.state === 'starting', nowMs)),
+    ...status.jobs.map(job => jobRow(job, NOT_READY.includes(status.state), nowMs)),
     ...(named ? [] : [...status.channels, ...status.relays].map(one => farRow(one, nowMs))),
+    ...(named ? [] : status.notices.map(one => noticesRow(one, nowMs))),
     ...(named ? [] : status.sources.map(one => sourceRow(one, nowMs))),
   ]
 }
 
+const NOT_READY: readonly Status['state'][] = ['starting', 'waiting']
+
 const MEANING: Readonly<Record<Status['state'], string>> = {
   starting: 'it waits for Redis or its workers',
+  waiting: 'its programs run; all else begins when Redis answers',
   running: '',
   draining: 'it takes no new task; taskd resume ends that',
   drained: 'it takes no task; taskd resume ends that',
@@ -153,6 +157,18 @@ function sourceRow(source: Status['sources'][number], nowMs: number): Row {
   return full
     ? { name: clean(name), state: 'FULL', tone: 'between', detail }
     : { name: clean(name), state: 'OPEN', tone: 'good', detail }
+}
+
+function noticesRow(notices: Status['notices'][number], nowMs: number): Row {
+  const { name, to, ok, since, error, waiting, dropped } = notices
+  const parts = [
+    `notices to ${to}`,
+    ok ? '' : `since ${shortTime(since, nowMs)}: ${error}`,
+    waiting > 0 ? `${count(waiting, 'event')} waiting` : '',
+    dropped > 0 ? `${dropped} dropped` : '',
+  ].filter(part => part !== '')
+  const [state, tone] = ok ? (['OPEN', 'good'] as const) : (['FAILING', 'bad'] as const)
+  return { name: clean(name), state, tone, detail: clean(parts.join(', ')) }
 }
 
 function pidAndUptime(pid: number, uptime: number): string {

@@ -1,4 +1,5 @@
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
+import { Slots } from '../lib/slots.ts'
 import { again } from './again.ts'
 import { isDuplicate } from './channel-failure.ts'
 import { beginRun } from './run-begin.ts'
@@ -72,9 +73,13 @@ export interface RunRows {
 
 /** Rows that are ended in one transaction. */
 const GROUP = 100
+/** As many as there are connections. A burst waits here: in the pool's line it would be a timeout. */
+const AT_ONCE = 2
 
 export function runRowsOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>): RunRows {
   const deps = { db, kind, clock }
+  const slots = new Slots(AT_ONCE, Number.POSITIVE_INFINITY)
+  const inTurn = <T>(work: () => Promise<T>) => slots.run(work) ?? work()
 
   async function end(ends: readonly RunEnd[]): Promise<void> {
     // Not in the transaction: MySQL would then show it the rows as they are now, until its end.
@@ -106,14 +111,16 @@ export function runRowsOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>): R
 
   return {
     begin: (taskId, identity) =>
-      despiteDoubles(deps, taskId, how =>
-        inTransaction(db, kind, transaction =>
-          beginRun(transaction, kind, { taskId, identity, status: how }),
+      inTurn(() =>
+        despiteDoubles(deps, taskId, status =>
+          inTransaction(db, kind, transaction =>
+            beginRun(transaction, kind, { taskId, identity, status }),
+          ),
         ),
       ),
     async end(ends) {
       for (let from = 0; from < ends.length; from += GROUP)
-        await end(ends.slice(from, from + GROUP))
+        await inTurn(() => end(ends.slice(from, from + GROUP)))
     },
     async mend() {
       const stuck = await again(clock, () => stuckTasks(db))

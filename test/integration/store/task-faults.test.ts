@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Clock, realClock } from '../../../src/lib/clock.ts'
+import { DEFAULT_LIMITS } from '../../../src/store/pool.ts'
 import { ENGINES, type Engine } from '../../support/engines.ts'
 import { insertMany, taskDatabase } from '../../support/task-tables.ts'
 import { waitFor } from '../../support/wait.ts'
@@ -64,6 +65,20 @@ describe.each(['mariadb', 'postgres'] as const)('%s', name => {
       { spec: '32', status: 'ready' },
       { spec: '31', status: 'ready' },
     ])
+  })
+
+  test('a burst of runs behind a lock that is held for seconds waits and fails none', async () => {
+    await using database = await taskDatabase(engine)
+    await insertMany(database, 12)
+    const { runRows } = database.store
+    const begins: Promise<number>[] = []
+    await database.db.transaction().execute(async transaction => {
+      await transaction.updateTable('task').set({ spec: '30' }).where('id', '<', 3).execute()
+      for (let n = 1; n <= 12; n += 1) begins.push(runRows.begin(n, identity(`t${n}`)))
+      // Longer than a connection may take.
+      await realClock.sleep(DEFAULT_LIMITS.connectMs + 500)
+    })
+    expect(new Set(await Promise.all(begins)).size).toBe(12)
   })
 
   test.each(['serializable', 'repeatable read', 'read committed'])(

@@ -1,13 +1,5 @@
-import { execFile, execFileSync } from 'node:child_process'
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
+import { execFile } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ChannelSpec } from '../../src/model/channel.ts'
@@ -15,6 +7,7 @@ import { Spool } from '../../src/store/spool.ts'
 import { channelSpec, channelsOf, ordersTable } from '../support/channels.ts'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../support/engines.ts'
 import { tempDir } from '../support/servers.ts'
+import { smallDisk } from '../support/small-disk.ts'
 import { waitFor } from '../support/wait.ts'
 
 const CHILD = new URL('replay-and-die.mjs', import.meta.url).pathname
@@ -145,44 +138,8 @@ describe.each(['mariadb', 'postgres'] as const)('channels while %s goes and come
   })
 })
 
-/** A small disk of its own, which goes with the test. */
-function smallDisk(): AsyncDisposable & { readonly path: string } {
-  const folder = tempDir('taskd-disk-')
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder.path])
-  } catch (error) {
-    throw new Error('cannot mount a tmpfs: this test has to run as root, as in CI', {
-      cause: error,
-    })
-  }
-  return {
-    path: folder.path,
-    async [Symbol.asyncDispose]() {
-      execFileSync('umount', ['--lazy', folder.path])
-      await folder.remove()
-    },
-  }
-}
-
-/** Takes every byte that is left. @returns the file that holds them */
-function fill(path: string): string {
-  const file = join(path, 'ballast')
-  const fd = openSync(file, 'w')
-  try {
-    for (let size = 1 << 16; size >= 1; )
-      try {
-        writeSync(fd, Buffer.alloc(size))
-      } catch {
-        size >>= 1
-      }
-  } finally {
-    closeSync(fd)
-  }
-  return file
-}
-
 it('says that the disk is full and keeps nothing of that batch, and all that it has promised', async () => {
-  await using disk = smallDisk()
+  await using disk = smallDisk('2m')
   await using folder = tempDir()
   // Its folder cannot be made, because a file is there: a database that is away.
   const blocker = join(folder.path, 'db')
@@ -201,7 +158,7 @@ it('says that the disk is full and keeps nothing of that batch, and all that it 
   expect(kept.length).toBeGreaterThan(10)
   expect(kept.length).toBeLessThan(25)
   expect([...refusals].join()).toContain('no space left on device')
-  const ballast = fill(disk.path)
+  const ballast = disk.fill()
   const tiny = channels.insert('orders', { rows: rows(500, 1) })
   await expect(tiny).rejects.toMatchObject({ code: 'E_DATABASE_AWAY' })
   // The next life finds what was promised, on the disk that is still full.

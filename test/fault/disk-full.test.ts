@@ -1,11 +1,10 @@
-import { execFileSync } from 'node:child_process'
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { Status, StoredFail } from '../../src/api/control.ts'
 import { toJobId } from '../../src/queue/job-id.ts'
 import { jsonOf, linesOf, newDaemon, type TestDaemon } from '../support/daemon.ts'
-import { type TempDir, tempDir } from '../support/servers.ts'
+import { smallDisk } from '../support/small-disk.ts'
 import { waitFor } from '../support/wait.ts'
 
 const SCRIPT = `#!/bin/sh
@@ -16,44 +15,8 @@ echo "$TASKD_TASK_ID" >> "$1/ended"
 [ "$2" != fail ] || exit 5
 `
 
-/** A small disk of its own, which goes with the test. */
-function smallDisk(): AsyncDisposable & { readonly path: string } {
-  const folder: TempDir = tempDir('taskd-disk-')
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder.path])
-  } catch (error) {
-    throw new Error('cannot mount a tmpfs: this test has to run as root, as in CI', {
-      cause: error,
-    })
-  }
-  return {
-    path: folder.path,
-    async [Symbol.asyncDispose]() {
-      execFileSync('umount', ['--lazy', folder.path])
-      await folder.remove()
-    },
-  }
-}
-
-/** Takes every byte that is left. @returns the file that holds them */
-function fill(path: string): string {
-  const file = join(path, 'ballast')
-  const fd = openSync(file, 'w')
-  try {
-    for (let size = 1 << 20; size >= 1; )
-      try {
-        writeSync(fd, Buffer.alloc(size))
-      } catch {
-        size >>= 1
-      }
-  } finally {
-    closeSync(fd)
-  }
-  return file
-}
-
 it('lives through a full disk, says so, and goes on by itself when there is room', async () => {
-  await using disk = smallDisk()
+  await using disk = smallDisk('24m')
   const dataDir = join(disk.path, 'data')
   mkdirSync(dataDir)
   // The log lies on the full disk too.
@@ -77,7 +40,7 @@ it('lives through a full disk, says so, and goes on by itself when there is room
   const { pid } = daemon
   const workers = await pids(daemon)
 
-  const ballast = fill(disk.path)
+  const ballast = disk.fill()
   const refused = await waitFor(
     () =>
       daemon.redis.lpush('async_tasks', JSON.stringify(task('refused'))).then(
@@ -125,7 +88,7 @@ it('lives through a full disk, says so, and goes on by itself when there is room
 })
 
 it('a task that ends while the disk is full keeps its verdict and is not run again', async () => {
-  await using disk = smallDisk()
+  await using disk = smallDisk('24m')
   const dataDir = join(disk.path, 'data')
   mkdirSync(dataDir)
   await using daemon = newDaemon({ dataDir })
@@ -142,7 +105,7 @@ it('a task that ends while the disk is full keeps its verdict and is not run aga
   await daemon.push('async_tasks', task('a'))
   await daemon.push('sync_tasks', task('s'))
   await waitFor(() => linesOf(join(daemon.dir, 'begun')).length === 2, { what: 'both run' })
-  const ballast = fill(disk.path)
+  const ballast = disk.fill()
   await waitFor(
     () =>
       daemon.redis.set('probe', 'x').then(

@@ -9,64 +9,27 @@ import {
   rmSync,
   statSync,
   writeFileSync,
-  writeSync,
 } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, test } from 'vitest'
 import { logRig, run, start, textOf, wholeLog } from '../integration/logs/rig.ts'
-import { tempDir } from '../support/temp-dir.ts'
+import { smallDisk } from '../support/small-disk.ts'
 import { waitFor } from '../support/wait.ts'
 
 const NOTE = /taskd: (\d+) bytes of output were lost from \S+ to \S+: .*\n/
-
-/** A disk of a megabyte, which goes with the test. */
-function tinyDisk(): AsyncDisposable & { readonly path: string } {
-  const folder = tempDir('taskd-tiny-')
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder.path])
-  } catch (error) {
-    throw new Error('cannot mount a tmpfs: this test has to run as root, as in CI', {
-      cause: error,
-    })
-  }
-  return {
-    path: folder.path,
-    async [Symbol.asyncDispose]() {
-      execFileSync('umount', ['--lazy', folder.path])
-      await folder.remove()
-    },
-  }
-}
-
-/** Takes every byte that is left. @returns the file that holds them */
-function fill(path: string): string {
-  const file = join(path, 'ballast')
-  const fd = openSync(file, 'w')
-  try {
-    for (let size = 1 << 16; size >= 1; )
-      try {
-        writeSync(fd, Buffer.alloc(size))
-      } catch {
-        size >>= 1
-      }
-  } finally {
-    closeSync(fd)
-  }
-  return file
-}
 
 const lines = (from: number, to: number) =>
   `i=${from}; while [ $i -le ${to} ]; do echo "line $i"; i=$((i + 1)); done`
 
 describe('a full disk', () => {
   it('holds up no program; what is lost is counted, told once, and noted in the log', async () => {
-    await using disk = tinyDisk()
+    await using disk = smallDisk('1m')
     await using rig = logRig({ dir: disk.path })
     const output = rig.open()
     await run(output, lines(1, 100))
     await waitFor(() => rig.text().endsWith('line 100\n'), { what: 'the log before' })
     const before = rig.text()
-    const ballast = fill(disk.path)
+    const ballast = disk.fill()
     const began = performance.now()
     const noise = 3_000_000
     expect(
@@ -92,12 +55,12 @@ describe('a full disk', () => {
   })
 
   it('is not waited for when all that it costs still fits into memory: nothing is lost', async () => {
-    await using disk = tinyDisk()
+    await using disk = smallDisk('1m')
     await using rig = logRig({ dir: disk.path })
     const output = rig.open()
     await run(output, 'echo before')
     await waitFor(() => rig.text() === 'before\n', { what: 'the log before' })
-    const ballast = fill(disk.path)
+    const ballast = disk.fill()
     await run(output, lines(1, 2000))
     await waitFor(() => rig.said.has('ENOSPC'), { what: 'it is told' })
     rmSync(ballast)
@@ -108,7 +71,7 @@ describe('a full disk', () => {
   })
 
   it('gets its room back when somebody removes the log itself', async () => {
-    await using disk = tinyDisk()
+    await using disk = smallDisk('1m')
     await using rig = logRig({ dir: disk.path })
     const output = rig.open()
     await run(output, `head -c 2000000 /dev/zero | tr '\\0' x`)
@@ -119,12 +82,12 @@ describe('a full disk', () => {
   })
 
   it('in the middle of a rotation loses nothing that was written', async () => {
-    await using disk = tinyDisk()
+    await using disk = smallDisk('1m')
     await using rig = logRig({ dir: disk.path })
     const output = rig.open(rig.spec({ maxBytes: 100_000, backups: 50, gzip: true }))
     await run(output, lines(1, 20_000))
     await waitFor(() => wholeLog(rig.dir).endsWith('line 20000\n'), { what: 'all lines' })
-    const ballast = fill(disk.path)
+    const ballast = disk.fill()
     await run(output, lines(20_001, 40_000))
     rmSync(ballast)
     await waitFor(() => wholeLog(rig.dir).endsWith('line 40000\n'), { what: 'it goes on' })
@@ -134,8 +97,8 @@ describe('a full disk', () => {
   })
 
   it('does not keep a program from being started', async () => {
-    await using disk = tinyDisk()
-    fill(disk.path)
+    await using disk = smallDisk('1m')
+    disk.fill()
     await using rig = logRig({ dir: disk.path })
     const output = rig.open(rig.spec({ path: join(disk.path, 'new', 'out.log') }))
     expect(await run(output, 'echo x')).toBe(0)

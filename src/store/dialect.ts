@@ -13,7 +13,7 @@ export function openDatabase(address: Address, limits: Limits = DEFAULT_LIMITS):
 
 function dialectOf(address: Address, limits: Limits): Dialect {
   if (address.kind === 'sqlite')
-    return new SqliteDialect({ database: () => openSqlite(address.path) })
+    return new SqliteDialect({ database: () => openSqlite(address.path, limits.creates ?? false) })
   if (address.kind === 'postgres')
     return new PostgresDialect({ pool: () => openPostgres(address, limits) })
   return new MysqlDialect({ pool: () => openMysql(address, limits) })

@@ -18,7 +18,7 @@ const SESSION =
 /** A pool whose every statement ends: with an answer, or with an error after `queryMs`. */
 export async function openMysql(address: ServerAddress, limits: Limits): Promise<MysqlPool> {
   const { createPool } = await import('mysql2/promise')
-  await createDatabase(address, limits)
+  if (limits.creates) await createDatabase(address, limits)
   const pool = createPool({
     ...optionsOf(address, limits),
     database: address.database,

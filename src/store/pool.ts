@@ -1,6 +1,6 @@
 import { DeadlineError } from './failure.ts'
 
-/** How long the servers may take, ms. */
+/** How long the servers may take, ms; and what may be done to them. */
 export interface Limits {
   /** To accept us. */
   readonly connectMs: number
@@ -10,6 +10,8 @@ export interface Limits {
   readonly closeMs: number
   /** Connections at most. */
   readonly connections: number
+  /** A missing database is made. Only our own: where somebody else's is missing, its name is wrong. */
+  readonly creates?: boolean
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -17,6 +19,7 @@ export const DEFAULT_LIMITS: Limits = {
   queryMs: 5000,
   closeMs: 1000,
   connections: 2,
+  creates: true,
 }
 
 /**

@@ -7,7 +7,7 @@ import { ignoreDeadline, type Limits, within } from './pool.ts'
 /** A pool whose every statement ends: with an answer, or with an error after `queryMs`. */
 export async function openPostgres(address: ServerAddress, limits: Limits): Promise<PostgresPool> {
   const { Pool } = await import('pg')
-  await createDatabase(address, limits)
+  if (limits.creates) await createDatabase(address, limits)
   const pool = new Pool({
     ...optionsOf(address, limits),
     database: address.database,

@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { SqliteDatabase, SqliteStatement } from 'kysely'
 import type { Database } from 'libsql'
@@ -10,10 +10,16 @@ import { messageOf, TaskdError } from '../lib/errors.ts'
  */
 const BUSY_MS = 200
 
-/** Opens (and makes) the file. The driver is loaded here, so that who uses a server never pays. */
-export async function openSqlite(path: string): Promise<SqliteDatabase> {
+/**
+ * Opens the file, and makes it where that is wanted. The driver is loaded here, so that who uses a
+ * server never pays.
+ */
+export async function openSqlite(path: string, creates = true): Promise<SqliteDatabase> {
   const { default: Driver } = await import('libsql')
-  const open = () => prepared(() => new Driver(path), path)
+  const open = () => {
+    if (!creates && !existsSync(path)) throw noFile(path)
+    return prepared(() => new Driver(path), path)
+  }
   let db = open()
   let file = identityOf(path)
   return {
@@ -48,6 +54,14 @@ function prepared(open: () => Database, path: string): Database {
       'its folder must be writable by the user of the daemon',
     )
   }
+}
+
+function noFile(path: string): TaskdError {
+  return new TaskdError(
+    'E_DATABASE_OPEN',
+    `cannot open the database ${path}: there is no such file`,
+    'look at its name, or make it',
+  )
 }
 
 function identityOf(path: string): string {

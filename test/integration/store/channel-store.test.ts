@@ -61,6 +61,25 @@ describe.each(ENGINE_NAMES)('channels in %s', name => {
     return { url, db, store, insert, all, count, close }
   }
 
+  test('a database that is not there is not made: its name is wrong, or it comes back', async () => {
+    const url = engine.freshUrl()
+    const spec = specOf(url, COLUMNS)
+    const store = openChannelStore(spec, realClock)
+    const checked = checkRows(spec, [{ id: 1 }])
+    const rows = checked.ok ? checked.rows : []
+    for (let n = 0; n < 2; n += 1)
+      await expect(store.insert({ id: 'b', rows })).rejects.toMatchObject({
+        name: 'InsertError',
+        failure: expect.stringMatching(/^(missing|unable)$/),
+      })
+    // Made by whoever it belongs to; the same store goes on with it.
+    const db = openDatabase(parseAddress(url)) as AnyDb
+    await DDL[name].execute(db)
+    expect(await store.insert({ id: 'b', rows })).toEqual({ duplicate: false, rows: 1 })
+    await store.close()
+    await db.destroy()
+  })
+
   test('values arrive as they were sent, and what is left out takes the default of the table', async () => {
     const { insert, all, close, db } = await setUp()
     const text = `x'"\\%_; -- 🙂 广州\n\u2028`

@@ -2,6 +2,7 @@ import type { Parsed } from '../lib/parsed.ts'
 import { wrongName } from './bin-name.ts'
 import { buildQuery } from './http-build-query.ts'
 import type { Call } from './job.ts'
+import { taskKeyOf } from './sql-job.ts'
 import type { Task } from './task.ts'
 import { DEFAULT_PRIORITY, type Fields, Refused, readTimes, text } from './task-fields.ts'
 
@@ -17,7 +18,11 @@ const CONTROLLERS = { bin: 'api/task/script', rpc: 'api/task/rpc' } as const
 type BrokerCall = Extract<Call, keyof typeof CONTROLLERS>
 
 /** What a row of fail_log says of the way its task is carried out. */
-export function callOfRow(row: Pick<Task, 'controller'>): { readonly call?: Call } {
+export function callOfRow(row: Pick<Task, 'controller'> & Partial<Pick<Task, 'job'>>): {
+  readonly call?: Call
+} {
+  // Its row of `task` is gone, or its job would say so.
+  if (row.job !== undefined && taskKeyOf(row.job) !== undefined) return { call: 'function' }
   if (row.controller === CONTROLLERS.bin) return { call: 'bin' }
   return row.controller === CONTROLLERS.rpc ? { call: 'rpc' } : {}
 }

@@ -4,16 +4,7 @@ import { codeOf, messageOf } from '../lib/errors.ts'
 import { fileOfBin, wordsOf } from '../model/bin-name.ts'
 import { interpreterOf } from '../model/interpreter.ts'
 import type { Task } from '../model/task.ts'
-import { type FunctionOptions, functionCommand } from './function-command.ts'
-
-export type Command =
-  | {
-      readonly ok: true
-      readonly file: string
-      readonly args: readonly string[]
-      readonly directory: string
-    }
-  | { readonly ok: false; readonly reason: string }
+import { type Command, type FunctionOptions, functionCommand } from './function-command.ts'
 
 /** The part of the configuration that says how scripts are run. */
 export interface CommandOptions extends FunctionOptions {

@@ -7,7 +7,16 @@ import { FUNCTION_ENDINGS, listOf, parseArgs, wrongFunctionName } from '../model
 import { interpreterOf } from '../model/interpreter.ts'
 import { SQL_TRIGGERS, taskKeyOf } from '../model/sql-job.ts'
 import type { Task } from '../model/task.ts'
-import type { Command } from './command.ts'
+
+/** What is to be started, or why nothing can be. */
+export type Command =
+  | {
+      readonly ok: true
+      readonly file: string
+      readonly args: readonly string[]
+      readonly directory: string
+    }
+  | { readonly ok: false; readonly reason: string }
 
 /** What the worker knows of a call beside its task. */
 export interface FunctionCall {

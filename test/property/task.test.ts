@@ -16,6 +16,8 @@ const FIELDS = [
   'time_interval',
   'priority',
   'reply_to',
+  'call',
+  'rowId',
   '__proto__',
   'toString',
 ]
@@ -36,6 +38,7 @@ function problemOf(task: Task): string {
   if (texts.some(text => typeof text !== 'string' || text.includes('\0'))) return 'a text'
   if (!(task.priority >= 1 && task.priority <= 9)) return 'the priority'
   if (task.retries !== task.retryIntervalsMs.length) return 'the retries'
+  if (task.call !== undefined || task.rowId !== undefined) return 'the way it is carried out'
   const times = [...task.retryIntervalsMs, task.startAt ?? 0, task.maxRunTimeMs ?? 1]
   return times.every(ms => Number.isFinite(ms) && ms >= 0) ? '' : 'a time'
 }
@@ -97,6 +100,22 @@ test('a task comes out of the engine as it went in', () => {
     }),
     { numRuns: 1000 },
   )
+})
+
+test('so does one of a row, with its row and its way', () => {
+  const row = {
+    call: 'function',
+    rowId: 3,
+    controller: 'cron',
+    function: 'f',
+    job: 'task:a',
+  } as const
+  const bare = parseTask({ script: '/tasks/cron/f' }, 'q', 'cron-task:a-1')
+  if (!bare.ok) throw new Error(bare.reason)
+  const { data, opts } = toStored({ ...bare.value, ...row, param: '1,"é"' }, 0)
+  const kept = JSON.parse(JSON.stringify(data)) as typeof data
+  const job = { id: opts.jobId, data: kept, priority: opts.priority ?? 0 }
+  expect(fromStored('q', job)).toEqual({ ...bare.value, ...row, param: '1,"é"' })
 })
 
 test('a query string gives every value back that it was made of', () => {

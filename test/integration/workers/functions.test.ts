@@ -1,5 +1,5 @@
 import { existsSync, readFileSync, symlinkSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { aProject, type Project } from '../../support/functions.ts'
 
@@ -184,11 +184,14 @@ const CASES: Cases = [
   ],
 ]
 
-describe.each(CASES)('a function that %s', (what, ...texts) => {
-  const expected = texts[3] as object
-  test.each(['.mjs', '.py', '.php'])('in a %s file is told clearly', async ending => {
+describe.each(CASES)('a function that %s', (what, mjs, py, php, expected) => {
+  const files = [
+    ['.mjs', mjs],
+    ['.py', py],
+    ['.php', php],
+  ] as const
+  test.each(files)('in a %s file is told clearly', async (ending, text) => {
     const name = `case_${what.replaceAll(/\W/g, '_')}_${ending.slice(1)}`
-    const text = String(texts[['.mjs', '.py', '.php'].indexOf(ending)])
     project.write(`cron/${name}${ending}`, text.replaceAll('NAME', name))
     const { result } = await project.run(name)
     expect(result).toMatchObject(expected)
@@ -318,6 +321,23 @@ test('a function of PHP with the name of one that PHP has is that of the file or
   project.write('cron/system.php', '<?php function other() {}')
   const { msg } = (await project.run('system', '"true"')).result.answer
   expect(msg).toMatch(/^no function system in .*; it defines other$/)
+})
+
+test('the examples answer', async () => {
+  const tasks = resolve('examples/tasks')
+  const environment = { PYTHONDONTWRITEBYTECODE: '1' }
+  const answerOf = async (controller: string, name: string, args: string) =>
+    (await project.run(name, args, { controller }, { tasks, environment })).result.answer
+  expect(await answerOf('cron', 'points_report', '7,"north"')).toMatchObject({
+    data: { region: 'north', days: 7, points: 700 },
+  })
+  expect(await answerOf('date', 'open_sale', '42')).toMatchObject({ msg: 'sale 42 is open' })
+  expect(await answerOf('interval', 'warm_cache', '["/","/points"]')).toMatchObject({
+    data: { warmed: 2 },
+  })
+  expect(await answerOf('interval', 'count_orders', '')).toMatchObject({
+    data: { orders: 2, cents: 2200 },
+  })
 })
 
 test('two files of one name are refused, both named', async () => {

@@ -139,6 +139,7 @@ test('the way of a task survives its queue, and is read again from its row', () 
   expect(callOfRow(task.value)).toEqual({ call: 'bin' })
   expect(callOfRow({ controller: 'api/task/rpc' })).toEqual({ call: 'rpc' })
   expect(callOfRow({ controller: 'api/AccumulatePay' })).toEqual({})
+  expect(callOfRow({ controller: 'cron', job: 'task:points' })).toEqual({ call: 'function' })
 })
 
 test('a uuid tells when it was made, and no two are the same', () => {

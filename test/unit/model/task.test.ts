@@ -76,6 +76,12 @@ describe('a task', () => {
     expect(Object.keys(task({}))).not.toContain('startAt')
   })
 
+  test('cannot ask to be carried out otherwise than as a script', () => {
+    const wish = { call: 'function', rowId: 3, row_id: 3, job: 'task:points', user: 'root' }
+    expect(task(wish)).toEqual(task({}))
+    expect(task({ ...wish, call: 'rpc' })).toEqual(task({}))
+  })
+
   test('is frozen, and so are its intervals', () => {
     expect(Object.isFrozen(task({}))).toBe(true)
     expect(Object.isFrozen(task({ time_interval: '1' }).retryIntervalsMs)).toBe(true)

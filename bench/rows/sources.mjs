@@ -126,8 +126,10 @@ table = jobs\ntask_key = rows\nscript = ${which('true')}\nparam_column = param\n
       rates.whole.push(await rate(RUN, 2, () => insert(RUN)))
       rates.list.push(await listRate(daemon))
     })
+    const cpu = used.splice(0).map(ms => ms.toFixed(0))
+    const found = Object.values(rates).map(all => all.at(-1).toFixed(0))
     ctx.say(
-      `${name} round ${round + 1}: ${Object.values(rates).map(all => all.at(-1).toFixed(0))}/s`,
+      `${name} round ${round + 1}: ${found.join(', ')}/s; ms of CPU per 1,000: ${cpu.join(', ')}`,
     )
   }
   const idle = await quiet(() => idleShare(daemon))

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { messageOf } from '../lib/errors.ts'
 import type { SourceSpec } from '../model/source.ts'
 import { channelFailureOf } from './channel-failure.ts'
@@ -86,19 +86,27 @@ async function writeOne(
   return reason
 }
 
-/** Rows that are to say the same are one statement; always in the same order, against deadlocks. */
+/** Of one statement: more would take long to be told apart. */
+const CHUNK = 100
+
+/** Rows that take the same step, in parts; always in the same order, against deadlocks. */
 function alike(verdicts: readonly RowVerdict[]): RowVerdict[][] {
-  const groups = new Map<string, RowVerdict[]>()
+  const parts: RowVerdict[][] = []
+  const open = new Map<string, RowVerdict[]>()
   for (const one of verdicts.toSorted((a, b) => (a.row < b.row ? -1 : 1))) {
-    const key = JSON.stringify([one.to, one.from, one.answer])
-    const group = groups.get(key)
-    if (group) group.push(one)
-    else groups.set(key, [one])
+    const key = JSON.stringify([one.to, one.from])
+    const part = open.get(key)
+    if (part !== undefined && part.length < CHUNK) part.push(one)
+    else {
+      const fresh = [one]
+      parts.push(fresh)
+      open.set(key, fresh)
+    }
   }
-  return [...groups.values()]
+  return parts
 }
 
-/** @param length of the answer; undefined: without it */
+/** @param length of the answers; undefined: without them */
 async function write(
   db: AnyDb,
   target: Target,
@@ -108,18 +116,36 @@ async function write(
   const [first] = verdicts
   if (first === undefined) return
   const { table, idColumn, statusColumn, resultColumn } = target
+  // Qualified: SQLite takes "x" for a text when there is no column x.
+  const id = sql.ref(`t.${idColumn}`)
   const result =
     resultColumn === undefined || length === undefined
       ? {}
-      : { [resultColumn]: shortened(first.answer, length) }
+      : { [resultColumn]: answersOf(id, verdicts, length) }
   const rows = verdicts.map(one => one.row)
-  // Qualified: SQLite takes "x" for a text when there is no column x.
   await db
     .updateTable(`${table} as t`)
     .set({ [statusColumn]: first.to, ...result })
-    .where(sql.ref(`t.${idColumn}`), 'in', rows)
+    .where(id, 'in', rows)
     .where(sql.ref(`t.${statusColumn}`), 'in', first.from)
     .execute()
+}
+
+/** The answer that all have in common; or which row has which. */
+function answersOf(
+  id: RawBuilder<unknown>,
+  verdicts: readonly RowVerdict[],
+  length: number,
+): string | RawBuilder<unknown> {
+  const [first, ...others] = verdicts.map(one => ({
+    row: one.row,
+    answer: shortened(one.answer, length),
+  }))
+  if (first === undefined) return ''
+  if (others.every(one => one.answer === first.answer)) return first.answer
+  // `id = …` for each, and not `case id when`: MySQL would compare large numbers as doubles there.
+  const whens = [first, ...others].map(one => sql`when ${id} = ${one.row} then ${one.answer}`)
+  return sql`case ${sql.join(whens, sql` `)} end`
 }
 
 /** Still JSON, and when it is short also plain ASCII, which every column takes. */

@@ -94,7 +94,13 @@ export async function smsTable(url: string, ddl?: RawBuilder<unknown>): Promise<
           .execute()
     },
     async rows() {
-      const found = await db.selectFrom('sms').selectAll().orderBy('id').execute()
+      // As text: SQLite's driver makes doubles of large ones.
+      const id = sql.raw(`cast(id as ${address.kind === 'mysql' ? 'char' : 'text'})`)
+      const found = await db
+        .selectFrom('sms')
+        .select([id.as('id'), 'status', 'result'])
+        .orderBy('sms.id')
+        .execute()
       return found.map(row => ({
         id: String(row['id']),
         status: String(row['status']),

@@ -236,8 +236,34 @@ describe.each(ENGINE_NAMES)('a table queue in %s', name => {
     await short.close()
   })
 
+  test('a thousand answers that all differ find their rows, also in a column of type json', async () => {
+    const url = engine.freshUrl()
+    const type = sql.raw({ sqlite: 'text', mariadb: 'json', postgres: 'jsonb' }[name])
+    const json = await smsTable(
+      url,
+      sql`create table sms (id integer primary key, status int not null default 0,
+        script varchar(20), phone varchar(20), param ${type}, result ${type})`,
+    )
+    await json.insert(1, 1000, { script: '/a', param: '{"a":[1]}' })
+    const node = await running({}, { database: url })
+    await waitFor(async () => (await json.count(1)) === 1000, { what: 'taken' })
+    const ids = await taskIds(node.redis)
+    const { task } = (await node.queues.find(['q'], ids[0] ?? '')) ?? {}
+    // SQLite has no type of its own for it: there it is text.
+    expect(task?.param).toBe(name === 'sqlite' ? '{"a":[1]}' : 'a%5B0%5D=1')
+    for (const id of ids) await finish(node.redis, id, { msg: `for ${rowsOf([id])[0]}` })
+    node.source.nudge()
+    await waitFor(async () => (await json.count(2)) === 1000, { what: 'all are done' })
+    for (const { id, result } of await json.rows()) {
+      const answer: unknown = typeof result === 'string' ? JSON.parse(result) : result
+      expect(answer).toMatchObject({ code: 'succ', msg: `for ${id}` })
+    }
+    await json.close()
+  })
+
   test('a table that is missing is told once, and taken from when it is there', async () => {
     const url = engine.freshUrl()
+    const empty = await smsTable(url, sql`create table other (id integer)`)
     const node = await running({}, { database: url })
     await waitFor(async () => !(await node.source.status()).ok, { what: 'it says so' })
     expect((await node.source.status()).error).toMatch(/sms/)
@@ -246,6 +272,7 @@ describe.each(ENGINE_NAMES)('a table queue in %s', name => {
     await waitFor(async () => (await late.count(1)) === 5, { what: 'taken' })
     await waitFor(async () => (await node.source.status()).ok, { what: 'it is well' })
     expect(node.log.lines.filter(line => line.level === 'warn')).toHaveLength(1)
+    await empty.close()
     await late.close()
   })
 
@@ -292,9 +319,11 @@ describe.each(ENGINE_NAMES)('a table queue in %s', name => {
     await waitFor(async () => (await other.count(1)) === 4, { what: 'text keys are taken' })
     const ids = [...(await taskIds(node.redis, 'p')), ...(await taskIds(node.redis))]
     expect(ids).toHaveLength(6)
-    for (const id of ids) await finish(node.redis, id)
+    for (const id of ids) await finish(node.redis, id, { msg: `for ${rowsOf([id])[0]}` })
     await waitFor(async () => (await other.count(2)) === 4, { what: 'text keys are done' })
     await waitFor(async () => (await app.count(2)) === 2, { what: 'large keys are done' })
+    for (const { id, result } of [...(await other.rows()), ...(await app.rows())])
+      expect(JSON.parse(result ?? '')).toMatchObject({ msg: `for ${id}` })
     await other.close()
   })
 

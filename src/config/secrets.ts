@@ -13,11 +13,6 @@ export function isSecretKey(key: string): boolean {
 /** Keys whose value is an address that may hold a password, or be one. */
 const ADDRESS = /^(?:redis|database|dsn|smtp|mail)$|(?:url|hook)$/i
 
-/** `@/run/secrets/x` says where a secret is and not what it is. */
-export function isFileReference(value: string): boolean {
-  return /^@\/\S*$/.test(value)
-}
-
 /** The value of a key with all that looks like a secret replaced by `mask`. */
 export function maskValue(key: string, value: string, mask: string): string {
   if (value === '') return ''
@@ -27,6 +22,7 @@ export function maskValue(key: string, value: string, mask: string): string {
 }
 
 function maskAddress(value: string, mask: string): string {
+  // `@/run/secrets/x` says where a secret is and not what it is.
   if (/^(?:@|unix:|sqlite:)/.test(value)) return value
   const [scheme = ''] = /^[a-z][\w+.-]*:(?:\/\/)?/i.exec(value) ?? []
   const at = value.lastIndexOf('@')

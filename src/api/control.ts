@@ -173,7 +173,8 @@ export interface Status {
   readonly pid: number
   readonly version: string
   readonly uptime_s: number
-  readonly state: 'starting' | 'running' | 'draining' | 'drained' | 'stopping'
+  /** `waiting`: its programs run, and all else begins when Redis answers. */
+  readonly state: 'starting' | 'waiting' | 'running' | 'draining' | 'drained' | 'stopping'
   readonly config: string
   readonly redis: HealthReport & {
     readonly url: string

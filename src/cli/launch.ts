@@ -3,6 +3,7 @@ import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs
 import { dirname } from 'node:path'
 import { createClient } from '../api/client.ts'
 import type { Control, Status } from '../api/control.ts'
+import { needsRedis } from '../config/needs-redis.ts'
 import { realClock } from '../lib/clock.ts'
 import { messageOf, TaskdError } from '../lib/errors.ts'
 import type { Context, Options } from './context.ts'
@@ -17,7 +18,8 @@ const LAST_LINES = 5
 /** Starts the daemon in a session of its own and returns once it is ready, or says why it is not. */
 export async function launchDaemon(context: Context, options: Options): Promise<number> {
   const { out } = context
-  const { settings } = requireConfig(context)
+  const config = requireConfig(context)
+  const { settings } = config
   const daemon = createClient(settings.socket)
   await refuseSecond(daemon)
   const logFile = settings.logFile ?? `${settings.dataDir}/log/taskd.log`
@@ -25,10 +27,11 @@ export async function launchDaemon(context: Context, options: Options): Promise<
   const before = fstatSync(log).size
   const child = spawnDaemon(context, log)
   closeSync(log)
-  const ended = await untilReady(child, daemon)
-  if (ended === undefined) {
+  const ended = await untilReady(child, daemon, !needsRedis(config))
+  if (typeof ended !== 'string') {
     if (options['json']) out.json({ pid: child.pid, log: logFile })
-    else out.line(`taskd is ready: pid ${child.pid}, log ${logFile}`)
+    else out.line(`taskd is ${ended.state}: pid ${child.pid}, log ${logFile}`)
+    if (ended.warning !== '') out.note(`taskd: ${ended.warning}`)
     return EXIT.ok
   }
   const said = tailOf(logFile, before)
@@ -77,8 +80,20 @@ function spawnDaemon({ configFile, cwd, env }: Context, log: number): ChildProce
   return child
 }
 
-/** @returns why it is not ready, or undefined when it is */
-async function untilReady(child: ChildProcess, daemon: Control): Promise<string | undefined> {
+interface Ready {
+  readonly state: 'ready' | 'up'
+  readonly warning: string
+}
+
+/**
+ * @param programsOnly whether it is up already when its programs are, without Redis
+ * @returns why it is not ready, when it is not
+ */
+async function untilReady(
+  child: ChildProcess,
+  daemon: Control,
+  programsOnly: boolean,
+): Promise<string | Ready> {
   let failure = ''
   child.once('error', error => {
     failure = `cannot be started: ${error.message}`
@@ -91,7 +106,13 @@ async function untilReady(child: ChildProcess, daemon: Control): Promise<string 
   while (realClock.monotonic() < deadline) {
     if (failure !== '') return failure
     const status = await daemon.status().catch(() => undefined)
-    if (status?.pid === child.pid && status?.state === 'running') return undefined
+    const state = status?.pid === child.pid ? status?.state : undefined
+    if (state === 'running') return { state: 'ready', warning: '' }
+    if (state === 'waiting' && programsOnly)
+      return {
+        state: 'up',
+        warning: `Redis is away (${status?.redis.error}): programs run, tasks wait for it`,
+      }
     missing = status?.redis.ok === false ? `: Redis is away (${status.redis.error})` : ''
     await realClock.sleep(POLL_MS)
   }

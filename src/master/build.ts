@@ -307,13 +307,14 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     sources,
     sampler: new Sampler(clock, () => daemon.engine?.sampled ?? []),
     // The server of a daemon that was KILLed answers for a moment yet, until ours has replaced it.
-    redisReady: signal =>
+    redisReady: (signal, onLate) =>
       untilReady(
         health,
         () => (embedded?.state.name ?? 'RUNNING') === 'RUNNING',
         clock,
         log,
         signal,
+        onLate,
       ),
     buildEngine,
     tasks,
@@ -349,10 +350,12 @@ async function untilReady(
   clock: Clock,
   log: Logger,
   signal: AbortSignal,
+  onLate: () => void,
 ): Promise<void> {
-  const patient = clock.setTimer(PATIENCE_MS, () =>
-    log.warn({ error: health.status.error }, 'waiting for Redis'),
-  )
+  const patient = clock.setTimer(PATIENCE_MS, () => {
+    log.warn({ error: health.status.error }, 'waiting for Redis')
+    onLate()
+  })
   while (!(health.status.ok && isOurs()) && !signal.aborted) await clock.sleep(10, signal)
   patient.cancel()
 }

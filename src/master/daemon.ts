@@ -3,6 +3,7 @@ import type { ScheduleControl } from '../api/schedule-port.ts'
 import type { SqlJobsPort } from '../api/sql-jobs-port.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
+import { needsRedis } from '../config/needs-redis.ts'
 import type { Clock } from '../lib/clock.ts'
 import { messageOf, TaskdError } from '../lib/errors.ts'
 import type { RootLog } from '../lib/log.ts'
@@ -58,7 +59,7 @@ export interface DaemonDeps {
   readonly sources: Sources
   readonly sampler: Service
   /** Resolves when Redis answers. */
-  readonly redisReady: (signal: AbortSignal) => Promise<void>
+  readonly redisReady: (signal: AbortSignal, onLate: () => void) => Promise<void>
   /** Built once Redis has told which node name is free. */
   readonly buildEngine: () => Promise<Engine>
   readonly tasks: TaskControl
@@ -125,7 +126,7 @@ export class Daemon implements Control {
     const programs = supervisor.start(this.#config.processes)
     await health.start()
     await systemd.start()
-    await redisReady(this.#deps.stopping.signal)
+    await redisReady(this.#deps.stopping.signal, () => void programs.then(() => this.#wait()))
     if (this.#deps.stopping.signal.aborted) return
     const engine = await this.#deps.buildEngine()
     if (this.#deps.stopping.signal.aborted) return
@@ -141,7 +142,7 @@ export class Daemon implements Control {
     await sampler.start()
     await Promise.all([programs, relaying])
     if (this.#deps.stopping.signal.aborted) return
-    if (this.#state === 'starting') this.#state = 'running'
+    if (this.#state === 'starting' || this.#state === 'waiting') this.#state = 'running'
     const { jobs, queues, processes } = this.#config
     this.#deps.root.log.info(
       { jobs: jobs.length, queues: queues.length, programs: processes.length },
@@ -149,6 +150,15 @@ export class Daemon implements Control {
     )
     this.#deps.root.log.info(`look around: ${this.#deps.whereToLook}`)
     await systemd.tell('READY=1', `STATUS=${jobs.length} jobs, ${queues.length} queues`)
+  }
+
+  /** Redis is late: what runs without it is up. */
+  #wait(): void {
+    if (this.#state !== 'starting') return
+    this.#state = 'waiting'
+    // A service that is not ready in time would be killed with all its programs.
+    if (!needsRedis(this.#config))
+      void this.#deps.systemd.tell('READY=1', 'STATUS=programs run; waiting for Redis')
   }
 
   /** In three steps: take no new work, let go what runs, end what is left. Idempotent. */

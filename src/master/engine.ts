@@ -13,6 +13,7 @@ import type { QueueSpec } from '../model/queue-spec.ts'
 import { markStopped } from '../monitor/hashes.ts'
 import type { Sampled } from '../monitor/sampler.ts'
 import { adoptFromDead } from '../queue/adopt.ts'
+import { abandon, answers } from '../queue/answers.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
 import { HEARTBEAT_MS, JOBS_CHANNEL, ORDERS_CHANNEL } from '../queue/keys.ts'
@@ -48,6 +49,7 @@ export interface EngineDeps {
 
 /** What a part may take to stop that has nothing to wait for but Redis. */
 const STOP_LIMIT_MS = 2000
+const ANSWER_MS = 1000
 
 const DOWN: ReadonlySet<string> = new Set(['STOPPED', 'BACKOFF', 'FATAL'])
 
@@ -192,8 +194,8 @@ export class Engine {
     this.#taking = false
     // While Redis is away these may hang on it; the workers must still be told to leave.
     const ticker = stopWithin(STOP_LIMIT_MS, this.ticker, this.#deps.log)
-    await Promise.all([ticker, this.#intakes.stop(STOP_LIMIT_MS)])
-    await Promise.all([...this.#pools.values()].map(pool => pool.stop(why)))
+    const pools = [...this.#pools.values()].map(pool => pool.stop(why))
+    await Promise.all([ticker, this.#intakes.stop(STOP_LIMIT_MS), ...pools])
   }
 
   /** Running tasks are ended and given back now, instead of after stop_wait. */
@@ -210,11 +212,15 @@ export class Engine {
     this.#unsubscribe?.()
     this.#orders.disconnect()
     const { redis, log } = this.#deps
-    const rest = [
-      this.#recovery,
-      { name: 'node name', stop: () => releaseNode(redis, this.node) },
-      { name: 'queues', stop: () => this.queues.close() },
-    ]
+    // What waits for a Redis that is away would use up the time of each part after the other.
+    const reached = await answers(redis, ANSWER_MS)
+    if (!reached) {
+      log.warn('Redis does not answer: leaving without a word to it')
+      abandon(redis)
+    }
+    const name = { name: 'node name', stop: () => releaseNode(redis, this.node) }
+    const queues = { name: 'queues', stop: () => this.queues.close() }
+    const rest = [this.#recovery, queues, ...(reached ? [name] : [])]
     await Promise.all(rest.map(part => stopWithin(STOP_LIMIT_MS, part, log)))
   }
 

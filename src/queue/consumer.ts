@@ -1,9 +1,11 @@
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { realClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Answer, FailKind } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
+import { answers } from './answers.ts'
 import { onConnected } from './connection.ts'
 import { insist } from './insist.ts'
 import { ENGINE_PREFIX } from './keys.ts'
@@ -13,6 +15,8 @@ import { returnUnheard } from './unheard.ts'
 /** Long, because a Redis that freezes for less must not make a task run twice. */
 const LOCK_MS = 120_000
 const STALLED_CHECK_MS = 15_000
+/** For so long the engine may take to stop, and then Redis to answer. */
+const LEAVE_MS = 1000
 
 /** A task that this worker has taken. */
 export interface Claim {
@@ -168,10 +172,25 @@ export class Consumer {
     mainLoopQueue?.add(Promise.resolve(undefined))
   }
 
-  /** Takes no more tasks; resolves when those it has are settled. */
-  async stop(): Promise<void> {
+  /**
+   * Takes no more tasks; resolves when those it has are settled. One that has none does not wait
+   * for a Redis that is away.
+   * @returns false when it is
+   */
+  async stop(): Promise<boolean> {
     this.#unwatch()
-    await this.#worker.close()
+    const over = new AbortController()
+    const closed = this.#worker.close().then(() => true)
+    const left = this.#emptyHanded(over.signal).then(() => false)
+    return Promise.race([closed, left]).finally(() => over.abort())
+  }
+
+  async #emptyHanded(signal: AbortSignal): Promise<void> {
+    do await realClock.sleep(LEAVE_MS, signal)
+    while (
+      !signal.aborted &&
+      (this.#held.size > 0 || (await answers(this.#options.redis, LEAVE_MS)))
+    )
   }
 
   async #process(job: Job<StoredTask, Answer>, token: string): Promise<Answer> {

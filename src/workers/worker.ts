@@ -26,6 +26,9 @@ export interface WorkerDeps {
   readonly send: (message: FromWorker, sent?: () => void) => void
 }
 
+/** What the last word in its row may take. */
+const NOTE_MS = 1000
+
 /** Takes tasks from one queue, runs them, and says how they ended. */
 export class TaskWorker {
   readonly #deps: WorkerDeps
@@ -114,10 +117,12 @@ export class TaskWorker {
   }
 
   async #stop(): Promise<void> {
-    await this.#consumer.stop()
+    const reached = await this.#consumer.stop()
     this.#deadline?.cancel()
     clearInterval(this.#heartbeat)
-    await this.#hashes.stopped(this.#deps.clock.now())
+    // Its row is a lease: without Redis it ends by itself.
+    const noted = reached ? this.#hashes.stopped(this.#deps.clock.now()) : undefined
+    await Promise.race([noted, this.#deps.clock.sleep(NOTE_MS)])
   }
 
   #returnAll(): void {

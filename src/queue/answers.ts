@@ -1,0 +1,26 @@
+import type { Redis } from 'ioredis'
+import { realClock } from '../lib/clock.ts'
+
+/** Whether Redis answers within this time, also on a connection that waits through outages. */
+export async function answers(redis: Redis, limitMs: number): Promise<boolean> {
+  const over = new AbortController()
+  const late = realClock.sleep(limitMs, over.signal).then(() => false)
+  const pong = redis.ping().then(
+    () => true,
+    () => false,
+  )
+  try {
+    return await Promise.race([pong, late])
+  } finally {
+    over.abort()
+  }
+}
+
+/** Waits for Redis no more: what was asked, and what will be, fails at once. */
+export function abandon(redis: Redis): void {
+  redis.options.enableOfflineQueue = false
+  redis.disconnect()
+  // The client does so itself only when it was connected.
+  const client = redis as unknown as { flushQueue(error: Error): void }
+  client.flushQueue(new Error('Connection is closed.'))
+}

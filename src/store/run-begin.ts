@@ -1,7 +1,7 @@
 import { plain } from './extra.ts'
 import { insertedId } from './inserted-id.ts'
-import type { RunIdentity } from './run-rows.ts'
 import { setStatus } from './run-status.ts'
+import type { RunIdentity } from './run-types.ts'
 import type { Db, SqlKind } from './tables.ts'
 import { lockTasks } from './task-sql.ts'
 

@@ -3,7 +3,7 @@ import { Turns } from '../lib/turns.ts'
 import type { Db, SqlKind } from './tables.ts'
 import { bucketOf, readDigests } from './task-digest.ts'
 import { readTasks } from './task-rows.ts'
-import type { TaskChanges, TaskRow } from './task-table.ts'
+import type { TaskChanges, TaskRow } from './task-types.ts'
 
 /** So many buckets' rows in one statement: of 5,000 rows a quarter. */
 const BUCKETS_AT_ONCE = 16

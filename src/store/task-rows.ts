@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, SqlKind } from './tables.ts'
 import { age, ageOf } from './task-sql.ts'
-import type { TaskRow } from './task-table.ts'
+import type { TaskRow } from './task-types.ts'
 
 /** Rows of `task`, by id. */
 export async function readTasks(

@@ -5,9 +5,10 @@ import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Service } from '../../lib/service.ts'
 import { type Condition, Trouble } from '../../lib/trouble.ts'
+import { Turns } from '../../lib/turns.ts'
 import type { Events } from '../../model/events.ts'
 import type { Job } from '../../model/job.ts'
-import { sqlJobName, taskKeyOf } from '../../model/sql-job.ts'
+import { readSqlJob, sqlJobName, taskKeyOf } from '../../model/sql-job.ts'
 import type { CronStore } from '../../queue/cron-store.ts'
 import { failureOf } from '../../store/failure.ts'
 import type { Store } from '../../store/store.ts'
@@ -34,6 +35,8 @@ export interface SqlJobsDeps {
 
 const EVERY: BackoffPolicy = { baseMs: 2000, factor: 1, capMs: 2000, jitter: 0.2 }
 const AWAY: BackoffPolicy = { baseMs: 1000, factor: 2, capMs: 8000, jitter: 0.2 }
+/** For how long the work on many rows may hold up everything else. */
+const SLICE_MS = 5
 /** How long a start waits for the first look. */
 const FIRST_LOOK_MS = 1000
 
@@ -49,6 +52,7 @@ export class SqlJobs implements Service {
   readonly #list: SqlJobList
   readonly #notes: ProblemNotes
   readonly #trouble: Trouble
+  readonly #turns = new Turns(SLICE_MS)
   #stopping = new AbortController()
   #wake = new AbortController()
   #running: Promise<void> | undefined
@@ -142,7 +146,9 @@ export class SqlJobs implements Service {
     try {
       if (!this.#migrated) await store.migrate()
       this.#migrated = true
-      this.#take(await store.tasks.poll())
+      const changes = await store.tasks.poll()
+      await this.#judge(changes)
+      this.#take(changes)
     } catch (error) {
       failure = { error }
       // The tables may be gone; they are made again.
@@ -160,6 +166,18 @@ export class SqlJobs implements Service {
     await this.#notes.write()
     this.#away = false
     this.#trouble.clear()
+  }
+
+  /**
+   * Judging thousands of schedules takes half a second, in which no tick would be on time: so it is
+   * done in small parts. What was judged once is remembered.
+   */
+  async #judge({ changed }: TaskChanges): Promise<void> {
+    const rules = this.#rules(this.#deps.config())
+    for (const row of changed) {
+      await this.#turns.wait()
+      readSqlJob(row, row.is_valid, rules)
+    }
   }
 
   #take(changes: TaskChanges): void {

@@ -48,7 +48,9 @@ export async function startMariaDb(args: readonly string[] = []): Promise<SqlSer
   const user = process.getuid?.() === 0 ? ['--user=root'] : []
   const urlOf = (database: string) =>
     `mysql://root@localhost/${database}?socketPath=${encodeURIComponent(path)}`
-  const common = ['--no-defaults', ...user, `--datadir=${data}`, '--innodb-log-file-size=4M']
+  // A server clears what it takes for left-over tables of its own, so the folder is no shared one.
+  const folders = [`--datadir=${data}`, `--tmpdir=${folder.path}`]
+  const common = ['--no-defaults', ...user, ...folders, '--innodb-log-file-size=4M']
   const install = ['--auth-root-authentication-method=normal', '--skip-test-db']
   try {
     await run(findBinary('mariadb-install-db'), [...common, ...install], { cwd: folder.path })

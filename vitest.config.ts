@@ -5,17 +5,20 @@ const project = (name: string, files: string[], extra: Record<string, unknown> =
   test: { name, include: files, testTimeout: 60_000, hookTimeout: 60_000, ...extra },
 })
 
+/**
+ * Those that start daemons of their own mostly wait: for a restart, a lease, a database that comes
+ * back. Three files at a time keep two cores busy, and leave each enough of them.
+ */
+const waiting = { maxWorkers: 3, sequence: { groupOrder: 1 } }
+
 export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
     projects: [
       project('unit', ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts']),
       project('integration', ['test/integration/**/*.test.ts']),
-      project('process', ['test/process/**/*.test.ts'], { fileParallelism: false }),
-      project('fault', ['test/fault/**/*.test.ts'], {
-        fileParallelism: false,
-        testTimeout: 300_000,
-      }),
+      project('process', ['test/process/**/*.test.ts'], waiting),
+      project('fault', ['test/fault/**/*.test.ts'], { ...waiting, testTimeout: 300_000 }),
     ],
   },
 })

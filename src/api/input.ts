@@ -4,6 +4,7 @@ import type { z } from 'zod'
 import { TaskdError } from '../lib/errors.ts'
 import { listsOf } from './fields.ts'
 import { readParams } from './params.ts'
+import { namesOf, wordingOf } from './wording.ts'
 
 /** What `body` hands on, in the words of Hono: so the typed client knows what to send. */
 type Checked<S extends z.ZodType> = MiddlewareHandler<
@@ -30,18 +31,13 @@ export function query<S extends z.ZodType>(schema: S) {
 export function check<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data
-  const wrong = parsed.error.issues.map(issue => {
-    const where = issue.path.join('.')
-    return where === '' ? issue.message : `${where}: ${issue.message}`
-  })
-  throw new TaskdError('E_BAD_REQUEST', `the request is not understood: ${listed(wrong)}`)
+  const known = namesOf(schema)
+  const { issues } = parsed.error
+  const told = issues.slice(0, MAX_TOLD).flatMap(issue => wordingOf(issue, value, known))
+  const rest = issues.length - MAX_TOLD
+  const wrong = [...told, ...(rest > 0 ? [`and ${rest} more`] : [])].join('; ')
+  throw new TaskdError('E_BAD_REQUEST', `the request is not understood: ${wrong}`)
 }
 
 /** Ten thousand wrong names are one mistake, made ten thousand times. */
-const MAX_LISTED = 20
-
-function listed(wrong: readonly string[]): string {
-  const rest = wrong.length - MAX_LISTED
-  const shown = wrong.slice(0, MAX_LISTED).join('; ')
-  return rest > 0 ? `${shown}; and ${rest} more` : shown
-}
+const MAX_TOLD = 20

@@ -45,7 +45,8 @@ export const readDatabase: Read<string> = text => {
   const scheme = /^(mysql|mariadb|postgres|postgresql):\/\//.exec(text)?.[1]
   if (scheme === undefined) return no('is not a database address', DATABASE_FORMS)
   const plain = (scheme.startsWith('postgres') ? 'postgres' : 'mysql') + text.slice(scheme.length)
-  const url = readUrl(plain)
+  // The usual name of a server behind a unix socket has no host, which a URL must have.
+  const url = readUrl(plain.replace(/^(\w+:\/\/[^/?#]*@)(?=\/)/, '$1localhost'))
   if (url === undefined || url.hash !== '') return no('is not a URL that can be read', ENCODE)
   if (url.pathname.length < 2) return no('names no database', `write ${scheme}://…/task_schedule`)
   return yes(plain)

@@ -38,6 +38,8 @@ describe('database', () => {
     ['sqlite:///var/x.db', 'sqlite:/var/x.db'],
     ['mysql://u:p@h/task_schedule', 'mysql://u:p@h/task_schedule'],
     ['mariadb://u:p@h/task_schedule', 'mysql://u:p@h/task_schedule'],
+    ['postgres://taskd@/t?host=/run/pg', 'postgres://taskd@/t?host=/run/pg'],
+    ['mysql://root:p@/t?socketPath=/run/m.sock', 'mysql://root:p@/t?socketPath=/run/m.sock'],
     ['postgresql://h:5433/t?sslmode=require', 'postgres://h:5433/t?sslmode=require'],
   ])('%s', (address, expected) => {
     expect(settingsOf(`database = ${address}`).database).toBe(expected)

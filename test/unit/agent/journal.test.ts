@@ -13,7 +13,7 @@ const failed = (id: string, msg: string) => ({ id, attempt: 1, kind: 'failed', m
 test('what is claimed, begun, ended and sent is known to the next one', async () => {
   await using dir = tempDir()
   const first = await open(dir.path)
-  first.claimed(claims('a', 'b', 'c', 'd'))
+  void first.claimed(claims('a', 'b', 'c', 'd'))
   for (const id of ['a', 'b', 'c']) first.begun({ id, attempt: 1 })
   first.ended(done('a'))
   first.ended(failed('b', 'no "page"\n'))
@@ -32,7 +32,7 @@ test('what is claimed, begun, ended and sent is known to the next one', async ()
 test('two attempts of one task are two claims', async () => {
   await using dir = tempDir()
   const journal = await open(dir.path)
-  journal.claimed([
+  void journal.claimed([
     { id: 'a', attempt: 1 },
     { id: 'a', attempt: 2 },
   ])
@@ -49,7 +49,7 @@ test('cut at any byte, it is what it was at some moment before', async () => {
   const journal = await open(dir.path)
   const reports: string[] = []
   for (let n = 0; n < 6; n += 1) {
-    journal.claimed(claims(`t${n}`))
+    void journal.claimed(claims(`t${n}`))
     journal.ended(failed(`t${n}`, `é${n}`))
     reports.push(`t${n}`)
     await journal.flush()
@@ -61,7 +61,7 @@ test('cut at any byte, it is what it was at some moment before', async () => {
     const after = await open(dir.path)
     const known = after.reports.map(report => report.id)
     expect(known).toEqual(reports.slice(0, known.length))
-    after.claimed(claims('next'))
+    void after.claimed(claims('next'))
     await after.close()
     const again = await open(dir.path)
     expect(again.claims.map(claim => claim.id)).toContain('next')
@@ -76,7 +76,7 @@ test('it is written anew when it has grown, and holds the same', async () => {
   const msg = 'x'.repeat(400)
   let largest = 0
   for (let n = 0; n < 8000; n += 1) {
-    journal.claimed(claims(`t${n}`))
+    void journal.claimed(claims(`t${n}`))
     journal.ended(failed(`t${n}`, msg))
     if (n >= 5) journal.sent(claims(`t${n - 5}`))
     if (n % 50 === 0) await journal.flush()
@@ -94,7 +94,7 @@ test('it is written anew when it has grown, and holds the same', async () => {
 test('a line that cannot be read is told and left out, and is gone the next time', async () => {
   await using dir = tempDir()
   const first = await open(dir.path)
-  first.claimed(claims('a', 'b'))
+  void first.claimed(claims('a', 'b'))
   await first.close()
   appendFileSync(join(dir.path, 'j'), 'junk\n["f","a",1,""]\n["z"]\n')
   const { log, lines } = recordedLog()

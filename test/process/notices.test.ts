@@ -1,9 +1,10 @@
-import { rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Notice, NotifyTested } from '../../src/model/notice.ts'
 import { jsonOf, newDaemon, type TestDaemon } from '../support/daemon.ts'
 import { startMail } from '../support/mail.ts'
+import { startRedis } from '../support/servers.ts'
 import { waitFor } from '../support/wait.ts'
 import { type Handler, startWeb, type Web } from '../support/web.ts'
 
@@ -168,6 +169,67 @@ test('a webhook that hangs holds up nothing, is seen, and gets all when it has m
   const stopped = performance.now()
   await daemon.stop()
   expect(performance.now() - stopped).toBeLessThan(10_000)
+})
+
+test('a job in SQL is told by its name, and a silence by one of two nodes', async () => {
+  await using web = await startWeb(take)
+  await using redis = await startRedis()
+  await using one = newDaemon({ taskd: { redis: redis.url, node: 'one' } })
+  const database = `sqlite:${one.dataDir}/task_schedule.db`
+  await using two = newDaemon({ taskd: { redis: redis.url, node: 'two' } })
+  const folder = join(one.dir, 'tasks', 'cron')
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'broken.mjs'), 'export default () => { throw new Error("no luck") }\n')
+  const tick = one.script('tick.sh', '#!/bin/sh\necho fine\n')
+  for (const daemon of [one, two])
+    daemon.configure({
+      taskd: {
+        redis: redis.url,
+        node: daemon === one ? 'one' : 'two',
+        database,
+        tasks: join(one.dir, 'tasks'),
+      },
+      ini: `[often]
+task_key = async_tasks
+run_time = * * * * * *
+script = ${tick}
+${hook(web, 'on = all', 'silence_after = 2s', 'max = 1000/1h')}`,
+    })
+  await one.start()
+  await two.start()
+  const added = await one.cli(
+    'task',
+    'add',
+    'ko',
+    '--trigger',
+    'cron',
+    '--spec',
+    '0 0 1 1 *',
+    '--func',
+    'broken',
+  )
+  expect([added.code, added.stderr]).toEqual([0, ''])
+  expect((await one.cli('run', 'task:ko', '--wait')).code).toBe(1)
+  await until(web, 'fail job task:ko')
+
+  // Both look, and see it within the time that they look in.
+  await one.cli('pause', 'often')
+  await until(web, 'silence job often')
+  await waitFor(
+    async () => {
+      const states = [one, two].map(daemon =>
+        JSON.parse(readFileSync(join(daemon.dataDir, 'notices.json'), 'utf8')),
+      ) as { sections: { hook: { open: Record<string, { kind: string }> } } }[]
+      return states.every(state => state.sections.hook.open['job often']?.kind === 'silence')
+    },
+    { what: 'both have seen that it is silent' },
+  )
+  await one.cli('resume', 'often')
+  await until(web, 'recovery job often')
+  expect(told(web).filter(event => event.endsWith(' often'))).toEqual([
+    'silence job often',
+    'recovery job often',
+  ])
 })
 
 test('taskd notify says what came of it', async () => {

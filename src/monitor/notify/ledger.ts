@@ -76,7 +76,7 @@ export class Ledger {
       this.#note(key, { kind, since: from, at, count: (before?.count ?? 0) + 1, quiet })
     }
     if (quiet) return undefined
-    const time = isoWithOffset(at)
+    const time = timeOf(at)
     return {
       kind,
       what,
@@ -98,7 +98,7 @@ export class Ledger {
     this.#open.delete(key)
     const { kind, since, count, quiet } = before
     if (quiet || !this.#spec.on.includes('recovery') || !this.#wants(what, name)) return undefined
-    const time = isoWithOffset(at)
+    const time = timeOf(at)
     const lasted = formatDuration(Math.max(0, Math.round((at - since) / 1000) * 1000))
     const failures = kind === 'fail' ? ` and ${count} failure${count === 1 ? '' : 's'}` : ''
     return {
@@ -165,10 +165,21 @@ export class Ledger {
 
 const keyOf = (what: Subject, name: string) => `${what} ${name}`
 
+/** Of thousands that fail in one moment most fail in the same millisecond. */
+let lastTime = { ms: Number.NaN, text: '' }
+
+function timeOf(ms: number): string {
+  if (ms !== lastTime.ms) lastTime = { ms, text: isoWithOffset(ms) }
+  return lastTime.text
+}
+
 /** The end says most; and the password of an address is nobody's to read. */
 function fit(text: string): string {
-  const plain = text
-    .slice(-4 * MOST_CHARACTERS)
-    .replace(/(:\/\/[^\s/:@]{0,200}:)[^\s/@]{1,200}(?=@)/g, '$1******')
+  const end = text.slice(-4 * MOST_CHARACTERS)
+  const plain = end.includes('://') ? withoutPasswords(end) : end
   return plain.trim().slice(-MOST_CHARACTERS).toWellFormed()
+}
+
+function withoutPasswords(text: string): string {
+  return text.replace(/(:\/\/[^\s/:@]{0,200}:)[^\s/@]{1,200}(?=@)/g, '$1******')
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
 import { type Clock, isoWithOffset } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
@@ -11,10 +10,11 @@ import type {
   NotifyStatus,
   NotifyTested,
 } from '../../model/notice.ts'
+import { type Head, noticeOf, sizeOf, testNotice } from './compose.ts'
 import { Gathering } from './gathering.ts'
 import type { OutletState } from './memory.ts'
+import { Pace } from './pace.ts'
 import { SendError, type Sender } from './sender.ts'
-import { textOf, titleOf } from './text.ts'
 
 export interface OutletDeps {
   readonly clock: Clock
@@ -33,7 +33,6 @@ const GIVE_UP_MS = 3_600_000
 /** What is being sent when the daemon stops may still arrive. */
 const LAST_MS = 2000
 const TEST_MS = 12_000
-const MOST_TIMES = 10_000
 
 interface Flight {
   readonly notice: Notice
@@ -50,6 +49,7 @@ interface Flight {
 export class Outlet {
   readonly #deps: OutletDeps
   readonly #gathering = new Gathering()
+  readonly #pace = new Pace()
   readonly #trouble: Trouble
   readonly #stopping = new AbortController()
   #spec: NotifySpec
@@ -61,7 +61,6 @@ export class Outlet {
   #flight: Flight | undefined
   #sending: Promise<unknown> = Promise.resolve()
   #running: Promise<void> | undefined
-  #sentAt: number[] = []
   /** Events that could not be delivered, and of which nobody knows yet. */
   #lost = 0
   #sent = 0
@@ -88,15 +87,15 @@ export class Outlet {
   restore({ gathered, flight, sentAt, lost }: OutletState): void {
     this.#gathering.restore(gathered)
     this.#openedAt = this.#deps.clock.monotonic()
-    this.#sentAt = [...sentAt]
+    this.#pace.restore(sentAt)
     this.#lost = lost
     if (flight) this.#flight = { notice: flight, since: this.#openedAt, attempts: 0 }
   }
 
   get state(): Omit<OutletState, 'open' | 'since'> {
-    const { notice } = this.#flight ?? {}
     const gathered = this.#gathering.look()
-    return { gathered, ...(notice && { flight: notice }), sentAt: this.#sentAt, lost: this.#lost }
+    const onItsWay = this.#flight && { flight: this.#flight.notice }
+    return { gathered, ...onItsWay, sentAt: this.#pace.times, lost: this.#lost }
   }
 
   get status(): NotifyStatus {
@@ -146,9 +145,7 @@ export class Outlet {
   async test(): Promise<NotifyTested> {
     const { to } = this.#sender
     const { name } = this.#spec
-    const at = isoWithOffset(this.#deps.clock.now())
-    const title = `taskd ${this.#deps.node()}: a test of [notify:${name}]`
-    const notice = this.#noticeOf({ at, events: [], not_shown: 0, lost: 0, held: false }, title)
+    const notice = testNotice(this.#head())
     const limit = AbortSignal.timeout(TEST_MS)
     const signal = AbortSignal.any([limit, this.#stopping.signal])
     try {
@@ -184,44 +181,24 @@ export class Outlet {
     if (this.#gathering.size === 0) return Number.POSITIVE_INFINITY
     const { clock } = this.#deps
     const { groupMs, max } = this.#spec
-    const now = clock.now()
-    // A clock that was set back must not keep anything back.
-    const recent = this.#sentAt.filter(at => at <= now && at > now - max.durationMs)
-    this.#sentAt = recent.slice(-Math.min(max.max, MOST_TIMES))
-    const [oldest] = this.#sentAt
-    const full = oldest !== undefined && this.#sentAt.length >= max.max
-    const ofRate = full ? oldest + max.durationMs - now : 0
+    const ofRate = this.#pace.waitMs(max, clock.now())
     const ofGroup = this.#openedAt + groupMs - clock.monotonic()
     this.#held ||= ofRate > Math.max(0, ofGroup)
     return Math.max(ofRate, ofGroup)
   }
 
   #compose(): Notice {
-    const now = this.#deps.clock.now()
-    const { events, notShown } = this.#gathering.take()
-    const notice = this.#noticeOf(
-      {
-        at: isoWithOffset(now),
-        events,
-        not_shown: notShown,
-        lost: this.#lost,
-        held: this.#held,
-      },
-      titleOf(this.#deps.node(), { events }, notShown),
-    )
-    this.#sentAt.push(now)
+    const head = this.#head()
+    const before = { lost: this.#lost, held: this.#held }
+    this.#pace.went(head.now)
     this.#held = false
     this.#lost = 0
-    return notice
+    return noticeOf(head, this.#gathering.take(), before)
   }
 
-  #noticeOf(
-    said: Pick<Notice, 'at' | 'events' | 'not_shown' | 'lost' | 'held'>,
-    title: string,
-  ): Notice {
-    const notify = this.#spec.name
-    const whole = { id: randomUUID(), notify, node: this.#deps.node(), title, ...said }
-    return { ...whole, text: textOf(whole) }
+  #head(): Head {
+    const { node, clock } = this.#deps
+    return { notify: this.#spec.name, node: node(), now: clock.now() }
   }
 
   async #deliver(flight: Flight, signal: AbortSignal): Promise<void> {
@@ -269,8 +246,4 @@ export class Outlet {
     )
     this.#deps.remember('now')
   }
-}
-
-function sizeOf({ events, not_shown }: Notice): number {
-  return events.reduce((sum, event) => sum + event.count, not_shown)
 }

@@ -36,7 +36,13 @@ function bench(changes: Partial<NotifySpec> = {}, known?: Section['state']) {
   }
   onTestFinished(stop)
   return {
-    ...{ time, world, sender, log, section, spec, stop },
+    time,
+    world,
+    sender,
+    log,
+    section,
+    spec,
+    stop,
     hear: (event: DaemonEvent) => hearing.hear(event),
     /** What has been taken: a list for each notice. */
     told: () =>

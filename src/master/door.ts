@@ -16,6 +16,7 @@ import { relayRoutes } from '../api/routes/relay.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import { Metrics } from '../monitor/metrics.ts'
+import type { QueueLook } from '../monitor/status-metrics.ts'
 import { oldestWaiting } from '../queue/oldest.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { Broker } from './broker.ts'
@@ -130,17 +131,19 @@ function metricsPort(metrics: Metrics, { ask, pull }: DoorParts, clock: Clock): 
     contentType: metrics.contentType,
     answered: (route, status, ms) => metrics.answered(route, status, ms),
     async render(status) {
-      const ages = new Map<string, number>()
-      const ageOf = async ({ mode, task_key: taskKey }: QueueStatus) => {
-        if (mode === 'pull') return (await pull.counts(taskKey)).oldestMs
+      const looks = new Map<string, QueueLook>()
+      const lookAt = async ({ mode, task_key: taskKey }: QueueStatus): Promise<QueueLook> => {
+        if (mode === 'pull') {
+          const { oldestMs, finishedTotal: finished, deadTotal: dead } = await pull.counts(taskKey)
+          return { oldestS: oldestMs / 1000, ended: { finished, dead } }
+        }
         const at = await oldestWaiting(ask, taskKey)
-        return at === undefined ? 0 : Math.max(0, clock.now() - at)
+        return { oldestS: at === undefined ? 0 : Math.max(0, clock.now() - at) / 1000 }
       }
-      const look = async (queue: QueueStatus) =>
-        void ages.set(queue.task_key, (await ageOf(queue)) / 1000)
+      const look = async (queue: QueueStatus) => void looks.set(queue.task_key, await lookAt(queue))
       // What is not told in time is left out.
       if (status.redis.ok) await Promise.allSettled(status.queues.map(look))
-      return metrics.render(status, ages)
+      return metrics.render(status, looks)
     },
   }
 }

@@ -2,7 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { unreachable } from '../lib/errors.ts'
 import type { DaemonEvent, Events } from '../model/events.ts'
 import { addProcessMetrics } from './process-metrics.ts'
-import { addStatusMetrics, type WaitingAges, type WatchedStatus } from './status-metrics.ts'
+import { addStatusMetrics, type QueueLooks, type WatchedStatus } from './status-metrics.ts'
 
 export interface MetricsDeps {
   readonly events: Events
@@ -97,8 +97,8 @@ export class Metrics {
   }
 
   /** Everything, in the text format of Prometheus. */
-  render(status: WatchedStatus, ages: WaitingAges): Promise<string> {
-    this.#setStatus(status, ages)
+  render(status: WatchedStatus, looks: QueueLooks): Promise<string> {
+    this.#setStatus(status, looks)
     return this.#registry.metrics()
   }
 

@@ -1,4 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { addChannelMetrics, type WatchedChannel } from './channel-metrics.ts'
 
 interface WatchedChild {
   readonly name: string
@@ -27,15 +28,24 @@ export interface WatchedStatus {
     readonly bad: number
     readonly paused: boolean
   }[]
+  readonly channels: readonly WatchedChannel[]
 }
 
-/** How long the oldest waiting task of each queue has been there, s; of queues where it is known. */
-export type WaitingAges = ReadonlyMap<string, number>
+/** What a queue says of itself beside the status. */
+export interface QueueLook {
+  /** How long the oldest waiting task has been there, s. */
+  readonly oldestS: number
+  /** Of a pull queue: how many tasks have ever ended so, on all nodes. */
+  readonly ended?: { readonly finished: number; readonly dead: number }
+}
+
+/** By queue; of those that have answered. */
+export type QueueLooks = ReadonlyMap<string, QueueLook>
 
 /** @returns what takes a status over, just before the registry is read */
 export function addStatusMetrics(
   registry: Registry,
-): (status: WatchedStatus, ages: WaitingAges) => void {
+): (status: WatchedStatus, looks: QueueLooks) => void {
   const registers = [registry]
   const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
     new Gauge({ registers, name, help, labelNames })
@@ -67,6 +77,12 @@ export function addStatusMetrics(
     'How long ago the oldest waiting task of a queue was handed in; 0 when none waits.',
     'queue',
   )
+  const ended = counter(
+    'taskd_pull_tasks_ended_total',
+    'Tasks of a pull queue that are over, on all nodes and since the queue is there: finished, dead.',
+    'queue',
+    'outcome',
+  )
   const paused = gauge('taskd_queue_paused', '1 when the queue is paused.', 'queue')
   const workerUp = gauge('taskd_worker_up', '1 when the worker process runs.', 'worker', 'queue')
   const workerRuns = gauge(
@@ -95,16 +111,20 @@ export function addStatusMetrics(
     'group',
   )
 
-  const setQueues = (status: WatchedStatus, ages: WaitingAges) => {
-    for (const one of [tasks, oldest, paused]) one.reset()
+  const setChannels = addChannelMetrics(registry)
+
+  const setQueues = (status: WatchedStatus, looks: QueueLooks) => {
+    for (const one of [tasks, oldest, ended, paused]) one.reset()
     // What Redis does not tell is not 0: it is not known.
     if (!status.redis.ok) return
     for (const one of status.queues) {
       const queue = one.task_key
       for (const state of ['waiting', 'delayed', 'active', 'bad'] as const)
         tasks.set({ queue, state }, one[state])
-      const age = ages.get(queue)
-      if (age !== undefined) oldest.set({ queue }, age)
+      const look = looks.get(queue)
+      if (look !== undefined) oldest.set({ queue }, look.oldestS)
+      for (const [outcome, count] of Object.entries(look?.ended ?? {}))
+        ended.inc({ queue, outcome }, count)
       paused.set({ queue }, one.paused ? 1 : 0)
     }
   }
@@ -124,14 +144,15 @@ export function addStatusMetrics(
       dropped.inc(labels, one.dropped)
     }
   }
-  return (status, ages) => {
+  return (status, looks) => {
     running.set(status.state === 'running' ? 1 : 0)
     redis.set(status.redis.ok ? 1 : 0)
     database.set(status.database.ok ? 1 : 0)
     backlog.set(status.database.backlog)
     archived.reset()
     archived.inc(status.database.archived)
-    setQueues(status, ages)
+    setQueues(status, looks)
     setChildren(status)
+    setChannels(status.channels)
   }
 }

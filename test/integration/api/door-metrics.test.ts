@@ -91,9 +91,13 @@ test('what is, is measured when it is asked for, and a counter is not counted tw
     { ...worker('sync'), name: 'mailer', group: 'mail', dropped: 7, restart_num: 3 },
   ]
   const database = { ...status().database, ok: false, backlog: 5, archived: 9 }
+  const channel = { table: 't', database: 'sqlite:x', error: 'away', since: '', bad: 1 }
+  const channels = [
+    { ...channel, name: 'orders', ok: false, backlog: 4, backlog_bytes: 400, inserted: 30 },
+  ]
   await using door = await openDoor({
     secrets,
-    answers: { status: async () => status({ programs, database }) },
+    answers: { status: async () => status({ programs, database, channels }) },
   })
   await scrape(door)
   const { get } = await scrape(door)
@@ -104,6 +108,12 @@ test('what is, is measured when it is asked for, and a counter is not counted tw
   expect(get('taskd_archiver_rows_total')).toBe(9)
   expect(get('taskd_queue_tasks', { queue: 'async_tasks', state: 'waiting' })).toBe(12)
   expect(get('taskd_queue_oldest_waiting_seconds', { queue: 'sync_tasks' })).toBe(1.5)
+  const ended = (outcome: string) =>
+    get('taskd_pull_tasks_ended_total', { queue: 'async_tasks', outcome })
+  expect([ended('finished'), ended('dead')]).toEqual([8, 2])
+  const orders = (name: string) => get(`taskd_channel_${name}`, { channel: 'orders' })
+  expect(['up', 'spool_batches', 'spool_bytes', 'bad_batches'].map(orders)).toEqual([0, 4, 400, 1])
+  expect(orders('inserted_rows_total')).toBe(30)
   expect(get('taskd_worker_up', { worker: 'web-1-sync_tasks-1' })).toBe(1)
   expect(get('taskd_program_restarts_total', { program: 'mailer', group: 'mail' })).toBe(3)
   expect(get('taskd_program_dropped_bytes_total', { program: 'mailer' })).toBe(7)

@@ -70,7 +70,14 @@ export async function openDoor(options: OpenDoorOptions = {}): Promise<OpenDoor>
     metrics: {
       contentType: metrics.contentType,
       answered: (...what) => metrics.answered(...what),
-      render: status => metrics.render(status, new Map([['sync_tasks', 1.5]])),
+      render: status =>
+        metrics.render(
+          status,
+          new Map([
+            ['sync_tasks', { oldestS: 1.5 }],
+            ['async_tasks', { oldestS: 0, ended: { finished: 8, dead: 2 } }],
+          ]),
+        ),
     },
     now: () => performance.now(),
     modules,

@@ -51,12 +51,17 @@ export function createDoorApp(deps: DoorAppDeps) {
     routes.allow(method, `/api${path}`, accessOfControl(method, path))
   app.route('/api', inner)
 
-  app.notFound(c => {
-    const allowed = METHODS.filter(method =>
-      app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method !== 'ALL'),
+  const methodsOf = (path: string) =>
+    METHODS.filter(method =>
+      app.router.match(method, path)[0].some(([[, route]]) => route.method !== 'ALL'),
     )
+  app.notFound(c => {
+    const allowed = methodsOf(c.req.path)
     if (allowed.length === 0) {
-      const { status, body } = failure(404, 'E_NO_ROUTE', 'no such route. /docs shows them all')
+      const bare = c.req.path.endsWith('/') ? c.req.path.slice(0, -1) : ''
+      const hint =
+        methodsOf(bare).length > 0 ? 'leave out the slash at its end' : '/docs shows them all'
+      const { status, body } = failure(404, 'E_NO_ROUTE', `no such route. ${hint}`)
       return c.json(body, status)
     }
     const allow = allowed.join(', ')

@@ -10,7 +10,7 @@ import { SECURITY_HEADERS } from './guard.ts'
 export function answerUnreadable(error: unknown): Response {
   const known = error instanceof Error && error.name === 'RequestError'
   const { status, body } = known
-    ? failure(400, 'E_BAD_REQUEST', 'the address of the request cannot be read')
+    ? failure(400, 'E_BAD_REQUEST', 'the address of the request, or its Host, cannot be read')
     : failureOf(error)
   return Response.json(body, { status, headers: SECURITY_HEADERS })
 }

@@ -19,7 +19,8 @@ const reconnectDelay = (attempt: number) => Math.min(20 * 2 ** Math.min(attempt 
  */
 export type Purpose = 'work' | 'ask'
 
-const ASK_TIMEOUT_MS = 1000
+/** With what it takes to answer, within that second. */
+const ASK_TIMEOUT_MS = 900
 
 type Options = RedisOptions & { replyMapping: 'legacy' }
 

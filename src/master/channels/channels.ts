@@ -96,7 +96,9 @@ export class Channels implements Service, DataPort, EncryptPort {
     if (spec.encryptUrl !== undefined)
       return askUpstream(spec.encryptUrl, request.whole, this.#stopping.signal)
     const { fields } = request
-    const rows = fields === undefined ? (request.rows ?? []) : [fields]
+    const rows = fields === undefined ? request.rows : [fields]
+    if (rows === undefined)
+      throw new TaskdError('E_BAD_REQUEST', 'there is nothing to encrypt', 'send rows or fields')
     if (rows.length > spec.maxRows)
       throw badRows(spec.name, [`${rows.length} are more than max_rows = ${spec.maxRows}`], 0)
     const problems = problemsOf(rows, spec.encrypt)

@@ -159,6 +159,11 @@ test('which channel encrypts must be said where there are several, or none', asy
     channelSpec(url, { name: 'b', ...encrypting }),
     channelSpec(url, { name: 'c', ...encrypting }),
   )
+  const nothing = await server.post('/api/encrypt', { channel: 'c' })
+  expect([nothing.status, nothing.text]).toEqual([
+    400,
+    expect.stringContaining('send rows or fields'),
+  ])
   const vague = await server.post('/api/encrypt', { rows: [] })
   expect([vague.status, vague.text]).toEqual([
     400,

@@ -157,3 +157,18 @@ test('parameters of the control routes may come as form or query, too', async ()
     ['runJob', 'a', { wait: false }],
   ])
 })
+
+test('a slash too many at the end: no such route, and how it is written', async () => {
+  await using door = await openDoor()
+  for (const [path, hint] of [
+    ['/healthz/', 'leave out the slash at its end'],
+    ['/healthz//', '/docs shows them all'],
+    ['/', '/docs shows them all'],
+  ] as const) {
+    const answer = await door.ask(path)
+    expect([answer.status, answer.json()['error']]).toEqual([
+      404,
+      { code: 'E_NO_ROUTE', message: `no such route. ${hint}` },
+    ])
+  }
+})

@@ -37,6 +37,7 @@ const ROUTES: readonly (readonly [route: string, access: Scope | 'open', body?: 
   ['POST /api/queues/resume', 'admin', { names: [] }],
   ['POST /api/queues/scale', 'admin', { name: 'a', count: 1 }],
   ['POST /api/config/reload', 'admin', {}],
+  ['POST /api/notify/test', 'admin', { name: 'a' }],
   ['POST /api/daemon/drain', 'admin', {}],
   ['POST /api/daemon/shutdown', 'admin', {}],
 ]

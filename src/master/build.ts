@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Control } from '../api/control.ts'
 import { SocketServer } from '../api/listen.ts'
 import type { Config, Loaded } from '../config/config.ts'
-import { type Clock, realClock } from '../lib/clock.ts'
-import type { Logger, RootLog } from '../lib/log.ts'
+import { realClock } from '../lib/clock.ts'
+import type { RootLog } from '../lib/log.ts'
 import { Events } from '../model/events.ts'
 import { createArchiver } from '../monitor/archiver.ts'
 import { logEvents } from '../monitor/log-events.ts'
@@ -19,30 +20,26 @@ import { TaskQueues } from '../queue/task-queues.ts'
 import { openStore } from '../store/store.ts'
 import { Recorder } from '../workers/settle.ts'
 import { Channels } from './channels/channels.ts'
+import { controlOf } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { Engine } from './engine.ts'
 import { claimNode } from './installation.ts'
-import { Journal } from './journal.ts'
 import { lazyDoor } from './lazy-door.ts'
 import { LazyNotices, worldOf } from './notices.ts'
 import { ProcessControl } from './process-control.ts'
 import { buildSupervisor } from './programs/build.ts'
-import { programTail } from './programs/tail.ts'
 import { buildPull } from './pull-build.ts'
 import { redisProgram } from './redis-program.ts'
+import { untilRedisReady } from './redis-ready.ts'
 import { Relays } from './relays/relays.ts'
-import { RunLog } from './run-log.ts'
 import { scheduleControl } from './schedule-control.ts'
 import { socketApp } from './socket-app.ts'
 import { Sources } from './sources/sources.ts'
 import { buildSqlJobs } from './sql-jobs/build.ts'
 import { buildRunRows } from './sql-jobs/rows-build.ts'
-import { readStatus } from './status.ts'
-import { tailOf } from './tail.ts'
-import { runTail, workerTail } from './tail-runs.ts'
 import { TaskControl } from './task-control.ts'
+import { buildViews } from './views.ts'
 import { Wanted } from './wanted.ts'
-import { explain } from './why.ts'
 
 export interface Parts {
   readonly config: Config
@@ -52,8 +49,14 @@ export interface Parts {
   readonly environment: NodeJS.ProcessEnv
 }
 
+export interface Built {
+  readonly daemon: Daemon
+  /** What it can be asked and told. */
+  readonly control: Control
+}
+
 /** The composition root of the master: the only place that makes adapters. */
-export function buildDaemon({ config, instance, root, load, environment }: Parts): Daemon {
+export function buildDaemon({ config, instance, root, load, environment }: Parts): Built {
   const clock = realClock
   const { log } = root
   const { settings } = config
@@ -216,10 +219,11 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     }),
   })
 
-  const statusDeps = {
-    version: readVersion(),
-    startedAt: clock.monotonic(),
+  const version = readVersion()
+  const views = buildViews({
+    version,
     clock,
+    events,
     config: () => daemon.config,
     state: () => daemon.state,
     engine: () => daemon.engine,
@@ -238,43 +242,20 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     relays,
     notices,
     sources,
-  }
-
-  const whyDeps = {
-    jobs,
-    readStatus: () => readStatus(statusDeps),
-    journal: new Journal(events, clock),
     wanted,
-    supervisor,
-    monotonic: () => clock.monotonic(),
-  }
-
-  const runLog = new RunLog({ config: () => daemon.config, jobs, redis: ask, store })
-  const tailDeps = {
-    engine: () => daemon.engine,
-    taskKeys: () => daemon.config.queues.map(queue => queue.taskKey),
-    queues: asking.queues,
-    runLog,
-    clock,
-  }
-  const tailSources = [programTail(supervisor, clock), workerTail(tailDeps), runTail(tailDeps)]
-  const tailNames = {
-    names: () => [
-      ...supervisor.members.map(one => one.spec.name),
-      ...(daemon.engine?.members ?? []).map(one => one.program.name),
-    ],
-    jobs: () => jobs().map(job => job.name),
-  }
+    store,
+    redis: ask,
+  })
 
   const { http } = settings
   const doorDeps = {
     channels,
     relays,
-    daemon: () => daemon,
+    daemon: () => control,
     health,
     pull: pull.control,
     ask,
-    version: statusDeps.version,
+    version,
     clock,
     events,
     log,
@@ -290,39 +271,22 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     whereToLook: whereToLook(config, redisUrl),
     stopping,
     systemd: new SystemdNotifier(environment, clock, log),
-    api: new SocketServer({ app: socketApp(() => daemon, doorDeps), path: settings.socket }),
+    api: new SocketServer({ app: socketApp(doorDeps), path: settings.socket }),
     door,
     embedded,
     supervisor,
-    processes,
     health,
     archiver,
     runRows,
     sqlJobs: sql.sqlJobs,
-    sqlControl: sql.control,
     pull: pull.keeper,
     channels,
     relays,
     notices,
     sources,
     sampler: new Sampler(clock, () => daemon.engine?.sampled ?? []),
-    // The server of a daemon that was KILLed answers for a moment yet, until ours has replaced it.
-    redisReady: (signal, onLate) =>
-      untilReady(
-        health,
-        () => (embedded?.state.name ?? 'RUNNING') === 'RUNNING',
-        clock,
-        log,
-        signal,
-        onLate,
-      ),
+    redisReady: (...args) => untilRedisReady({ health, embedded, clock, log }, ...args),
     buildEngine,
-    tasks,
-    schedule,
-    readStatus: () => readStatus(statusDeps),
-    explain: name => explain(name, whyDeps),
-    runLog,
-    tail: (...args) => tailOf(tailSources, args, tailNames),
     releaseAll: async () => {
       await asking.queues.close()
       redis.disconnect()
@@ -330,7 +294,16 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
       await store.close()
     },
   })
-  return daemon
+  const control = controlOf({
+    daemon,
+    processes,
+    tasks,
+    schedule,
+    sqlJobs: sql.control,
+    notices,
+    views,
+  })
+  return { daemon, control }
 }
 
 /** Paths as short as they can be typed from here. */
@@ -339,25 +312,6 @@ function whereToLook(config: Config, redisUrl: string): string {
   const flag = standard ? '' : ` -c ${config.file}`
   const socket = redisUrl.startsWith('unix:') ? `, redis-cli -s ${redisUrl.slice(5)}` : ''
   return `bin/taskd status${flag}, bin/taskd fails${flag}${socket}`
-}
-
-/** An embedded Redis is there in a moment; another that is not is worth a word. */
-const PATIENCE_MS = 3000
-
-async function untilReady(
-  health: RedisHealth,
-  isOurs: () => boolean,
-  clock: Clock,
-  log: Logger,
-  signal: AbortSignal,
-  onLate: () => void,
-): Promise<void> {
-  const patient = clock.setTimer(PATIENCE_MS, () => {
-    log.warn({ error: health.status.error }, 'waiting for Redis')
-    onLate()
-  })
-  while (!(health.status.ok && isOurs()) && !signal.aborted) await clock.sleep(10, signal)
-  patient.cancel()
 }
 
 function readVersion(): string {

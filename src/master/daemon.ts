@@ -1,29 +1,23 @@
-import type { Control, ReloadReport, Status } from '../api/control.ts'
-import type { ScheduleControl } from '../api/schedule-port.ts'
-import type { SqlJobsPort } from '../api/sql-jobs-port.ts'
+import type { DrainReport, ReloadReport, Status } from '../api/control.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import { needsRedis } from '../config/needs-redis.ts'
 import type { Clock } from '../lib/clock.ts'
-import { messageOf, TaskdError } from '../lib/errors.ts'
+import { TaskdError } from '../lib/errors.ts'
 import type { RootLog } from '../lib/log.ts'
 import { type Service, stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { SystemdNotifier } from '../monitor/systemd.ts'
-import { asked } from './asked.ts'
 import type { Channels } from './channels/channels.ts'
 import type { DoorService } from './door-parts.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { LazyNotices } from './notices.ts'
-import type { ProcessControl } from './process-control.ts'
 import type { Supervisor } from './programs/supervisor.ts'
 import type { Relays } from './relays/relays.ts'
 import { reportOf } from './reload.ts'
-import type { RunLog } from './run-log.ts'
 import type { Sources } from './sources/sources.ts'
 import type { SqlJobs } from './sql-jobs/sql-jobs.ts'
-import type { TaskControl } from './task-control.ts'
 
 export interface DaemonDeps {
   readonly config: Config
@@ -43,13 +37,11 @@ export interface DaemonDeps {
   /** The Redis that we run ourselves. */
   readonly embedded: ManagedProgram | undefined
   readonly supervisor: Supervisor
-  readonly processes: ProcessControl
   readonly health: Service
   readonly archiver: Service
-  /** The rows of `execute_task`. */
   /** Jobs in SQL. */
   readonly sqlJobs: Pick<SqlJobs, keyof Service | 'configure'>
-  readonly sqlControl: SqlJobsPort
+  /** The rows of `execute_task`. */
   readonly runRows: Service
   /** Leases and deaths of pull queues. */
   readonly pull: Service
@@ -62,12 +54,6 @@ export interface DaemonDeps {
   readonly redisReady: (signal: AbortSignal, onLate: () => void) => Promise<void>
   /** Built once Redis has told which node name is free. */
   readonly buildEngine: () => Promise<Engine>
-  readonly tasks: TaskControl
-  readonly schedule: ScheduleControl
-  readonly readStatus: () => Promise<Status>
-  readonly explain: Control['why']
-  readonly runLog: RunLog
-  readonly tail: Control['tail']
   readonly releaseAll: () => Promise<void>
 }
 
@@ -75,7 +61,7 @@ export interface DaemonDeps {
 const STOP_LIMIT_MS = 5000
 
 /** The whole, in order of its life: start, run, drain, stop. */
-export class Daemon implements Control {
+export class Daemon {
   readonly #deps: DaemonDeps
   readonly #stopped = deferred()
   #config: Config
@@ -210,10 +196,6 @@ export class Daemon implements Control {
     this.#deps.door?.renew()
   }
 
-  status(): Promise<Status> {
-    return this.#deps.readStatus()
-  }
-
   plan(): Promise<ReloadReport> {
     return Promise.resolve(reportOf(this.#config, this.#deps.load(), false))
   }
@@ -251,20 +233,9 @@ export class Daemon implements Control {
     return report
   }
 
-  testNotify: Control['testNotify'] = name => this.#deps.notices.testNotify(name)
-  why: Control['why'] = name => this.#deps.explain(name)
-  change: Control['change'] = (...args) => this.#deps.processes.change(...args)
-  signal: Control['signal'] = (...args) => this.#deps.processes.signal(...args)
-  scale: Control['scale'] = (...args) => this.#deps.processes.scale(...args)
-
-  shutdown(options: { readonly hurry: boolean }): Promise<void> {
-    void this.stop('asked over the control socket')
-    if (options.hurry) this.hurry()
-    return Promise.resolve()
-  }
-
-  drain() {
-    const engine = this.#ready()
+  /** @throws TaskdError E_REDIS_AWAY */
+  drain(): DrainReport {
+    const engine = this.ready()
     if (this.#state === 'running') {
       this.#state = 'draining'
       this.#deps.root.log.info({ running: engine.running }, 'draining: no new work is taken')
@@ -273,62 +244,20 @@ export class Daemon implements Control {
         if (this.#state === 'draining') this.#state = 'drained'
       })
     }
-    return Promise.resolve({ running: engine.running })
+    return { running: engine.running }
   }
 
-  async setPaused(names: readonly string[], paused: boolean) {
-    const engine = this.#ready()
-    if (names.length === 0 && !paused) await this.#endDrain(engine)
-    await asked(() => this.#deps.tasks.setPaused(names, paused))
-    return names.map(name => ({ name, paused }))
-  }
-
-  async #endDrain(engine: Engine): Promise<void> {
+  /** @throws TaskdError E_REDIS_AWAY */
+  async endDrain(): Promise<void> {
+    const engine = this.ready()
     if (this.#state !== 'draining' && this.#state !== 'drained') return
     this.#state = 'running'
     await engine.take()
     this.#deps.sources.take()
   }
 
-  push: Control['push'] = (request, signal) => asked(() => this.#tasks().push(request, signal))
-  runJob: Control['runJob'] = (job, { wait }, signal) =>
-    asked(() => this.#tasks().runJob(job, wait, signal))
-  fails: Control['fails'] = async query => {
-    try {
-      return await this.#deps.tasks.fails(query)
-    } catch (error) {
-      const message = `the database does not answer: ${messageOf(error)}`
-      throw new TaskdError(
-        'E_DATABASE_AWAY',
-        message,
-        'failures wait in Redis; `taskd status` counts them',
-      )
-    }
-  }
-  backfill: Control['backfill'] = (...args) => asked(() => this.#schedule().backfill(...args))
-  cursor: Control['cursor'] = name => asked(() => this.#schedule().cursor(name))
-  setCursor: Control['setCursor'] = (...args) => asked(() => this.#schedule().setCursor(...args))
-  runs: Control['runs'] = query => asked(() => this.#deps.runLog.runs(query))
-  tail: Control['tail'] = (...args) => asked(() => this.#deps.tail(...args))
-  retry: Control['retry'] = id => asked(() => this.#tasks().retry(id))
-  cancel: Control['cancel'] = id => asked(() => this.#tasks().cancel(id))
-
-  listSqlJobs: Control['listSqlJobs'] = () => this.#deps.sqlControl.listSqlJobs()
-  addSqlJob: Control['addSqlJob'] = row => this.#deps.sqlControl.addSqlJob(row)
-  changeSqlJob: Control['changeSqlJob'] = change => this.#deps.sqlControl.changeSqlJob(change)
-  sqlJobHistory: Control['sqlJobHistory'] = query => this.#deps.sqlControl.sqlJobHistory(query)
-
-  #schedule(): ScheduleControl {
-    this.#ready()
-    return this.#deps.schedule
-  }
-
-  #tasks(): TaskControl {
-    this.#ready()
-    return this.#deps.tasks
-  }
-
-  #ready(): Engine {
+  /** @throws TaskdError E_REDIS_AWAY as long as Redis has not answered once */
+  ready(): Engine {
     if (this.#engine) return this.#engine
     throw new TaskdError('E_REDIS_AWAY', 'taskd has just started and waits for Redis')
   }

@@ -1,3 +1,4 @@
+import type { Control } from '../api/control.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import { loadConfig } from '../config/load.ts'
 import { messageOf, TaskdError } from '../lib/errors.ts'
@@ -53,8 +54,14 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     )
     for (const note of loaded.notes) root.log.warn(formatProblem(note))
     if (process.pid === 1) root.log.warn(NO_INIT)
-    const daemon = buildDaemon({ config, instance, root, load, environment: process.env })
-    obeySignals(daemon, root)
+    const { daemon, control } = buildDaemon({
+      config,
+      instance,
+      root,
+      load,
+      environment: process.env,
+    })
+    obeySignals(daemon, control, root)
     daemon.start().catch((error: unknown) => {
       // Told to stop before it had started: that is no failure.
       if (daemon.state === 'stopping') return undefined
@@ -75,7 +82,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   }
 }
 
-function obeySignals(daemon: Daemon, root: RootLog): void {
+function obeySignals(daemon: Daemon, control: Control, root: RootLog): void {
   let asked = 0
   const stop = (signal: string) => {
     asked += 1
@@ -88,7 +95,7 @@ function obeySignals(daemon: Daemon, root: RootLog): void {
     daemon.reload().catch((error: unknown) => root.log.warn(messageOf(error)))
   })
   process.on('SIGUSR1', () => {
-    void daemon.status().then(status => root.log.info({ status }, 'state'))
+    void control.status().then(status => root.log.info({ status }, 'state'))
   })
   process.on('SIGUSR2', () => daemon.reopenLogs())
 }

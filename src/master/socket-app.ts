@@ -1,5 +1,4 @@
 import { createApp } from '../api/app.ts'
-import type { Daemon } from './daemon.ts'
 import type { PublicParts } from './door-parts.ts'
 
 interface App {
@@ -13,13 +12,13 @@ const PUBLIC = /^\/api\/(?:task|queue|data|encrypt|relay)(?:\/|$)/
  * What the control socket serves: the command line's routes, and the public API. Both are made when
  * they are first asked for: the daemon is made after its socket, and most never need the second.
  */
-export function socketApp(daemon: () => Daemon, parts: PublicParts): App {
+export function socketApp(parts: PublicParts): App {
   let own: App | undefined
   let open: Promise<App> | undefined
   return {
     async fetch(request, env) {
       if (!PUBLIC.test(new URL(request.url).pathname)) {
-        own ??= createApp(daemon(), parts.log)
+        own ??= createApp(parts.daemon(), parts.log)
         return own.fetch(request, env)
       }
       open ??= import('./door.ts').then(door => door.publicApp(parts))

@@ -1,0 +1,92 @@
+import type { ScheduleControl } from '../api/schedule-port.ts'
+import type { SqlJobsPort } from '../api/sql-jobs-port.ts'
+import { messageOf, TaskdError } from '../lib/errors.ts'
+import { asked } from './asked.ts'
+import type { Daemon } from './daemon.ts'
+import type { DoorDaemon } from './door-parts.ts'
+import type { LazyNotices } from './notices.ts'
+import type { ProcessControl } from './process-control.ts'
+import type { TaskControl } from './task-control.ts'
+import type { Views } from './views.ts'
+
+export interface ControlParts {
+  readonly daemon: Daemon
+  readonly processes: ProcessControl
+  readonly tasks: TaskControl
+  readonly schedule: ScheduleControl
+  readonly sqlJobs: SqlJobsPort
+  readonly notices: LazyNotices
+  readonly views: Views
+}
+
+/** What the API may ask of the daemon: each question goes to the part that knows. */
+export function controlOf(parts: ControlParts): DoorDaemon {
+  const { daemon, processes, sqlJobs, notices, views } = parts
+  // They write to Redis, which has to have been there once.
+  const tasks = () => {
+    daemon.ready()
+    return parts.tasks
+  }
+  const schedule = () => {
+    daemon.ready()
+    return parts.schedule
+  }
+  return {
+    get config() {
+      return daemon.config
+    },
+    get engine() {
+      return daemon.engine
+    },
+    get state() {
+      return daemon.state
+    },
+
+    status: views.status,
+    why: views.why,
+    plan: () => daemon.plan(),
+    reload: () => daemon.reload(),
+    drain: async () => daemon.drain(),
+    shutdown({ hurry }) {
+      void daemon.stop('asked over the control socket')
+      if (hurry) daemon.hurry()
+      return Promise.resolve()
+    },
+
+    change: (...args) => processes.change(...args),
+    signal: (...args) => processes.signal(...args),
+    scale: (...args) => processes.scale(...args),
+    tail: (...args) => asked(() => views.tail(...args)),
+
+    push: (request, signal) => asked(() => tasks().push(request, signal)),
+    runJob: (job, { wait }, signal) => asked(() => tasks().runJob(job, wait, signal)),
+    retry: id => asked(() => tasks().retry(id)),
+    cancel: id => asked(() => tasks().cancel(id)),
+    runs: query => asked(() => views.runLog.runs(query)),
+    async fails(query) {
+      try {
+        return await parts.tasks.fails(query)
+      } catch (error) {
+        const message = `the database does not answer: ${messageOf(error)}`
+        const hint = 'failures wait in Redis; `taskd status` counts them'
+        throw new TaskdError('E_DATABASE_AWAY', message, hint)
+      }
+    },
+    async setPaused(names, paused) {
+      if (names.length === 0 && !paused) await daemon.endDrain()
+      await asked(() => tasks().setPaused(names, paused))
+      return names.map(name => ({ name, paused }))
+    },
+
+    backfill: (...args) => asked(() => schedule().backfill(...args)),
+    cursor: name => asked(() => schedule().cursor(name)),
+    setCursor: (...args) => asked(() => schedule().setCursor(...args)),
+
+    listSqlJobs: () => sqlJobs.listSqlJobs(),
+    addSqlJob: row => sqlJobs.addSqlJob(row),
+    changeSqlJob: change => sqlJobs.changeSqlJob(change),
+    sqlJobHistory: query => sqlJobs.sqlJobHistory(query),
+
+    testNotify: name => notices.testNotify(name),
+  }
+}

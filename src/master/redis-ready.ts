@@ -1,0 +1,34 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/log.ts'
+import type { RedisHealth } from '../monitor/redis-health.ts'
+import type { ManagedProgram } from './managed-program.ts'
+
+/** An embedded Redis is there in a moment; another that is not is worth a word. */
+const PATIENCE_MS = 3000
+
+export interface RedisReadyDeps {
+  readonly health: RedisHealth
+  /** The one that we run ourselves. */
+  readonly embedded: ManagedProgram | undefined
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * Resolves when Redis answers, or the daemon stops.
+ * @param onLate called once when it takes longer than a moment
+ */
+export async function untilRedisReady(
+  { health, embedded, clock, log }: RedisReadyDeps,
+  signal: AbortSignal,
+  onLate: () => void,
+): Promise<void> {
+  const patient = clock.setTimer(PATIENCE_MS, () => {
+    log.warn({ error: health.status.error }, 'waiting for Redis')
+    onLate()
+  })
+  // The server of a daemon that was KILLed answers for a moment yet, until ours has replaced it.
+  const isOurs = () => (embedded?.state.name ?? 'RUNNING') === 'RUNNING'
+  while (!(health.status.ok && isOurs()) && !signal.aborted) await clock.sleep(10, signal)
+  patient.cancel()
+}

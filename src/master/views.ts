@@ -1,0 +1,64 @@
+import type { Redis } from 'ioredis'
+import type { Control } from '../api/control.ts'
+import type { Events } from '../model/events.ts'
+import type { Store } from '../store/store.ts'
+import { Journal } from './journal.ts'
+import { programTail } from './programs/tail.ts'
+import { RunLog } from './run-log.ts'
+import { readStatus, type StatusDeps } from './status.ts'
+import { tailOf } from './tail.ts'
+import { runTail, workerTail } from './tail-runs.ts'
+import type { Wanted } from './wanted.ts'
+import { explain } from './why.ts'
+
+export interface ViewParts extends Omit<StatusDeps, 'startedAt'> {
+  readonly events: Events
+  readonly wanted: Wanted
+  readonly store: Store
+  /** A connection that fails rather than waits. */
+  readonly redis: Redis
+}
+
+export interface Views {
+  readonly status: Control['status']
+  readonly why: Control['why']
+  readonly tail: Control['tail']
+  readonly runLog: RunLog
+}
+
+/** What only looks: how things are, why they are so, what they write, what they did. */
+export function buildViews(parts: ViewParts): Views {
+  const { config, jobs, engine, supervisor, clock, events, wanted, store, redis, asking } = parts
+  const statusDeps: StatusDeps = { ...parts, startedAt: clock.monotonic() }
+  const status = () => readStatus(statusDeps)
+  const whyDeps = {
+    jobs,
+    readStatus: status,
+    journal: new Journal(events, clock),
+    wanted,
+    supervisor,
+    monotonic: () => clock.monotonic(),
+  }
+  const runLog = new RunLog({ config, jobs, redis, store })
+  const tailDeps = {
+    engine,
+    taskKeys: () => config().queues.map(queue => queue.taskKey),
+    queues: asking.queues,
+    runLog,
+    clock,
+  }
+  const sources = [programTail(supervisor, clock), workerTail(tailDeps), runTail(tailDeps)]
+  const names = {
+    names: () => [
+      ...supervisor.members.map(one => one.spec.name),
+      ...(engine()?.members ?? []).map(one => one.program.name),
+    ],
+    jobs: () => jobs().map(job => job.name),
+  }
+  return {
+    status,
+    why: name => explain(name, whyDeps),
+    tail: (...args) => tailOf(sources, args, names),
+    runLog,
+  }
+}

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -7,26 +6,26 @@ import type { Logger } from '../lib/log.ts'
 import { bootId, startTimeOf } from '../lib/proc.ts'
 import { stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
-import type { WorkerLimits } from '../model/ipc.ts'
 import type { Job } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { markStopped } from '../monitor/hashes.ts'
 import type { Sampled } from '../monitor/sampler.ts'
 import { adoptFromDead } from '../queue/adopt.ts'
 import { abandon, answers } from '../queue/answers.ts'
-import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
-import { HEARTBEAT_MS, JOBS_CHANNEL, ORDERS_CHANNEL } from '../queue/keys.ts'
+import { HEARTBEAT_MS } from '../queue/keys.ts'
 import { PullFeed } from '../queue/pull-feed.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { Ticker } from '../schedule/ticker.ts'
 import { releaseNode, renewNode } from './installation.ts'
 import { Intakes } from './intakes.ts'
+import { Orders } from './orders.ts'
 import { Recovery } from './recovery.ts'
 import { RunOutputs } from './run-outputs.ts'
 import { tickQueue } from './tick-queue.ts'
 import type { Wanted } from './wanted.ts'
+import { workerLimits } from './worker-limits.ts'
 import { type PoolDeps, type PoolMember, WorkerPool } from './worker-pool.ts'
 
 export interface EngineDeps {
@@ -64,7 +63,7 @@ export class Engine {
   readonly #recovery: Recovery
   readonly #pools = new Map<string, WorkerPool>()
   readonly #intakes: Intakes
-  readonly #orders: Redis
+  readonly #orders: Orders
   #unsubscribe: (() => void) | undefined
   #lease: NodeJS.Timeout | undefined
   #hurrying = false
@@ -80,13 +79,18 @@ export class Engine {
     const taskKeys = () => deps.config().queues.map(queue => queue.taskKey)
     this.#intakes = new Intakes({ ...deps, queues: this.queues, pull, taskKeys })
     this.outputs = new RunOutputs(() => this.members, deps.events)
-    this.#orders = createClient(deps.redisUrl, 'work', `${deps.node} orders`)
+    this.#orders = new Orders({
+      ...deps,
+      onCancel: (id, reason) => this.cancelRun(id, reason),
+      onReread: job => this.ticker.reread(job),
+      onJobs: deps.onJobsChannel,
+    })
     this.#recovery = new Recovery({
       redis: deps.redis,
       instance: deps.instance,
       node: deps.node,
       taskKeys: () => this.#runQueues().map(queue => queue.taskKey),
-      settings: () => this.#limits(),
+      settings: () => workerLimits(deps.config().settings),
       clock: deps.clock,
       events: deps.events,
       log: deps.log,
@@ -146,11 +150,7 @@ export class Engine {
     this.#unsubscribe = this.#deps.events.subscribe(event => {
       if (event.type === 'program' && DOWN.has(event.state.name)) this.#markDown(event.name)
     })
-    this.#orders.on('message', (channel, text) => {
-      if (channel === JOBS_CHANNEL) this.#deps.onJobsChannel()
-      else this.#obey(text)
-    })
-    await this.#orders.subscribe(ORDERS_CHANNEL, JOBS_CHANNEL)
+    await this.#orders.start()
     await this.#recovery.start()
     // Recovery waits while Redis is away, and the daemon may have been told to stop meanwhile.
     if (this.#over) return
@@ -161,8 +161,7 @@ export class Engine {
   async #beat(): Promise<void> {
     const { redis, instance, log, config } = this.#deps
     for (const pool of this.#pools.values()) pool.endSilent()
-    // A subscriber that is never asked anything would not notice that its master is gone.
-    this.#orders.ping().catch(() => undefined)
+    this.#orders.beat()
     if (!(await renewNode(redis, this.node, instance)))
       log.error({ node: this.node }, 'another daemon uses this node name by now; restart this one')
     const taskKeys = config().queues.map(queue => queue.taskKey)
@@ -210,7 +209,7 @@ export class Engine {
     this.outputs.close()
     clearInterval(this.#lease)
     this.#unsubscribe?.()
-    this.#orders.disconnect()
+    this.#orders.stop()
     const { redis, log } = this.#deps
     // What waits for a Redis that is away would use up the time of each part after the other.
     const reached = await answers(redis, ANSWER_MS)
@@ -254,13 +253,13 @@ export class Engine {
 
   /** Tells every node to end a run, whichever has it. */
   async orderCancel(id: string, reason: string): Promise<void> {
-    await this.#deps.redis.publish(ORDERS_CHANNEL, JSON.stringify({ order: 'cancel', id, reason }))
+    await this.#orders.cancel(id, reason)
   }
 
   /** Tells the schedule of every node that a job's cursor was set. */
   async orderReread(job: string): Promise<void> {
     this.ticker.reread(job)
-    await this.#deps.redis.publish(ORDERS_CHANNEL, JSON.stringify({ order: 'reread', job }))
+    await this.#orders.reread(job)
   }
 
   #markDown(name: string): void {
@@ -270,35 +269,8 @@ export class Engine {
     markStopped(this.#deps.redis, mode, name).catch(() => undefined)
   }
 
-  #obey(text: string): void {
-    try {
-      const { order, id, reason, job } = JSON.parse(text) as Record<string, unknown>
-      if (order === 'cancel') this.cancelRun(String(id), String(reason))
-      if (order === 'reread') this.ticker.reread(String(job))
-    } catch (error) {
-      this.#deps.log.warn({ error: messageOf(error) }, 'an order that could not be read')
-    }
-  }
-
   #runQueues(): readonly QueueSpec[] {
     return this.#deps.config().queues.filter(queue => queue.mode !== 'pull')
-  }
-
-  #limits(): WorkerLimits {
-    const { settings } = this.#deps.config()
-    return {
-      maxRunTimeMs: settings.maxRunTimeMs,
-      killWaitMs: settings.killWaitMs,
-      resultKeepMs: settings.resultKeepTimeMs,
-      resultKeepCount: settings.resultKeepCount,
-      failKeepMs: settings.failKeepTimeMs,
-      php: settings.php ?? 'php',
-      timezone: settings.timezone,
-      tasks: settings.tasks,
-      cacheDir: join(settings.dataDir, 'cache'),
-      ...(settings.binPath !== undefined && { binPath: settings.binPath }),
-      ...(settings.rpcAllow !== undefined && { rpcAllow: settings.rpcAllow }),
-    }
   }
 
   #addPool(queue: QueueSpec): WorkerPool {
@@ -314,7 +286,7 @@ export class Engine {
       wanted,
       outputs: this.outputs,
       openRow,
-      limits: () => this.#limits(),
+      limits: () => workerLimits(config().settings),
       stopWaitMs: () => (this.#hurrying ? 0 : config().settings.stopWaitMs),
       predecessorsOf: workerId => this.#recovery.predecessorsOf(workerId),
       onExit: () => this.#recover(),

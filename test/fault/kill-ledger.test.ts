@@ -14,8 +14,11 @@ const fails = (n: number) => n % 25 === 7
 /** All ids are of one length, so a file's size tells how many there are. */
 const idOf = (n: number) => `t${String(n).padStart(4, '0')}`
 const LINE_BYTES = 6
-/** How long before a kill an end may have been written that nobody had heard of yet. */
-const UNHEARD_MS = 1500
+/**
+ * How long before a kill an end may have been written that nobody had heard of yet. Redis puts the
+ * writing of its log off for up to two seconds while the disk is busy with it (appendfsync everysec).
+ */
+const UNHEARD_MS = 3500
 
 /**
  * Writes its id when it begins and when it ends. The lock goes with the process, so a second copy

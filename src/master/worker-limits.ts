@@ -1,0 +1,20 @@
+import { join } from 'node:path'
+import type { Settings } from '../config/config.ts'
+import type { WorkerLimits } from '../model/ipc.ts'
+
+/** What workers are told of the settings, at their start and with each reload. */
+export function workerLimits(settings: Settings): WorkerLimits {
+  return {
+    maxRunTimeMs: settings.maxRunTimeMs,
+    killWaitMs: settings.killWaitMs,
+    resultKeepMs: settings.resultKeepTimeMs,
+    resultKeepCount: settings.resultKeepCount,
+    failKeepMs: settings.failKeepTimeMs,
+    php: settings.php ?? 'php',
+    timezone: settings.timezone,
+    tasks: settings.tasks,
+    cacheDir: join(settings.dataDir, 'cache'),
+    ...(settings.binPath !== undefined && { binPath: settings.binPath }),
+    ...(settings.rpcAllow !== undefined && { rpcAllow: settings.rpcAllow }),
+  }
+}

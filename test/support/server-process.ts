@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { waitFor } from './wait.ts'
@@ -45,6 +45,26 @@ export interface ServerPlan {
 
 const alive = new Set<ChildProcess>()
 
+const FREEZE_MS = 2000
+
+/** The signal is sent at once, but a thread on another core may answer a question before it stops. */
+function untilFrozen(pids: readonly number[]): void {
+  const nap = new Int32Array(new SharedArrayBuffer(4))
+  const deadline = performance.now() + FREEZE_MS
+  while (!pids.every(isFrozen) && performance.now() < deadline) Atomics.wait(nap, 0, 0, 1)
+}
+
+function isFrozen(pid: number): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).every(thread =>
+      /\) [TtZX] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'utf8')),
+    )
+  } catch {
+    // It has ended, or one of its threads has.
+    return !existsSync(`/proc/${pid}`)
+  }
+}
+
 process.once('exit', () => {
   for (const child of alive) child.kill('SIGKILL')
 })
@@ -87,7 +107,10 @@ export async function startServer(plan: ServerPlan): Promise<TestServer> {
     },
     stop,
     kill: () => end('SIGKILL'),
-    freeze: () => toAll('SIGSTOP'),
+    freeze: () => {
+      toAll('SIGSTOP')
+      untilFrozen([child.pid ?? 0, ...childrenOf(child)])
+    },
     thaw: () => toAll('SIGCONT'),
     restart: async () => {
       await stop()

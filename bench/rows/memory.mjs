@@ -17,7 +17,8 @@ export const memory = {
         stdio: 'ignore',
       })
       const supervisor = await startSupervisor(ctx)
-      await sleep(ctx.quick ? 3000 : 10_000)
+      // What a start leaves behind is collected some ten seconds later.
+      await sleep(20_000)
       const workers = daemon.workers()
       const worker = name => workers.find(pid => commandOf(pid).includes(`-${name}-`))
       const pids = {

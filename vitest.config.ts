@@ -5,8 +5,11 @@ const project = (name: string, files: string[], extra: Record<string, unknown> =
   test: { name, include: files, testTimeout: 60_000, hookTimeout: 60_000, ...extra },
 })
 
+/** A process that has loaded the sources runs many files: a file of its own takes longer than most of them. */
+const quick = { isolate: false, maxWorkers: 2 }
+
 /**
- * Those that start daemons of their own mostly wait: for a restart, a lease, a database that comes
+ * Those that raise servers and daemons mostly wait: for a restart, a lease, a database that comes
  * back. Three files at a time keep two cores busy, and leave each enough of them.
  */
 const waiting = { maxWorkers: 3, sequence: { groupOrder: 1 } }
@@ -15,8 +18,8 @@ export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
     projects: [
-      project('unit', ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts']),
-      project('integration', ['test/integration/**/*.test.ts']),
+      project('unit', ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'], quick),
+      project('integration', ['test/integration/**/*.test.ts'], waiting),
       project('process', ['test/process/**/*.test.ts'], waiting),
       project('fault', ['test/fault/**/*.test.ts'], { ...waiting, testTimeout: 300_000 }),
     ],

@@ -136,9 +136,8 @@ export class Intake<T> implements Service {
       prefix,
       BATCH_BYTES,
     )
-    // Not what was returned but what lies there: a `take` that was sent again after a broken
-    // connection has taken twice, and told once.
-    if (items.length > 0) await this.#sendLeftovers()
+    // The front of the private list, also when this was sent again after a broken connection.
+    if (items.length > 0) await this.#send(items)
     return items.length
   }
 

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { expect, it } from 'vitest'
 import type { StoredFail } from '../../src/api/control.ts'
+import { ENGINE_PREFIX } from '../../src/queue/keys.ts'
 import { jsonOf, linesOf, startDaemon, type TestDaemon } from '../support/daemon.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -15,10 +16,13 @@ const fails = (n: number) => n % 25 === 7
 const idOf = (n: number) => `t${String(n).padStart(4, '0')}`
 const LINE_BYTES = 6
 /**
- * How long before a kill an end may have been written that nobody had heard of yet. Redis puts the
- * writing of its log off for up to two seconds while the disk is busy with it (appendfsync everysec).
+ * For so long Redis may have known of an end, and a KILL of it takes that back: it puts the writing
+ * of its log off for up to two seconds while the disk is busy with it (appendfsync everysec).
  */
-const UNHEARD_MS = 3500
+const UNWRITTEN_MS = 3500
+const LOOK_MS = 200
+/** For so long a script that was started before a KILL may need, on a busy machine, to its first line. */
+const LATE_MS = 1000
 
 /**
  * Writes its id when it begins and when it ends. The lock goes with the process, so a second copy
@@ -35,25 +39,30 @@ echo "$TASKD_TASK_ID" >> "$1/ended"
 
 interface Kill {
   readonly what: string
-  /** Tasks that may have been running: begun before it, and not surely over. */
+  /** Tasks that may have been running: begun before it or soon after, and not surely over. */
   readonly hit: ReadonlySet<string>
+  readonly atMs: number
 }
 
 it('runs each of 2,000 tasks while workers, the master and Redis are KILLed at random', async () => {
   await using daemon = await startDaemon()
-  const ledger = new Ledger(daemon.dir)
+  const ledger = new Ledger(daemon)
   mkdirSync(join(daemon.dir, 'locks'))
   const script = daemon.script('ledger.sh', SCRIPT)
   const random = seeded(SEED)
   const pushing = pushAll(daemon, script, random)
-  const kills: Kill[] = []
+  const killed: Promise<Kill>[] = []
 
   for (let done = 20; done < TASKS - 100; done += 40 + Math.floor(random() * 80)) {
-    await waitFor(() => ledger.count >= done, { timeoutMs: 60_000, what: `${done} tasks are done` })
+    await waitFor(() => ledger.reaches(done), {
+      timeoutMs: 60_000,
+      what: `${done} tasks are done`,
+    })
     const kill = await killOne(daemon, ledger, random)
-    if (kill) kills.push(kill)
+    if (kill) killed.push(kill.said)
   }
   await pushing
+  const kills = await Promise.all(killed)
   await waitFor(() => ledger.ids('ended').size === TASKS, {
     timeoutMs: 60_000,
     what: 'every id has been run to its end',
@@ -70,9 +79,9 @@ it('runs each of 2,000 tasks while workers, the master and Redis are KILLed at r
 
   // A second run needs a kill that may have hit the first; and never beside the first.
   const runs = countOf(ledger.begun)
-  const unexplained = [...runs].filter(
-    ([id, count]) => count - 1 > kills.filter(kill => kill.hit.has(id)).length,
-  )
+  const unexplained = [...runs]
+    .filter(([id, count]) => count - 1 > kills.filter(kill => kill.hit.has(id)).length)
+    .map(([id, count]) => `${id} ran ${count} times; ${ledger.story(id, kills)}`)
   expect(unexplained).toEqual([])
   expect(linesOf(join(daemon.dir, 'overlaps'))).toEqual([])
 
@@ -95,41 +104,65 @@ it('runs each of 2,000 tasks while workers, the master and Redis are KILLed at r
   expect(existsSync(join(daemon.dataDir, 'taskd.sock'))).toBe(false)
 }, 200_000)
 
-/** What the scripts wrote, read on from where it was read before. */
+/** What the scripts wrote, and since when Redis has known of it. */
 class Ledger {
-  readonly #dir: string
-  readonly #endedAt = new Map<string, number>()
+  readonly #daemon: TestDaemon
+  readonly #heardAt = new Map<string, number>()
+  #lookedAt = 0
 
-  constructor(dir: string) {
-    this.#dir = dir
+  constructor(daemon: TestDaemon) {
+    this.#daemon = daemon
   }
 
   get begun(): string[] {
-    return linesOf(join(this.#dir, 'begun'))
+    return linesOf(join(this.#daemon.dir, 'begun'))
   }
 
-  /** How many have ended: a line each, and cheaper than reading them. */
-  get count(): number {
-    return Math.floor(sizeOf(join(this.#dir, 'ended')) / LINE_BYTES)
+  /** Whether so many have ended: a line each, and their number is cheaper than reading them. */
+  async reaches(count: number): Promise<boolean> {
+    if (performance.now() - this.#lookedAt > LOOK_MS) await this.look()
+    return Math.floor(sizeOf(join(this.#daemon.dir, 'ended')) / LINE_BYTES) >= count
   }
 
   ids(name: 'begun' | 'ended'): Set<string> {
-    return new Set(linesOf(join(this.#dir, name)))
+    return new Set(linesOf(join(this.#daemon.dir, name)))
   }
 
-  /** Notes what has ended by now. */
-  look(): void {
-    const now = performance.now()
-    for (const id of this.ids('ended')) if (!this.#endedAt.has(id)) this.#endedAt.set(id, now)
+  /** Notes of what has ended that the queues know it. A Redis that is away knows nothing new. */
+  async look(): Promise<void> {
+    const ended = this.ids('ended')
+    const open = await openTasks(this.#daemon.redis)
+    this.#lookedAt = performance.now()
+    if (!open) return
+    for (const id of open) this.#heardAt.delete(id)
+    for (const id of ended)
+      if (!open.has(id) && !this.#heardAt.has(id)) this.#heardAt.set(id, this.#lookedAt)
   }
 
-  /** Begun, and not seen as ended longer than `UNHEARD_MS` before `at`. */
+  /** Begun, and not known to be over longer than `UNWRITTEN_MS` before `at`. */
   open(at: number): Set<string> {
-    this.look()
     const over = (id: string) =>
-      (this.#endedAt.get(id) ?? Number.POSITIVE_INFINITY) < at - UNHEARD_MS
+      (this.#heardAt.get(id) ?? Number.POSITIVE_INFINITY) < at - UNWRITTEN_MS
     return new Set(this.begun.filter(id => !over(id)))
   }
+
+  /** For the one who has to find out why. */
+  story(id: string, kills: readonly Kill[]): string {
+    const told = kills.map(
+      kill => `${kill.what} ${Math.round(kill.atMs)}${kill.hit.has(id) ? '*' : ''}`,
+    )
+    return `its end was known at ${Math.round(this.#heardAt.get(id) ?? -1)} ms; KILLs: ${told.join()}`
+  }
+}
+
+/** What waits or is active in the queues, or nothing when Redis does not say. */
+async function openTasks(redis: Redis): Promise<Set<string> | undefined> {
+  const lists = ['sync_tasks', 'async_tasks'].flatMap(taskKey =>
+    ['wait', 'active'].map(state => redis.lrange(`${ENGINE_PREFIX}:${taskKey}:${state}`, 0, -1)),
+  )
+  const all = Promise.all(lists).catch(() => undefined)
+  const found = await Promise.race([all, delay(LOOK_MS, undefined)])
+  return found && new Set(found.flat())
 }
 
 function sizeOf(file: string): number {
@@ -155,24 +188,27 @@ async function pushAll(daemon: TestDaemon, script: string, random: () => number)
   }
 }
 
+/** Ends one of them. What that may have hit is known only a while later: hence the inner promise. */
 async function killOne(
   daemon: TestDaemon,
   ledger: Ledger,
   random: () => number,
-): Promise<Kill | undefined> {
+): Promise<{ said: Promise<Kill> } | undefined> {
   const dice = random()
   const pick = random()
   const found = daemon.processes()
   const workers = found.filter(one => one.command.includes('workers/main'))
   const servers = found.filter(one => one.command.startsWith('redis-server'))
-  ledger.look()
-  const at = performance.now()
+  const atMs = performance.now()
+  const said = async (what: string): Promise<Kill> => {
+    await delay(LATE_MS)
+    return { what, hit: ledger.open(atMs), atMs }
+  }
   if (dice < 0.3) {
     await daemon.kill()
-    const hit = ledger.open(at)
     // As systemd would: at once, whatever the old one left alive.
     void daemon.spawn()
-    return { what: 'master', hit }
+    return { said: said('master') }
   }
   const victim = dice < 0.7 ? workers[Math.floor(pick * workers.length)] : servers[0]
   if (!victim) return undefined
@@ -181,7 +217,7 @@ async function killOne(
   } catch {
     return undefined
   }
-  return { what: dice < 0.7 ? 'worker' : 'redis', hit: ledger.open(at) }
+  return { said: said(dice < 0.7 ? 'worker' : 'redis') }
 }
 
 async function isIdle(daemon: TestDaemon): Promise<boolean> {

@@ -188,14 +188,16 @@ describe('taskd tail', () => {
       what: 'it runs',
     })
     await using one = follow(short, 'tail', '-f', 'bye')
-    await using all = follow(short, 'tail', '-f', 'sync_tasks')
+    await using all = follow(short, 'tail', '-f', 'async_tasks')
     await one.sees('hello')
+    await all.sees('hello')
     short.signal('SIGTERM')
     await waitFor(() => short.log().includes('no new work is taken'), { what: 'it stops' })
     writeFileSync(join(short.dir, 'end'), '')
     expect(await one.ended).toBe(0)
     expect(one.text()).toBe('hello\nbye\n')
     expect(await all.ended).toBe(0)
+    expect(all.text()).toMatch(/hello\nbye\n/)
     await short.ended
     expect(existsSync(join(short.dataDir, 'taskd.sock'))).toBe(false)
   })

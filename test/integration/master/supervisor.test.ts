@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { bootId, groupLives, isAlive, startTimeOf } from '../../../src/lib/proc.ts'
@@ -111,12 +111,12 @@ test.runIf(process.getuid?.() === 0)('a user has all the groups of that user', a
   id.stdout.on('data', (chunk: Buffer) => wanted.push(chunk))
   await once(id, 'close')
   const spec = world.spec('u', 'id -u -n; id -G', { user: 'www-data', directory: '/' })
-  const shell = `{ id -u -n; id -G; } > /tmp/${world.dir.slice(5)}.id; exec sleep 100`
-  const file = `/tmp/${world.dir.slice(5)}.id`
+  const file = join(world.dir, 'id')
+  const shell = `{ id -u -n; id -G; } > '${file}'; exec sleep 100`
+  chmodSync(world.dir, 0o777)
   await world.supervisor.start([{ ...spec, argv: ['/bin/sh', '-c', shell] }])
   await running(world.supervisor, 'u')
   expect(readFileSync(file, 'utf8')).toBe(`www-data\n${Buffer.concat(wanted).toString()}`)
-  rmSync(file)
 })
 
 test.each([

@@ -2,6 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { RUN_ENDS } from '../../src/queue/keys.ts'
+import { killNow } from '../support/daemon.ts'
 import { startMariaDb } from '../support/servers.ts'
 import { begun, type Row, type SqlDaemon, startSqlDaemon } from '../support/sql-runs.ts'
 import { waitFor } from '../support/wait.ts'
@@ -145,7 +146,7 @@ describe('a row of execute_task is ended', () => {
     await using sql = await startSqlDaemon()
     await hold(sql)
     const doomed = sql.daemon.processes().map(one => one.pid)
-    for (const pid of doomed) process.kill(pid, 'SIGKILL')
+    for (const pid of doomed) killNow(pid)
     await waitFor(() => doomed.every(pid => !existsSync(`/proc/${pid}/exe`)), {
       what: 'all is gone',
     })

@@ -8,6 +8,7 @@ import { toJobId } from '../../src/queue/job-id.ts'
 import {
   gone,
   jsonOf,
+  killNow,
   linesOf,
   newDaemon,
   redisClient,
@@ -173,7 +174,7 @@ describe('the master is KILLed', () => {
     const ours = /workers\/main|redis-server|cli\/main\.js start/
     const victims = daemon.processes().filter(one => ours.test(one.command))
     expect(victims).toHaveLength(4)
-    for (const { pid } of victims) process.kill(pid, 'SIGKILL')
+    for (const { pid } of victims) killNow(pid)
     await daemon.ended
     // Nobody was there to end them; the next master does, before it starts them again.
     for (const run of runs) expect(isAlive(run)).toBe(true)
@@ -192,7 +193,7 @@ describe('the master is KILLed', () => {
     await daemon.start()
     await redis.lpush('async_tasks', JSON.stringify(task(daemon, 'b')))
     await waitFor(() => begun(daemon).length === 1, { what: 'it runs' })
-    for (const { pid } of daemon.processes()) process.kill(pid, 'SIGKILL')
+    for (const { pid } of daemon.processes()) killNow(pid)
     await daemon.ended
     // As if the machine had started anew, and this process had got the worker's pid.
     const lock = `{taskd}:async_tasks:${toJobId('b')}:lock`

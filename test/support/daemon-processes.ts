@@ -28,11 +28,12 @@ function commandOf(pid: number): string {
 /** @returns how many there were */
 export function killAll(dir: string): number {
   const found = processesOf(dir)
-  for (const { pid } of found) killOne(pid)
+  for (const { pid } of found) killNow(pid)
   return found.length
 }
 
-function killOne(pid: number): void {
+/** KILLs a process, which may have ended meanwhile. */
+export function killNow(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch {

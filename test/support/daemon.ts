@@ -14,7 +14,7 @@ import { createClient } from '../../src/api/client.ts'
 import type { Control, Status } from '../../src/api/control.ts'
 import { type Found, killAll, MARK, processesOf } from './daemon-processes.ts'
 
-export { gone, linesOf } from './daemon-processes.ts'
+export { gone, killNow, linesOf } from './daemon-processes.ts'
 
 import { tempDir } from './temp-dir.ts'
 import { waitFor } from './wait.ts'

@@ -6,7 +6,9 @@ export interface WaitOptions {
   readonly what: string
 }
 
+/** Asked often at first, then less: what looks must not take the machine from what is waited for. */
 const POLL_MS = 5
+const MAX_POLL_MS = 50
 
 /**
  * Resolves with the first truthy value of `condition`. A condition that throws is "not yet";
@@ -16,7 +18,8 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   { timeoutMs = 30_000, what }: WaitOptions,
 ): Promise<Exclude<T, false | null | undefined | 0 | ''>> {
-  const deadline = performance.now() + timeoutMs
+  const begun = performance.now()
+  const deadline = begun + timeoutMs
   let last: unknown
   while (performance.now() < deadline) {
     try {
@@ -26,7 +29,7 @@ export async function waitFor<T>(
     } catch (error) {
       last = error
     }
-    await delay(POLL_MS)
+    await delay(Math.min(MAX_POLL_MS, POLL_MS + (performance.now() - begun) / 20))
   }
   const why =
     last === undefined

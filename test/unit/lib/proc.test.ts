@@ -43,8 +43,10 @@ describe('processes', () => {
   })
 
   test('a zombie does not live, though signals still find it', async () => {
-    // exec keeps the pid, so the new program is a parent that never reaps.
-    const { child, pid } = start('sh -c "exit 0" & echo $!; exec sleep 60')
+    // exec keeps the pid, so the new program is a parent that never reaps, as the shell might.
+    const { child, pid } = start(
+      `sh -c 'until grep -q sleep /proc/$PPID/comm; do :; done' & echo $!; exec sleep 60`,
+    )
     const [line] = (await once(child.stdout ?? child, 'data')) as [Buffer]
     const zombie = Number(line.toString())
     await waitFor(() => startTimeOf(zombie) === undefined, { what: 'it is a zombie' })

@@ -1,9 +1,9 @@
 import type { ScheduleControl } from '../api/schedule-port.ts'
 import type { SqlJobsPort } from '../api/sql-jobs-port.ts'
-import { messageOf, TaskdError } from '../lib/errors.ts'
 import { asked } from './asked.ts'
 import type { Daemon } from './daemon.ts'
 import type { DoorDaemon } from './door-parts.ts'
+import { inSql } from './in-sql.ts'
 import type { LazyNotices } from './notices.ts'
 import type { ProcessControl } from './process-control.ts'
 import type { TaskControl } from './task-control.ts'
@@ -63,15 +63,8 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     retry: id => asked(() => tasks().retry(id)),
     cancel: id => asked(() => tasks().cancel(id)),
     runs: query => asked(() => views.runLog.runs(query)),
-    async fails(query) {
-      try {
-        return await parts.tasks.fails(query)
-      } catch (error) {
-        const message = `the database does not answer: ${messageOf(error)}`
-        const hint = 'failures wait in Redis; `taskd status` counts them'
-        throw new TaskdError('E_DATABASE_AWAY', message, hint)
-      }
-    },
+    fails: query =>
+      inSql(parts.tasks.fails(query), 'failures wait in Redis; `taskd status` counts them'),
     async setPaused(names, paused) {
       if (names.length === 0 && !paused) await daemon.endDrain()
       await asked(() => tasks().setPaused(names, paused))

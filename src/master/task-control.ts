@@ -12,6 +12,7 @@ import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
 import type { StoredFailRow } from '../store/fail-log.ts'
 import type { Store } from '../store/store.ts'
 import type { Recorder } from '../workers/settle.ts'
+import { inSql } from './in-sql.ts'
 import type { PullTasks } from './pull-tasks.ts'
 import { full } from './room.ts'
 
@@ -145,7 +146,11 @@ export class TaskControl {
     if (found && (await queues.retry(found.task.taskKey, id))) return { unique_task_id: id }
     if (await this.#deps.pull.retry(id)) return { unique_task_id: id }
     // The engine has forgotten it; fail_log has not.
-    const row = (await store.failLog.byTaskId(id)).at(-1)
+    const known = inSql(
+      store.failLog.byTaskId(id),
+      'taskd itself has forgotten the task; try again when it is back',
+    )
+    const row = (await known).at(-1)
     if (!row) throw noTask(id)
     if (!this.#taskKeys().includes(row.task_key)) throw noQueue(row.task_key)
     const spec = this.#deps.pull.specOf(row.task_key)

@@ -40,6 +40,12 @@ export function failureOf(error: unknown): SqlFailure {
   return TABLE[code] ?? classOf(code)
 }
 
+/** The database is there and its tables are not: nobody has migrated it yet. */
+export function lacksTables(error: unknown): boolean {
+  const codes = ['SQLITE_ERROR', 'ER_NO_SUCH_TABLE', '42P01']
+  return codes.includes(codeOf(error)) && failureOf(error) === 'missing'
+}
+
 const TABLE: Readonly<Record<string, SqlFailure>> = {
   ECONNRESET: 'cut',
   EPIPE: 'cut',

@@ -9,7 +9,7 @@ import type {
 } from '../../api/sql-jobs-port.ts'
 import type { Config } from '../../config/config.ts'
 import type { Clock } from '../../lib/clock.ts'
-import { messageOf, TaskdError } from '../../lib/errors.ts'
+import { TaskdError } from '../../lib/errors.ts'
 import { suggest } from '../../lib/suggest.ts'
 import type { CronState } from '../../model/cron-state.ts'
 import type { Job } from '../../model/job.ts'
@@ -18,6 +18,7 @@ import type { CronStore } from '../../queue/cron-store.ts'
 import { formatInstant } from '../../schedule/format.ts'
 import type { Store } from '../../store/store.ts'
 import type { TaskRow } from '../../store/task-table.ts'
+import { inSql as orAway } from '../in-sql.ts'
 import { dateOf } from './past-dates.ts'
 import { sqlJobRules } from './rules.ts'
 import type { SqlJobs } from './sql-jobs.ts'
@@ -138,17 +139,5 @@ function plain({ extra: _extra, ageMs: _age, ...row }: TaskRow) {
   return row
 }
 
-/** @throws TaskdError E_DATABASE_AWAY for whatever does not refuse the row itself */
-async function inSql<T>(answer: Promise<T>): Promise<T> {
-  try {
-    return await answer
-  } catch (error) {
-    if (error instanceof TaskdError && error.code.startsWith('E_TASK_')) throw error
-    const message = `the database does not answer: ${messageOf(error)}`
-    throw new TaskdError(
-      'E_DATABASE_AWAY',
-      message,
-      'the jobs that are known go on; `taskd status` shows when it is back',
-    )
-  }
-}
+const inSql = <T>(answer: Promise<T>) =>
+  orAway(answer, 'the jobs that are known go on; `taskd status` shows when it is back')

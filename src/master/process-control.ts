@@ -175,6 +175,8 @@ async function perform(action: Action, child: Child, by: string): Promise<Change
   const said = (message: string, ok = true) => ({ name, ok, message })
   if (child.member?.retired && action !== 'stop')
     return said('it is no longer configured, and leaves', false)
+  if (action === 'stop' && child.autostart === undefined)
+    return said('taskd needs it; taskd stop ends both, taskd restart redis starts it anew', false)
   if (action === 'stop') {
     const idle = before === 'STOPPED' || before === 'EXITED'
     program.send({ type: 'stop', why })

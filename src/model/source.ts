@@ -50,7 +50,7 @@ export interface SourceVerdict {
 }
 
 const PREFIX = 'source@'
-const ID = /^source@([A-Za-z0-9_.-]{1,64})@(.+)@([0-9a-z]{8}-[0-9a-z]{1,24})$/s
+const ID = /^source@([A-Za-z0-9_.-]{1,64})@(.*)@([0-9a-z]{8}-[0-9a-z]{1,24})$/s
 
 /** The id of a row's task: who sees the id alone knows where the answer belongs. */
 export function sourceTaskId({ source, row, claim }: SourceClaim): string {

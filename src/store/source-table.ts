@@ -202,7 +202,10 @@ async function isTimestamp(db: AnyDb, table: string, column: string): Promise<bo
 function keyOf(value: unknown, { idColumn }: SourceSpec): string {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'bigint') return String(value)
-  throw new Error(`the column ${idColumn} holds neither numbers nor text`)
+  const wrong = value === null ? 'has a NULL, so it is no key' : 'holds neither numbers nor text'
+  throw new Error(
+    `the column ${idColumn} ${wrong}. set id_column to a key that is a number or text`,
+  )
 }
 
 /** Not the server's address: a database that moves takes its rows along. */

@@ -52,7 +52,8 @@ function no(reason: string) {
 function valueOf(value: unknown): Parsed<unknown> {
   if (typeof value === 'bigint') return { ok: true, value: String(value) }
   if (value instanceof Date) return { ok: true, value: value.toISOString() }
-  if (!(value instanceof Uint8Array)) return { ok: true, value }
+  // SQLite's driver has ArrayBuffers.
+  if (!(value instanceof Uint8Array || value instanceof ArrayBuffer)) return { ok: true, value }
   try {
     return { ok: true, value: utf8.decode(value) }
   } catch {

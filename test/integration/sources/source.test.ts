@@ -287,6 +287,16 @@ describe.each(ENGINE_NAMES)('a table queue in %s', name => {
     expect(await app.count(0)).toBe(1)
   })
 
+  test('a column that can be no key is told, with what to do', async () => {
+    await app.insert(1, 1)
+    const node = await running({}, { idColumn: 'rank_no' })
+    await waitFor(async () => !(await node.source.status()).ok, { what: 'it says so' })
+    expect((await node.source.status()).error).toBe(
+      'the column rank_no has a NULL, so it is no key. set id_column to a key that is a number or text',
+    )
+    expect(await app.count(0)).toBe(1)
+  })
+
   test('no more is taken than its queue has room for', async () => {
     await app.insert(1, 40)
     const node = await running({ capacity: 25 }, { batch: 10 })
@@ -306,7 +316,7 @@ describe.each(ENGINE_NAMES)('a table queue in %s', name => {
       sql`create table sms (id ${type} primary key, status int not null default 0, script ${type},
         phone ${type}, param ${type}, result ${type})`,
     )
-    const keys = [`o'x"\\`, 'a:b@c%7E~', '广州 1', '9223372036854775807']
+    const keys = [`o'x"\\`, 'a:b@c%7E~', '广州 1', '', '9223372036854775807']
     for (const id of keys) await other.db.insertInto('sms').values({ id, script: '/a' }).execute()
     await app.db.insertInto('sms').values({ id: '9223372036854775807' }).execute()
     await app.db.insertInto('sms').values({ id: '9223372036854775806' }).execute()
@@ -316,11 +326,11 @@ describe.each(ENGINE_NAMES)('a table queue in %s', name => {
       {},
       { database: url, name: 'text', task: { ...spec.task, taskKey: 'p' } },
     )
-    await waitFor(async () => (await other.count(1)) === 4, { what: 'text keys are taken' })
+    await waitFor(async () => (await other.count(1)) === 5, { what: 'text keys are taken' })
     const ids = [...(await taskIds(node.redis, 'p')), ...(await taskIds(node.redis))]
-    expect(ids).toHaveLength(6)
+    expect(ids).toHaveLength(7)
     for (const id of ids) await finish(node.redis, id, { msg: `for ${rowsOf([id])[0]}` })
-    await waitFor(async () => (await other.count(2)) === 4, { what: 'text keys are done' })
+    await waitFor(async () => (await other.count(2)) === 5, { what: 'text keys are done' })
     await waitFor(async () => (await app.count(2)) === 2, { what: 'large keys are done' })
     for (const { id, result } of [...(await other.rows()), ...(await app.rows())])
       expect(JSON.parse(result ?? '')).toMatchObject({ msg: `for ${id}` })

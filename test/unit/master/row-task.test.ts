@@ -43,6 +43,8 @@ test.each([
   [17, '17'],
   [12_345_678_901_234_567_890n, '12345678901234567890'],
   [Buffer.from('寄'), '寄'],
+  // A blob of SQLite.
+  [new TextEncoder().encode('寄').buffer, '寄'],
 ])('param %o is handed on as %s', (param, expected) => {
   expect(valueOf({ param }).param).toBe(expected)
 })
@@ -82,7 +84,7 @@ test.each<[Partial<ReadyRow>, string]>([
 })
 
 test('the id of a task tells its row, whatever the key is like', () => {
-  for (const row of ['17', 'a@b@c', '广州 🙂', 'source@x@1@abcdef12-1', 'x'.repeat(145)]) {
+  for (const row of ['17', '', 'a@b@c', '广州 🙂', 'source@x@1@abcdef12-1', 'x'.repeat(145)]) {
     const claim = { source: 'a.b-c_9', row, claim: '0a1b2c3d-mi8x0abc12345678' }
     const id = sourceTaskId(claim)
     expect(sourceClaimOf(id)).toEqual(claim)

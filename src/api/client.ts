@@ -1,12 +1,21 @@
 import type { ExtractSchema } from 'hono/types'
 import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
 import type { App } from './app.ts'
-import type { Control } from './control.ts'
+import type { Control, Status } from './control.ts'
 import type { ErrorBody } from './errors.ts'
 import { requestUnix, streamUnix, type UnixRequest, type UnixResponse } from './unix-request.ts'
 
 /** Longer than any answer but a wait should take: Redis away is told within a second. */
 const ANSWER_MS = 15_000
+
+/** What a daemon that was started before an upgrade does not say. */
+const LATER: Pick<Status, 'sql_jobs' | 'channels' | 'relays' | 'notices' | 'sources'> = {
+  sql_jobs: { ok: true, error: '', since: '', count: 0, bad: 0 },
+  channels: [],
+  relays: [],
+  notices: [],
+  sources: [],
+}
 
 /**
  * The daemon behind a unix socket, as if it were here: every call is one request.
@@ -25,7 +34,11 @@ export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
       ...(signal ? { signal } : { timeoutMs }),
     })
   return {
-    status: () => get('/api/status'),
+    status: async () => {
+      const answer = await get('/api/status')
+      // First, so that it keeps the order in which people read it.
+      return { ...answer, ...LATER, ...answer }
+    },
     change: (action, names, by = '') => post(`/api/processes/${action}`, { names: [...names], by }),
     signal: (signal, names) => post('/api/processes/signal', { names: [...names], signal }),
     why: name => get('/api/why', { name }),

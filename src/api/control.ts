@@ -239,6 +239,8 @@ export interface ProgramStatus extends ChildStatus {
 export interface QueueStatus {
   readonly task_key: string
   readonly mode: 'sync' | 'async' | 'pull'
+  /** Messages in the plain list that are not taken in yet; null when its key is no list. */
+  readonly listed: number | null
   readonly waiting: number
   readonly delayed: number
   readonly active: number

@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis'
 import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../api/control.ts'
 import type { PullPort } from '../api/pull-port.ts'
 import type { Config } from '../config/config.ts'
@@ -8,6 +9,7 @@ import type { Job } from '../model/job.ts'
 import type { Archiver } from '../monitor/archiver.ts'
 import type { RedisHealth } from '../monitor/redis-health.ts'
 import type { CronStore } from '../queue/cron-store.ts'
+import { listed } from '../queue/plain-list.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 import { formatInstant } from '../schedule/format.ts'
 import type { Channels } from './channels/channels.ts'
@@ -38,7 +40,9 @@ export interface StatusDeps {
   readonly runRows: Pick<RunRowParts, 'status'>
   readonly databaseAddress: string
   readonly redisUrl: string
-  /** On a connection that fails rather than waits. */
+  /** A connection that fails rather than waits. */
+  readonly redis: Redis
+  /** On that connection. */
   readonly asking: { readonly queues: TaskQueues; readonly cron: CronStore }
   readonly pull: Pick<PullPort, 'counts'>
   readonly channels: Pick<Channels, 'statuses'>
@@ -124,13 +128,17 @@ function readDatabase(deps: StatusDeps): Status['database'] {
 }
 
 async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
-  const { health, asking } = deps
+  const { health, asking, redis } = deps
   return Promise.all(
     deps.config().queues.map(async ({ taskKey, mode }) => {
-      const none = { waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
+      const none = { listed: 0, waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
       if (!health.status.ok) return { task_key: taskKey, mode, ...none }
       const read = async () => {
-        const counts = await asking.queues.counts(taskKey)
+        const [list, rest] = await Promise.all([
+          listed(redis, taskKey),
+          asking.queues.counts(taskKey),
+        ])
+        const counts = { listed: list, ...rest }
         if (mode !== 'pull') return counts
         const { todo, doing } = await deps.pull.counts(taskKey)
         return { ...counts, waiting: todo, active: doing }

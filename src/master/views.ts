@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { Control } from '../api/control.ts'
 import type { Events } from '../model/events.ts'
 import type { Store } from '../store/store.ts'
@@ -15,8 +14,6 @@ export interface ViewParts extends Omit<StatusDeps, 'startedAt'> {
   readonly events: Events
   readonly wanted: Wanted
   readonly store: Store
-  /** A connection that fails rather than waits. */
-  readonly redis: Redis
 }
 
 export interface Views {
@@ -33,6 +30,7 @@ export function buildViews(parts: ViewParts): Views {
   const status = () => readStatus(statusDeps)
   const whyDeps = {
     jobs,
+    queues: () => config().queues,
     readStatus: status,
     journal: new Journal(events, clock),
     wanted,

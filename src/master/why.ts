@@ -5,6 +5,7 @@ import { suggest } from '../lib/suggest.ts'
 import type { Job } from '../model/job.ts'
 import { whyGivenUp } from '../model/program-deaths.ts'
 import type { RestartPolicy } from '../model/program-state.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Journal } from './journal.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { Supervisor } from './programs/supervisor.ts'
@@ -12,6 +13,7 @@ import type { Wanted } from './wanted.ts'
 
 export interface WhyDeps {
   readonly jobs: () => readonly Job[]
+  readonly queues: () => readonly QueueSpec[]
   readonly readStatus: () => Promise<Status>
   readonly journal: Journal
   readonly wanted: Wanted
@@ -35,7 +37,8 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   const queue = status.queues.find(one => one.task_key === name)
   if (queue) {
     const state = !status.redis.ok ? 'UNKNOWN' : queue.paused ? 'PAUSED' : 'OPEN'
-    const reasons = queueReasons(queue, status)
+    const spec = deps.queues().find(one => one.taskKey === name)
+    const reasons = queueReasons(queue, status, spec)
     return { name, kind: 'queue', state, since: '', reasons, history: [] }
   }
   const job = status.jobs.find(one => one.name === name)
@@ -142,7 +145,7 @@ function deathReasons(program: ManagedProgram, policy: RestartPolicy, deps: WhyD
   ]
 }
 
-function queueReasons(queue: QueueStatus, status: Status): string[] {
+function queueReasons(queue: QueueStatus, status: Status, spec?: QueueSpec): string[] {
   const workers = status.workers.filter(one => one.task_key === queue.task_key)
   const busy = workers.filter(one => one.state === 'RUNNING').length
   const here = `${busy} of ${workers.length} workers here are RUNNING`
@@ -155,8 +158,18 @@ function queueReasons(queue: QueueStatus, status: Status): string[] {
       : []),
     `${queue.waiting} tasks wait, ${queue.delayed} are put off to a later time, ${queue.active} run`,
     queue.mode === 'pull' ? 'a pull queue: agents take its tasks' : here,
+    ...listReasons(queue, spec),
     ...(queue.bad > 0 ? [`${queue.bad} messages could not be understood: Task:Bad`] : []),
   ]
+}
+
+function listReasons({ task_key, listed, ...queue }: QueueStatus, spec?: QueueSpec): string[] {
+  if (listed === 0) return []
+  if (listed === null)
+    return [`the Redis key ${task_key} is no list, so nobody can push to it: RENAME or DEL it`]
+  const full = spec !== undefined && queue.waiting + queue.delayed >= spec.capacity
+  const why = full ? `the queue is full (capacity = ${spec.capacity})` : 'they are not taken in yet'
+  return [`messages in the list ${task_key}: ${listed}; ${why}`]
 }
 
 function jobReasons(job: JobStatus, own: Job, status: Status): string[] {

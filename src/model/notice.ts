@@ -88,6 +88,8 @@ export interface NotifyStatus {
   readonly since: string
   /** Notices since the start. */
   readonly sent: number
+  /** Attempts since the start that nobody took; each notice is tried again. */
+  readonly failed: number
   /** Events that are to be sent yet. */
   readonly waiting: number
   /** Events since the start that were not sent: too many at once, or not delivered in time. */

@@ -1,5 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { addChannelMetrics, type WatchedChannel } from './channel-metrics.ts'
+import { addNotifyMetrics, type WatchedNotices } from './notify-metrics.ts'
+import { addSourceMetrics, type WatchedSource } from './source-metrics.ts'
 
 interface WatchedChild {
   readonly name: string
@@ -26,9 +28,12 @@ export interface WatchedStatus {
     readonly delayed: number
     readonly active: number
     readonly bad: number
+    readonly listed: number | null
     readonly paused: boolean
   }[]
   readonly channels: readonly WatchedChannel[]
+  readonly notices: readonly WatchedNotices[]
+  readonly sources: readonly WatchedSource[]
 }
 
 /** What a queue says of itself beside the status. */
@@ -68,7 +73,7 @@ export function addStatusMetrics(
   )
   const tasks = gauge(
     'taskd_queue_tasks',
-    'Tasks of a queue on all nodes, by where they are: waiting, delayed, active, bad.',
+    'Tasks of a queue on all nodes, by where they are: listed (not taken in yet), waiting, delayed, active, bad.',
     'queue',
     'state',
   )
@@ -112,6 +117,8 @@ export function addStatusMetrics(
   )
 
   const setChannels = addChannelMetrics(registry)
+  const setNotices = addNotifyMetrics(registry)
+  const setSources = addSourceMetrics(registry)
 
   const setQueues = (status: WatchedStatus, looks: QueueLooks) => {
     for (const one of [tasks, oldest, ended, paused]) one.reset()
@@ -121,6 +128,7 @@ export function addStatusMetrics(
       const queue = one.task_key
       for (const state of ['waiting', 'delayed', 'active', 'bad'] as const)
         tasks.set({ queue, state }, one[state])
+      if (one.listed !== null) tasks.set({ queue, state: 'listed' }, one.listed)
       const look = looks.get(queue)
       if (look !== undefined) oldest.set({ queue }, look.oldestS)
       for (const [outcome, count] of Object.entries(look?.ended ?? {}))
@@ -154,5 +162,7 @@ export function addStatusMetrics(
     setQueues(status, looks)
     setChildren(status)
     setChannels(status.channels)
+    setNotices(status.notices)
+    setSources(status.sources, status.redis.ok)
   }
 }

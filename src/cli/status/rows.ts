@@ -87,7 +87,7 @@ function toneOf(state: Child['state']): Row['tone'] {
 }
 
 function queueRow(queue: QueueStatus, told: boolean): Row {
-  const { task_key, waiting, delayed, active, bad, paused, mode } = queue
+  const { task_key, listed, waiting, delayed, active, bad, paused, mode } = queue
   // Without Redis nobody knows, and zeros would be a lie.
   if (!told) {
     const detail = `${mode} queue, not known while Redis is away`
@@ -96,10 +96,13 @@ function queueRow(queue: QueueStatus, told: boolean): Row {
   const counts = Object.entries({ delayed, active, bad })
     .filter(([, number]) => number > 0)
     .map(([what, number]) => `${number} ${what}`)
-  const detail = [`${mode} queue`, `${waiting} waiting`, ...counts].join(', ')
-  return paused
-    ? { name: clean(task_key), state: 'PAUSED', tone: 'between', detail }
-    : { name: clean(task_key), state: 'OPEN', tone: bad > 0 ? 'between' : 'good', detail }
+  // A daemon of before says nothing of it.
+  const list =
+    listed === null ? ['its key is no list'] : listed > 0 ? [`${listed} in the list`] : []
+  const detail = [`${mode} queue`, `${waiting} waiting`, ...counts, ...list].join(', ')
+  const state = paused ? 'PAUSED' : 'OPEN'
+  const tone = paused || bad > 0 || listed === null ? 'between' : 'good'
+  return { name: clean(task_key), state, tone, detail }
 }
 
 function jobRow(job: JobStatus, starting: boolean, nowMs: number): Row {

@@ -64,6 +64,7 @@ export class Outlet {
   /** Events that could not be delivered, and of which nobody knows yet. */
   #lost = 0
   #sent = 0
+  #failed = 0
   #dropped = 0
   #lastSent: number | undefined
 
@@ -72,14 +73,11 @@ export class Outlet {
     this.#deps = deps
     this.#sender = deps.senderOf(spec)
     const { log, clock } = deps
-    const fields = { notify: spec.name }
+    const notify = spec.name
+    const of = (error: unknown) => ({ notify, error: messageOf(error) })
     this.#trouble = new Trouble(clock, {
-      began: error =>
-        log.warn(
-          { ...fields, error: messageOf(error) },
-          'a notice was not taken; it is tried again',
-        ),
-      ended: lasted_s => log.info({ ...fields, lasted_s }, 'notices are taken again'),
+      began: error => log.warn(of(error), 'a notice was not taken; it is tried again'),
+      ended: lasted_s => log.info({ notify, lasted_s }, 'notices are taken again'),
     })
   }
 
@@ -105,6 +103,7 @@ export class Outlet {
       to: this.#sender.to,
       ...this.#trouble.condition,
       sent: this.#sent,
+      failed: this.#failed,
       waiting: this.#gathering.size + onItsWay,
       dropped: this.#dropped,
       last_sent: this.#lastSent === undefined ? null : isoWithOffset(this.#lastSent),
@@ -214,6 +213,7 @@ export class Outlet {
       } catch (error) {
         if (signal.aborted) return
         this.#trouble.note(error)
+        this.#failed += 1
         flight.attempts += 1
         const left = flight.since + GIVE_UP_MS - clock.monotonic()
         if (left <= 0) return this.#giveUp(flight)

@@ -77,6 +77,32 @@ test('a table queue has a line that says what it waits for', async () => {
   expect(stdout).toMatch(/^far +AWAY +rows of p to q, since .*: no table$/m)
 })
 
+test('what is not taken in yet is shown, and a key that is no list', async () => {
+  const { stdout } = await statusOf({
+    queues: [
+      { ...queue('none'), listed: 0 },
+      { ...queue('full'), waiting: 5, listed: 7 },
+      { ...queue('text'), listed: null },
+    ],
+  })
+  expect(stdout).toMatch(/^none +OPEN +sync queue, 0 waiting$/m)
+  expect(stdout).toMatch(/^full +OPEN +sync queue, 5 waiting, 7 in the list$/m)
+  expect(stdout).toMatch(/^text +OPEN +sync queue, 0 waiting, its key is no list$/m)
+})
+
+test('a daemon of before, which says less, is shown all the same', async () => {
+  const later = ['sql_jobs', 'channels', 'relays', 'notices', 'sources', 'listed']
+  const text = JSON.stringify(status(), (key, value) => (later.includes(key) ? undefined : value))
+  const answer = JSON.parse(text) as Status
+  await using daemon = await serveFake({ status: async () => answer })
+  const options = { env: { TASKD_SOCKET: daemon.socket } }
+  const { code, stdout, stderr } = await cli(['status'], options)
+  expect([code, stderr]).toEqual([0, ''])
+  expect(stdout).toMatch(/^async_tasks +OPEN +async queue, 12 waiting$/m)
+  const json = JSON.parse((await cli(['status', '--json'], options)).stdout) as Status
+  expect(json).toMatchObject({ ...answer, channels: [], relays: [], notices: [], sources: [] })
+})
+
 test('a line for each part has the name first, the state second', async () => {
   const { stdout } = await statusOf({})
   expect(stdout.split('\n').map(line => line.split(/\s+/).slice(0, 2))).toEqual([

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { status, worker } from './fake-control.ts'
+import { queue, status, worker } from './fake-control.ts'
 import { type OpenDoor, openDoor } from './open-door.ts'
 
 interface Sample {
@@ -95,9 +95,13 @@ test('what is, is measured when it is asked for, and a counter is not counted tw
   const channels = [
     { ...channel, name: 'orders', ok: false, backlog: 4, backlog_bytes: 400, inserted: 30 },
   ]
+  const queues = [
+    { ...queue('sync_tasks'), listed: null },
+    { ...queue('async_tasks'), waiting: 12, listed: 3 },
+  ]
   await using door = await openDoor({
     secrets,
-    answers: { status: async () => status({ programs, database, channels }) },
+    answers: { status: async () => status({ programs, database, channels, queues }) },
   })
   await scrape(door)
   const { get } = await scrape(door)
@@ -107,6 +111,8 @@ test('what is, is measured when it is asked for, and a counter is not counted tw
   expect(get('taskd_archiver_backlog')).toBe(5)
   expect(get('taskd_archiver_rows_total')).toBe(9)
   expect(get('taskd_queue_tasks', { queue: 'async_tasks', state: 'waiting' })).toBe(12)
+  expect(get('taskd_queue_tasks', { queue: 'async_tasks', state: 'listed' })).toBe(3)
+  expect(get('taskd_queue_tasks', { queue: 'sync_tasks', state: 'listed' })).toBeUndefined()
   expect(get('taskd_queue_oldest_waiting_seconds', { queue: 'sync_tasks' })).toBe(1.5)
   const ended = (outcome: string) =>
     get('taskd_pull_tasks_ended_total', { queue: 'async_tasks', outcome })
@@ -124,13 +130,53 @@ test('what is, is measured when it is asked for, and a counter is not counted tw
   ).toBe(1)
 })
 
+const since = '2026-11-21T10:00:00.000+00:00'
+const ops = { name: 'ops', to: 'x', ok: false, error: 'HTTP 500', since, last_sent: null }
+const notices = [{ ...ops, sent: 4, failed: 6, waiting: 2, dropped: 5 }]
+const sms = { name: 'sms', table: 't', database: 'x', task_key: 'q', ok: true, error: '', since }
+const sources = [{ ...sms, full: false, open: 7, backlog: 3, taken: 9, bad: 1, written: 2 }]
+
+test('notices and table queues are measured, and no counter is counted twice', async () => {
+  await using door = await openDoor({
+    secrets,
+    answers: { status: async () => status({ notices, sources }) },
+  })
+  await scrape(door)
+  const { samples } = await scrape(door)
+  const of = (label: string, text: string) =>
+    Object.fromEntries(
+      samples.filter(one => one.labels[label] === text).map(one => [one.name, one.value]),
+    )
+  expect(of('notify', 'ops')).toEqual({
+    taskd_notify_up: 0,
+    taskd_notify_sent_notices_total: 4,
+    taskd_notify_failed_attempts_total: 6,
+    taskd_notify_waiting_events: 2,
+    taskd_notify_dropped_events_total: 5,
+  })
+  expect(of('source', 'sms')).toEqual({
+    taskd_source_up: 1,
+    taskd_source_taken_rows_total: 9,
+    taskd_source_bad_rows_total: 1,
+    taskd_source_written_results_total: 2,
+    taskd_source_open_rows: 7,
+    taskd_source_waiting_results: 3,
+  })
+})
+
 test('while Redis is away no depth is made up', async () => {
   const redis = { ...status().redis, ok: false, error: 'x' }
-  await using door = await openDoor({ secrets, answers: { status: async () => status({ redis }) } })
+  await using door = await openDoor({
+    secrets,
+    answers: { status: async () => status({ redis, sources }) },
+  })
   const { get } = await scrape(door)
   expect(get('taskd_redis_up')).toBe(0)
   expect(get('taskd_queue_tasks')).toBeUndefined()
   expect(get('taskd_queue_oldest_waiting_seconds')).toBeUndefined()
+  expect(get('taskd_source_open_rows')).toBeUndefined()
+  expect(get('taskd_source_waiting_results')).toBeUndefined()
+  expect(get('taskd_source_taken_rows_total', { source: 'sms' })).toBe(9)
 })
 
 test('what is gone from the configuration is gone from the metrics', async () => {

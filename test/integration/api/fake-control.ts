@@ -157,7 +157,8 @@ export function worker(kind: 'sync' | 'async'): Status['workers'][number] {
 }
 
 export function queue(task_key: string): Status['queues'][number] {
-  return { task_key, mode: 'sync', waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
+  const counts = { listed: 0, waiting: 0, delayed: 0, active: 0, bad: 0 }
+  return { task_key, mode: 'sync', ...counts, paused: false }
 }
 
 export function job(name: string): Status['jobs'][number] {

@@ -56,9 +56,12 @@ export function findFunction(tasks: string, trigger: string, name: string): Pars
   if (file === undefined)
     return no(`no function ${name} in ${folder}: looked for ${name}${FUNCTION_ENDINGS.join(', ')}`)
   if (found.length > 1)
-    return no(`function ${name} is there ${found.length} times in ${folder}: ${found.join(', ')}`)
+    return no(
+      `function ${name} is there ${found.length} times in ${folder}: ${found.join(', ')}. keep one`,
+    )
   const real = fileInside(folder, file)
-  return real.ok ? { ok: true, value: join(folder, file) } : no(`${folder}/${file} ${real.reason}`)
+  const path = join(folder, file)
+  return real.ok ? { ok: true, value: path } : no(`${path} in ${folder}: ${real.reason}`)
 }
 
 /**

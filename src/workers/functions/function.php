@@ -85,6 +85,9 @@ final class TaskdFunction
             $stderr = fopen('php://stderr', 'w');
             fwrite($stderr, "$error\n");
             if (get_class($error) !== 'Exception') $said = get_class($error) . ": $said";
+            // Its message says what is wrong with a file, and not with which.
+            if ($error instanceof ParseError)
+                $said .= ' (' . basename($error->getFile()) . ", line {$error->getLine()})";
         }
         $answer = ['code' => 'fail', 'msg' => self::cut($said), 'data' => []];
         self::settle(json_encode($answer, self::JSON | JSON_INVALID_UTF8_SUBSTITUTE), 1);

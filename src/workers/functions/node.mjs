@@ -4,6 +4,7 @@
  * last line of standard output.
  */
 import { writeSync } from 'node:fs'
+import { basename } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { inspect } from 'node:util'
 
@@ -26,13 +27,18 @@ process.argv.splice(1, 2, file)
 const write = process.stdout.write.bind(process.stdout)
 const exit = process.exit.bind(process)
 let settled = false
+let loaded = false
 
 process.on('uncaughtException', fail)
 process.on('beforeExit', () => fail(`${name} waits for a promise that nothing can settle any more`))
 
 try {
-  const run = functionOf(await load())
-  settle(answerOf(await run(task_key, ...JSON.parse(args), { sub_task_id, trace_id })), 0)
+  const module = await load()
+  loaded = true
+  const run = functionOf(module)
+  settle(answerOf(await run(task_key, ...JSON.parse(args), { sub_task_id, trace_id })), () =>
+    exit(0),
+  )
 } catch (error) {
   fail(error)
 }
@@ -96,9 +102,14 @@ function fail(error) {
   const own = error instanceof Refusal || typeof error === 'string'
   const trace = error instanceof Error ? (error.stack ?? String(error)) : inspect(error)
   const said = error instanceof Error ? plain(error) : typeof error === 'string' ? error : trace
-  if (!own) process.stderr.write(`${trace}\n`)
-  const msg = said.slice(0, MESSAGE_CHARACTERS)
-  settle(JSON.stringify({ code: 'fail', msg, data: [] }), 1)
+  // Node alone knows the line of a text that is no program, and tells it of what nobody caught.
+  const isText = !loaded && error instanceof SyntaxError
+  if (!own && !isText) process.stderr.write(`${trace}\n`)
+  const where = loaded || own ? '' : ` (while ${basename(file)} was loaded)`
+  const msg = `${oneLine(said).slice(0, MESSAGE_CHARACTERS)}${where}`
+  settle(JSON.stringify({ code: 'fail', msg, data: [] }), () =>
+    isText ? uncaught(error) : exit(1),
+  )
 }
 
 function plain(error) {
@@ -106,12 +117,25 @@ function plain(error) {
   return bare ? error.message || 'an Error without a message' : `${error.name}: ${error.message}`
 }
 
+/** What jiti says has the place in a second line. */
+function oneLine(text) {
+  return loaded ? text : text.replaceAll(/\s+/g, ' ')
+}
+
 function firstLine(text) {
   return text.split('\n', 1)[0]
 }
 
+/** Ends the process as well. */
+function uncaught(error) {
+  process.removeAllListeners('uncaughtException')
+  process.nextTick(() => {
+    throw error
+  })
+}
+
 /** Timers and connections that are still open do not hold the process. */
-function settle(text, status) {
+function settle(text, end) {
   settled = true
   // On a line of its own, whatever the function wrote before.
   const line = `\n${text}\n`
@@ -120,7 +144,7 @@ function settle(text, status) {
       // The function has closed standard output, or what stands for it.
       if (error) writeSync(1, line)
     } finally {
-      exit(status)
+      end()
     }
   })
 }

@@ -172,14 +172,20 @@ const CASES: Cases = [
   ],
   [
     'cannot be read',
-    'export const NAME = (',
+    'export const NAME = [1 2]',
     'def NAME(:\n',
     '<?php function NAME( {',
     {
       outcome: 'fail',
       kind: 'exit',
       exitCode: 1,
-      answer: { msg: expect.stringMatching(/(SyntaxError|ParseError): /) },
+      // One line with the place, as far as the language tells it; the output has it in any case.
+      answer: {
+        msg: expect.stringMatching(
+          /^(SyntaxError|ParseError): .*case_cannot_be_read_\w+\.\w+.*\)$/,
+        ),
+      },
+      output: expect.stringMatching(/case_cannot_be_read_\w+\.\w+(", line |:)1\b/),
     },
   ],
 ]
@@ -346,7 +352,7 @@ test('two files of one name are refused, both named', async () => {
   const { result } = await project.run('twice')
   expect(result).toMatchObject({ kind: 'spawn', retryable: false })
   expect(result.answer.msg).toBe(
-    `function twice is there 2 times in ${project.tasks}/cron: twice.js, twice.py`,
+    `function twice is there 2 times in ${project.tasks}/cron: twice.js, twice.py. keep one`,
   )
 })
 
@@ -384,7 +390,7 @@ test('no name leads out of the folder, and no link does', async () => {
   const linked = (await project.run('link')).result
   expect(linked).toMatchObject({
     kind: 'spawn',
-    answer: { msg: expect.stringContaining('leads out of it') },
+    answer: { msg: expect.stringContaining(`link.js in ${project.tasks}/cron: leads out of it`) },
   })
   expect(readFileSync(join(project.folder.path, 'secret.js'), 'utf8')).toContain('seen')
 })

@@ -134,13 +134,15 @@ export class Agent {
   }
 
   #begin(held: HeldTask): void {
-    const { options, journal, spawner, clock, owner } = this.#deps
+    const { options, journal, spawner, clock, owner, log } = this.#deps
     const { queue, node, php } = options
     journal.begun(held)
     const task = toTask(held, queue)
     const since = clock.monotonic()
     if (!task.ok) {
-      this.#report(held, 'failed', `not a task: ${task.reason}`)
+      const why = `not a task: ${task.reason}`
+      log.warn({ task: held.id, attempt: held.attempt }, `task failed: ${why}`)
+      this.#report(held, 'failed', why)
       return
     }
     const wantedMs = task.value.maxRunTimeMs ?? options.maxRunTimeMs
@@ -177,8 +179,9 @@ export class Agent {
     const fields = { task: held.id, attempt: held.attempt, ms: Math.round(durationMs) }
     if (outcome === 'succ') log.info(fields, 'task succeeded')
     else {
-      const msg = answer.msg.slice(0, MSG_CHARACTERS)
-      log.warn({ ...fields, kind, code: answer.code, exit_code: exitCode, msg }, 'task failed')
+      const exit = exitCode === null ? {} : { exit_code: exitCode }
+      const why = answer.msg.slice(0, MSG_CHARACTERS)
+      log.warn({ ...fields, kind, code: answer.code, ...exit }, `task failed: ${why}`)
     }
     const why = outcome === 'fail' ? answer.msg : `${answer.code}: ${answer.msg}`
     this.#report(held, outcome === 'succ' ? 'finish' : 'failed', outcome === 'succ' ? '' : why)

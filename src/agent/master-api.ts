@@ -111,8 +111,9 @@ function unreachable(error: unknown): Answered<never> {
       reason: `its certificate is not trusted: ${messageOf(error)}. ${hint}`,
     }
   }
+  // OpenSSL's own words for it are a line of its source code.
   if (code === 'EPROTO')
-    return { kind: 'refused', reason: `it speaks no TLS: ${messageOf(error)}. look at --master` }
+    return { kind: 'refused', reason: 'it speaks no TLS there. write http:// in --master' }
   return { kind: 'away', reason: messageOf(error) }
 }
 
@@ -123,9 +124,13 @@ function refusal(
   { status, retryAfterMs }: HttpAnswer,
   fields: Fields | undefined,
 ): Answered<never> {
-  const error = fields?.['error']
-  const message = isFields(error) ? error['message'] : undefined
+  const error = isFields(fields?.['error']) ? fields['error'] : {}
+  const { code, message } = error
   const reason =
-    typeof message === 'string' ? message : `HTTP status ${status}; is it taskd? look at --master`
+    typeof message !== 'string'
+      ? `HTTP status ${status}; is it taskd? look at --master`
+      : code === 'E_SECRET'
+        ? `${message.split('.', 1)[0]}. --secret-file names a file with it`
+        : message
   return { kind: FINAL.has(status) ? 'refused' : 'away', reason, retryAfterMs }
 }

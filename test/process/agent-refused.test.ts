@@ -9,8 +9,8 @@ import { waitFor } from '../support/wait.ts'
 import { startWeb } from '../support/web.ts'
 
 test.each([
-  ['a wrong secret', ['--secret-file', 'secret'], 'far', /the secret is wrong/],
-  ['no secret', [], 'far', /a secret is needed/],
+  ['a wrong secret', ['--secret-file', 'secret'], 'far', /the secret is wrong. --secret-file/],
+  ['no secret', [], 'far', /a secret is needed. --secret-file names a file with it$/],
   ['a secret for something else', ['--secret-file', 'read'], 'far', /scope pull/],
   ['no such queue', ['--secret-file', 'right'], 'fra', /no pull queue named fra. did you mean far/],
   ['a queue of another kind', ['--secret-file', 'right'], 'sync_tasks', /is no pull queue/],
@@ -48,6 +48,7 @@ test('over HTTPS with the certificate of its CA, and never without', async () =>
   await using plainWeb = await startWeb((_request, response) => response.end('{}'))
   const plain = { master: `https://127.0.0.1:${plainWeb.port}` }
   expect((await agent.start({ ...plain, options: ['--ca', at('crt')] })).code).toBe(2)
+  expect(agent.log()).toMatch(/it speaks no TLS there. write http:\/\/ in --master$/m)
   void agent.start({ master, options: ['--ca', at('crt')] })
   await push('a')
   await waitFor(() => ran().length === 1, { what: 'it runs', timeoutMs: 20_000 })

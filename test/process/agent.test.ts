@@ -112,6 +112,8 @@ test('what fails is tried as often as the queue says, and then is a row of fail_
     script: join(daemon.dir, 'work'),
   })
   expect(rows.find(row => row.unique_task_id === 'no-task')?.msg).toContain('"script" is missing')
+  expect(agent.log()).toMatch(/task failed: no such page +task=a attempt=1 /)
+  expect(agent.log()).toMatch(/task failed: not a task: "script" is missing.* task=no-task /)
   expect((await daemon.cli('retry', 'a')).code).toBe(0)
   await waitFor(() => ran().length === 6, { what: 'it has all its tries again' })
   await reach({ failed: 3 })

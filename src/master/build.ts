@@ -284,7 +284,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     relays,
     notices,
     sources,
-    sampler: new Sampler(clock, () => daemon.engine?.sampled ?? []),
+    sampler: new Sampler(clock, () => daemon.engine?.pools.sampled ?? []),
     redisReady: (...args) => untilRedisReady({ health, embedded, clock, log }, ...args),
     buildEngine,
     releaseAll: async () => {

@@ -15,7 +15,7 @@ import type { ManagedProgram } from './managed-program.ts'
 import type { LazyNotices } from './notices.ts'
 import type { Supervisor } from './programs/supervisor.ts'
 import type { Relays } from './relays/relays.ts'
-import { reportOf } from './reload.ts'
+import { type Living, reportOf } from './reload.ts'
 import type { Sources } from './sources/sources.ts'
 import type { SqlJobs } from './sql-jobs/sql-jobs.ts'
 
@@ -158,7 +158,7 @@ export class Daemon {
     const { log } = root
     this.#state = 'stopping'
     this.#deps.stopping.abort()
-    log.info({ why, running: this.#engine?.running ?? 0 }, 'stopping: no new work is taken')
+    log.info({ why, running: this.#engine?.pools.running ?? 0 }, 'stopping: no new work is taken')
     await systemd.tell('STOPPING=1')
     // What is just being started is finished first: a worker that comes later would be left behind.
     const start = { name: 'start', stop: async () => this.#start?.catch(() => undefined) }
@@ -185,7 +185,7 @@ export class Daemon {
 
   hurry(): void {
     this.#deps.root.log.warn('in a hurry: running tasks are ended and given back')
-    this.#engine?.hurry()
+    this.#engine?.pools.hurry()
     this.#deps.supervisor.hurry()
   }
 
@@ -197,7 +197,12 @@ export class Daemon {
   }
 
   plan(): Promise<ReloadReport> {
-    return Promise.resolve(reportOf(this.#config, this.#deps.load(), false))
+    return Promise.resolve(reportOf(this.#config, this.#deps.load(), this.#living(), false))
+  }
+
+  #living(): Living {
+    const { supervisor } = this.#deps
+    return { supervisor, pool: taskKey => this.#engine?.pools.byQueue.get(taskKey) }
   }
 
   /** @throws TaskdError E_STOPPING */
@@ -209,7 +214,7 @@ export class Daemon {
         'taskd is stopping; its next start reads the configuration',
       )
     const loaded = load()
-    const report = reportOf(this.#config, loaded, true)
+    const report = reportOf(this.#config, loaded, this.#living(), true)
     if (!loaded.ok) {
       for (const problem of loaded.problems) root.log.error(formatProblem(problem))
       root.log.error(
@@ -238,13 +243,13 @@ export class Daemon {
     const engine = this.ready()
     if (this.#state === 'running') {
       this.#state = 'draining'
-      this.#deps.root.log.info({ running: engine.running }, 'draining: no new work is taken')
+      this.#deps.root.log.info({ running: engine.pools.running }, 'draining: no new work is taken')
       void this.#deps.sources.hold()
       void engine.drain('drained by hand').then(() => {
         if (this.#state === 'draining') this.#state = 'drained'
       })
     }
-    return { running: engine.running }
+    return { running: engine.pools.running }
   }
 
   /** @throws TaskdError E_REDIS_AWAY */

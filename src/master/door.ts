@@ -88,7 +88,7 @@ function buildBroker({ daemon, ask, clock }: PublicParts): Broker {
 
 /** The queue of a worker; '' when it is not there any more. */
 function queueOf({ engine }: DoorDaemon, workerId: string): string {
-  return engine?.members.find(one => one.program.name === workerId)?.spec.taskKey ?? ''
+  return engine?.pools.members.find(one => one.program.name === workerId)?.spec.taskKey ?? ''
 }
 
 /** Made anew when a reload has brought another configuration. */

@@ -7,9 +7,7 @@ import { bootId, startTimeOf } from '../lib/proc.ts'
 import { stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { Job } from '../model/job.ts'
-import type { QueueSpec } from '../model/queue-spec.ts'
 import { markStopped } from '../monitor/hashes.ts'
-import type { Sampled } from '../monitor/sampler.ts'
 import { adoptFromDead } from '../queue/adopt.ts'
 import { abandon, answers } from '../queue/answers.ts'
 import { CronStore } from '../queue/cron-store.ts'
@@ -26,7 +24,8 @@ import { RunOutputs } from './run-outputs.ts'
 import { tickQueue } from './tick-queue.ts'
 import type { Wanted } from './wanted.ts'
 import { workerLimits } from './worker-limits.ts'
-import { type PoolDeps, type PoolMember, WorkerPool } from './worker-pool.ts'
+import type { PoolDeps } from './worker-pool.ts'
+import { runQueues, WorkerPools } from './worker-pools.ts'
 
 export interface EngineDeps {
   readonly config: () => Config
@@ -59,14 +58,13 @@ export class Engine {
   readonly cron: CronStore
   readonly ticker: Ticker
   readonly outputs: RunOutputs
+  readonly pools: WorkerPools
   readonly #deps: EngineDeps
   readonly #recovery: Recovery
-  readonly #pools = new Map<string, WorkerPool>()
   readonly #intakes: Intakes
   readonly #orders: Orders
   #unsubscribe: (() => void) | undefined
   #lease: NodeJS.Timeout | undefined
-  #hurrying = false
   #taking = false
   #over = false
 
@@ -78,10 +76,10 @@ export class Engine {
     const pull = new PullFeed(deps.redis, () => deps.clock.now())
     const taskKeys = () => deps.config().queues.map(queue => queue.taskKey)
     this.#intakes = new Intakes({ ...deps, queues: this.queues, pull, taskKeys })
-    this.outputs = new RunOutputs(() => this.members, deps.events)
+    this.outputs = new RunOutputs(() => this.pools.members, deps.events)
     this.#orders = new Orders({
       ...deps,
-      onCancel: (id, reason) => this.cancelRun(id, reason),
+      onCancel: (id, reason) => this.pools.cancel(id, reason),
       onReread: job => this.ticker.reread(job),
       onJobs: deps.onJobsChannel,
     })
@@ -89,11 +87,18 @@ export class Engine {
       redis: deps.redis,
       instance: deps.instance,
       node: deps.node,
-      taskKeys: () => this.#runQueues().map(queue => queue.taskKey),
+      taskKeys: () => runQueues(deps.config()).map(queue => queue.taskKey),
       settings: () => workerLimits(deps.config().settings),
       clock: deps.clock,
       events: deps.events,
       log: deps.log,
+    })
+    this.pools = new WorkerPools({
+      ...deps,
+      random: Math.random,
+      outputs: this.outputs,
+      predecessorsOf: workerId => this.#recovery.predecessorsOf(workerId),
+      onExit: () => this.#recover(),
     })
     this.ticker = new Ticker(deps.jobs(), {
       store: this.cron,
@@ -104,35 +109,6 @@ export class Engine {
       node: deps.node,
       boot: bootOf(),
       random: Math.random,
-    })
-  }
-
-  get members(): readonly PoolMember[] {
-    return [...this.#pools.values()].flatMap(pool => pool.members)
-  }
-
-  get pools(): ReadonlyMap<string, WorkerPool> {
-    return this.#pools
-  }
-
-  get running(): number {
-    return this.members.reduce((sum, member) => sum + member.runs.size, 0)
-  }
-
-  /** Its workers with all that their runs have started, to be measured. */
-  get sampled(): readonly Sampled[] {
-    return this.members.flatMap(member => {
-      const worker = member.process
-      if (!worker) return []
-      return {
-        pid: worker.pid,
-        // Those that are no process of their own count as the worker's.
-        groups: [...member.runs.values()].flatMap(run => (run.pid === 0 ? [] : run.pid)),
-        report: usage => {
-          member.usage = usage
-          worker.post({ type: 'usage', ...usage })
-        },
-      } satisfies Sampled
     })
   }
 
@@ -154,13 +130,12 @@ export class Engine {
     await this.#recovery.start()
     // Recovery waits while Redis is away, and the daemon may have been told to stop meanwhile.
     if (this.#over) return
-    for (const queue of this.#runQueues()) this.#addPool(queue)
     await this.take()
   }
 
   async #beat(): Promise<void> {
     const { redis, instance, log, config } = this.#deps
-    for (const pool of this.#pools.values()) pool.endSilent()
+    this.pools.endSilent()
     this.#orders.beat()
     if (!(await renewNode(redis, this.node, instance)))
       log.error({ node: this.node }, 'another daemon uses this node name by now; restart this one')
@@ -183,7 +158,7 @@ export class Engine {
   /** Begins to bring in tasks, from the lists and from the schedule. */
   async take(): Promise<void> {
     this.#taking = true
-    for (const pool of this.#pools.values()) pool.start()
+    this.pools.start()
     await this.#intakes.take(this.#deps.config().queues)
     await this.ticker.start()
   }
@@ -193,14 +168,8 @@ export class Engine {
     this.#taking = false
     // While Redis is away these may hang on it; the workers must still be told to leave.
     const ticker = stopWithin(STOP_LIMIT_MS, this.ticker, this.#deps.log)
-    const pools = [...this.#pools.values()].map(pool => pool.stop(why))
-    await Promise.all([ticker, this.#intakes.stop(STOP_LIMIT_MS), ...pools])
-  }
-
-  /** Running tasks are ended and given back now, instead of after stop_wait. */
-  hurry(): void {
-    this.#hurrying = true
-    for (const pool of this.#pools.values()) pool.hurry()
+    const pools = this.pools.stop(why)
+    await Promise.all([ticker, this.#intakes.stop(STOP_LIMIT_MS), pools])
   }
 
   async stop(): Promise<void> {
@@ -225,30 +194,14 @@ export class Engine {
 
   /** Makes the node as the new configuration says; only what changed is touched. */
   async reconfigure(): Promise<void> {
-    const { config } = this.#deps
-    const wanted = new Map(this.#runQueues().map(queue => [queue.taskKey, queue]))
-    for (const [taskKey, pool] of this.#pools) {
-      if (wanted.has(taskKey)) continue
-      this.#pools.delete(taskKey)
-      void pool.stop('its queue is no longer configured')
-    }
-    for (const [taskKey, queue] of wanted) {
-      const pool = this.#pools.get(taskKey)
-      if (pool) pool.reconfigure(queue, this.#taking)
-      else if (this.#taking) this.#addPool(queue).start()
-      else this.#addPool(queue)
-    }
-    if (this.#taking) await this.#intakes.take(config().queues)
+    this.pools.reconfigure(this.#taking)
+    if (this.#taking) await this.#intakes.take(this.#deps.config().queues)
     this.setJobs()
   }
 
   /** Takes over which jobs there are. */
   setJobs(): void {
     this.ticker.setJobs(this.#deps.jobs())
-  }
-
-  cancelRun(id: string, reason: string): void {
-    for (const pool of this.#pools.values()) pool.cancel(id, reason)
   }
 
   /** Tells every node to end a run, whichever has it. */
@@ -263,36 +216,10 @@ export class Engine {
   }
 
   #markDown(name: string): void {
-    const member = this.members.find(one => one.program.name === name)
+    const member = this.pools.members.find(one => one.program.name === name)
     if (!member) return
     const mode = member.spec.mode === 'sync' ? 'sync' : 'async'
     markStopped(this.#deps.redis, mode, name).catch(() => undefined)
-  }
-
-  #runQueues(): readonly QueueSpec[] {
-    return this.#deps.config().queues.filter(queue => queue.mode !== 'pull')
-  }
-
-  #addPool(queue: QueueSpec): WorkerPool {
-    const { config, node, instance, redisUrl, clock, events, log, wanted, openRow } = this.#deps
-    const pool = new WorkerPool(queue, {
-      node,
-      instance,
-      redisUrl,
-      clock,
-      events,
-      log,
-      random: Math.random,
-      wanted,
-      outputs: this.outputs,
-      openRow,
-      limits: () => workerLimits(config().settings),
-      stopWaitMs: () => (this.#hurrying ? 0 : config().settings.stopWaitMs),
-      predecessorsOf: workerId => this.#recovery.predecessorsOf(workerId),
-      onExit: () => this.#recover(),
-    })
-    this.#pools.set(queue.taskKey, pool)
-    return pool
   }
 }
 

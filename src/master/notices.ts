@@ -87,7 +87,7 @@ export interface WorldParts {
 /** What notices have to ask, put to those who know it. */
 export function worldOf(parts: WorldParts): World {
   const { node, jobs, queues, engine, ask, asking, leaving, health, database } = parts
-  const memberOf = (name: string) => engine()?.members.find(one => one.program.name === name)
+  const memberOf = (name: string) => engine()?.pools.members.find(one => one.program.name === name)
   return {
     node,
     jobs,

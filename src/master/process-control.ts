@@ -77,7 +77,7 @@ export class ProcessControl {
 
   scale: Control['scale'] = async (name, count) => {
     this.#refuseAtTheEnd()
-    const pool = this.#deps.engine()?.pools.get(name)
+    const pool = this.#deps.engine()?.pools.byQueue.get(name)
     if (pool) {
       pool.scale(count)
       return { name, count }
@@ -87,7 +87,7 @@ export class ProcessControl {
     const programs = config().programs.filter(one => one.name === name)
     if (programs.length === 0) {
       const scalable = [
-        ...(engine()?.pools.keys() ?? []),
+        ...(engine()?.pools.byQueue.keys() ?? []),
         ...config().programs.map(one => one.name),
       ]
       const what = `no queue with workers and no program is named ${name}`
@@ -114,7 +114,7 @@ export class ProcessControl {
 
   #children(): readonly Child[] {
     const { engine, embedded, supervisor } = this.#deps
-    const workers = [...(engine()?.pools.values() ?? [])].flatMap(pool =>
+    const workers = [...(engine()?.pools.byQueue.values() ?? [])].flatMap(pool =>
       pool.members.map(({ program }) => ({
         name: program.name,
         groups: [pool.spec.taskKey],

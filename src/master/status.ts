@@ -80,7 +80,7 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
       servers: health.status.servers,
     },
     database: readDatabase(deps),
-    workers: (running?.members ?? []).map(member => ({
+    workers: (running?.pools.members ?? []).map(member => ({
       ...childStatus(member.program, clock, predecessors(running, member.program.name)),
       kind: member.spec.mode === 'sync' ? ('sync' as const) : ('async' as const),
       task_key: member.spec.taskKey,

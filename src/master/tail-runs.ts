@@ -27,7 +27,7 @@ export function workerTail({ engine, taskKeys }: TailRunsDeps): TailSource {
     const running = engine()
     if (!running && taskKeys().includes(name))
       throw new TaskdError('E_REDIS_AWAY', `${name} has no workers yet: taskd waits for Redis`)
-    const known = running?.members.some(
+    const known = running?.pools.members.some(
       ({ program, spec }) => program.name === name || spec.taskKey === name,
     )
     if (!running || !known) return undefined
@@ -143,7 +143,7 @@ function isOver({ state }: FoundTask): boolean {
 }
 
 function isHere(id: string, engine: Engine | undefined): boolean {
-  return engine?.members.some(member => member.runs.has(id)) ?? false
+  return engine?.pools.members.some(member => member.runs.has(id)) ?? false
 }
 
 function refuseOneStream({ stream }: TailOptions): void {

@@ -23,7 +23,8 @@ export function toStored(task: Task, now: number, earlierAttempts = 0) {
   const opts: JobsOptions = {
     jobId: toJobId(id),
     priority,
-    ...(delay > 0 && { delay }),
+    // Counted from the same moment: from a later one it would be due too late.
+    ...(delay > 0 && { delay, timestamp: now }),
     ...(task.retries > 0 && { attempts: task.retries + 1, backoff: { type: 'sequence' } }),
   }
   return { name: STORED_NAME, data, opts }

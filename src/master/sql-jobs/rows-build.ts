@@ -52,7 +52,7 @@ export function buildRunRows(deps: RunRowPartsDeps): RunRowParts {
     node,
     taskKeys: () => [...new Set([SQL_QUEUE, ...config().queues.map(queue => queue.taskKey)])],
     runsHere: run => {
-      const member = engine()?.members.find(one => one.program.name === run.worker_id)
+      const member = engine()?.pools.members.find(one => one.program.name === run.worker_id)
       if (member?.runs.get(run.unique_task_id)?.attempt === run.attempt) return true
       // A worker that an earlier daemon has left finishing its runs.
       return (engine()?.predecessorsOf(run.worker_id) ?? []).length > 0

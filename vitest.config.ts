@@ -20,7 +20,7 @@ export default defineConfig({
     projects: [
       project('unit', ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'], quick),
       project('integration', ['test/integration/**/*.test.ts'], waiting),
-      project('process', ['test/process/**/*.test.ts'], waiting),
+      project('process', ['test/process/**/*.test.ts'], { ...waiting, testTimeout: 120_000 }),
       project('fault', ['test/fault/**/*.test.ts'], { ...waiting, testTimeout: 300_000 }),
     ],
   },

@@ -226,7 +226,8 @@ ${hook(web, 'on = all', 'silence_after = 2s', 'max = 1000/1h')}`,
   )
   await one.cli('resume', 'often')
   await until(web, 'recovery job often')
-  expect(told(web).filter(event => event.endsWith(' often'))).toEqual([
+  // Told by one of them; on a machine that is slow enough it may become silent again.
+  expect(told(web).filter(event => event.endsWith(' often')).slice(0, 2)).toEqual([
     'silence job often',
     'recovery job often',
   ])

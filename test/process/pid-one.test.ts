@@ -67,6 +67,7 @@ async function leaveStrangers(daemon: TestDaemon, count: number): Promise<void> 
   for (const key of ['sync_tasks', 'async_tasks'])
     await daemon.push(key, ...Array.from({ length: count / 6 }, () => task))
   await waitFor(() => linesOf(join(daemon.dir, 'gone')).length === count, {
+    timeoutMs: 60_000,
     what: `${count} strangers have ended`,
   })
 }
@@ -89,7 +90,7 @@ describe(`taskd ${HOW}`, () => {
       ini: `[program:leaves]\ncommand = ${leaves} ${daemon.dir}\nstartsecs = 0\nautorestart = true\n`,
     })
     const container = await contain(daemon)
-    await leaveStrangers(daemon, 60)
+    await leaveStrangers(daemon, 30)
     await waitFor(() => linesOf(join(daemon.dir, 'gone2')).length > 5, {
       what: 'what the program had left behind has ended',
     })

@@ -147,7 +147,7 @@ describe('reload', () => {
   it('a program that is being removed cannot be started again by name', async () => {
     await using daemon = await startDaemon()
     const { command, life } = onlyOnes(daemon)
-    const keys = { ...SLEEP, command: command('slow', 'deaf'), stopwaitsecs: 1 }
+    const keys = { ...SLEEP, command: command('slow', 'deaf'), stopwaitsecs: 5 }
     await reload(daemon, programSection('slow', keys))
     await waitFor(() => life().length === 1, { what: 'its trap' })
     await reload(daemon, '')

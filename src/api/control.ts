@@ -125,7 +125,17 @@ export interface ChangeResult {
 /** Why something is as it is. */
 export interface Why {
   readonly name: string
-  readonly kind: 'worker' | 'program' | 'queue' | 'job'
+  readonly kind:
+    | 'worker'
+    | 'program'
+    | 'queue'
+    | 'job'
+    | 'daemon'
+    | 'server'
+    | 'source'
+    | 'notify'
+    | 'channel'
+    | 'relay'
   readonly state: string
   /** ISO 8601, or '' where it is not known. */
   readonly since: string

@@ -10,6 +10,7 @@ import type { Journal } from './journal.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { Supervisor } from './programs/supervisor.ts'
 import type { Wanted } from './wanted.ts'
+import { explainPart, partNames, redisReasons } from './why-parts.ts'
 
 export interface WhyDeps {
   readonly jobs: () => readonly Job[]
@@ -22,7 +23,7 @@ export interface WhyDeps {
 }
 
 /**
- * Why a worker, program, queue or job is as it is, who or what made it so, and what comes next.
+ * Why something that `taskd status` shows is as it is, who or what made it so, and what comes next.
  * @throws TaskdError E_NO_NAME
  */
 export async function explain(name: string, deps: WhyDeps): Promise<Why> {
@@ -32,7 +33,9 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
     const history = deps.journal.of(name)
     const since = history.at(-1)?.at ?? ''
     const kind = 'task_key' in child ? 'worker' : 'program'
-    return { name, kind, state: child.state, since, reasons: childReasons(child, deps), history }
+    const server = 'group' in child && child.group === '' ? redisReasons(status) : []
+    const reasons = [...childReasons(child, deps), ...server]
+    return { name, kind, state: child.state, since, reasons, history }
   }
   const queue = status.queues.find(one => one.task_key === name)
   if (queue) {
@@ -55,6 +58,8 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
     const reasons = jobReasons(job, own, status)
     return { name, kind: 'job', state, since: '', reasons, history: [] }
   }
+  const part = explainPart(name, status)
+  if (part) return part
   const members = status.programs.filter(one => one.group === name.replace(/:\*$/, ''))
   if (members.length > 0)
     throw new TaskdError(
@@ -65,7 +70,7 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   const near = suggest(name, namesOf(status))
   throw new TaskdError(
     'E_NO_NAME',
-    `no worker, program, queue or job is named ${name}`,
+    `nothing here is named ${name}`,
     near === undefined ? '`taskd status` lists them' : `did you mean ${near}?`,
   )
 }
@@ -74,6 +79,7 @@ function namesOf(status: Status): string[] {
   return [
     ...[...status.workers, ...status.programs, ...status.jobs].map(one => one.name),
     ...status.queues.map(one => one.task_key),
+    ...partNames(status),
   ]
 }
 

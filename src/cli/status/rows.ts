@@ -1,4 +1,5 @@
 import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../../api/control.ts'
+import { STATE_MEANS } from '../../api/daemon-states.ts'
 import { clean, count } from '../render.ts'
 import { formatUptime, shortTime } from '../times.ts'
 
@@ -18,26 +19,17 @@ export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
     ...status.programs.map(program => childRow(program)),
     ...status.queues.map(queue => queueRow(queue, status.redis.ok)),
     ...status.jobs.map(job => jobRow(job, NOT_READY.includes(status.state), nowMs)),
-    ...(named ? [] : [...status.channels, ...status.relays].map(one => farRow(one, nowMs))),
-    ...(named ? [] : status.notices.map(one => noticesRow(one, nowMs))),
-    ...(named ? [] : status.sources.map(one => sourceRow(one, nowMs))),
+    ...[...status.channels, ...status.relays].map(one => farRow(one, nowMs)),
+    ...status.notices.map(one => noticesRow(one, nowMs)),
+    ...status.sources.map(one => sourceRow(one, nowMs)),
   ]
 }
 
 const NOT_READY: readonly Status['state'][] = ['starting', 'waiting']
 
-const MEANING: Readonly<Record<Status['state'], string>> = {
-  starting: 'it waits for Redis or its workers',
-  waiting: 'its programs run; all else begins when Redis answers',
-  running: '',
-  draining: 'it takes no new task; taskd resume ends that',
-  drained: 'it takes no task; taskd resume ends that',
-  stopping: 'it leaves once the running tasks have ended',
-}
-
 function daemonRow({ state, pid, uptime_s }: Status): Row[] {
   if (state === 'running') return []
-  const detail = `${pidAndUptime(pid, uptime_s)}, ${MEANING[state]}`
+  const detail = `${pidAndUptime(pid, uptime_s)}, ${STATE_MEANS[state]}`
   return [{ name: 'taskd', state: state.toUpperCase(), tone: 'between', detail }]
 }
 

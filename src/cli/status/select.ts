@@ -1,4 +1,5 @@
 import type { Status } from '../../api/control.ts'
+import { DOWN_STATES } from '../../api/daemon-states.ts'
 
 export interface Selected {
   readonly status: Status
@@ -13,9 +14,10 @@ export interface Selected {
  * `group:*`. No names, or `all`: everything.
  */
 export function select(status: Status, names: readonly string[]): Selected {
-  const { workers, programs, queues, jobs } = status
+  const { workers, programs, queues, jobs, channels, relays, notices, sources } = status
+  const parts = [...channels, ...relays, ...notices, ...sources]
   const taskKeys = queues.map(queue => queue.task_key)
-  const others = [...workers, ...programs, ...jobs].map(one => one.name)
+  const others = [...workers, ...programs, ...jobs, ...parts].map(one => one.name)
   const groups = programs.map(one => one.group).filter(group => group !== '')
   const known = [...new Set([...taskKeys, ...groups, ...others])]
   if (names.length === 0 || names.includes('all')) return { status, unknown: [], known }
@@ -27,16 +29,19 @@ export function select(status: Status, names: readonly string[]): Selected {
       programs: programs.filter(one => wanted.has(one.name) || wanted.has(one.group)),
       queues: queues.filter(one => wanted.has(one.task_key)),
       jobs: jobs.filter(one => wanted.has(one.name)),
+      channels: channels.filter(one => wanted.has(one.name)),
+      relays: relays.filter(one => wanted.has(one.name)),
+      notices: notices.filter(one => wanted.has(one.name)),
+      sources: sources.filter(one => wanted.has(one.name)),
     },
     unknown: [...wanted].filter(name => !known.includes(name)),
     known,
   }
 }
 
-const DOWN: readonly string[] = ['STOPPED', 'BACKOFF', 'FATAL']
-
 /** A one-shot that has finished (EXITED) is not down, nor is what starts or stops right now. */
 export function isDown(status: Status, named: boolean): boolean {
-  if ([...status.workers, ...status.programs].some(one => DOWN.includes(one.state))) return true
+  if ([...status.workers, ...status.programs].some(one => DOWN_STATES.includes(one.state)))
+    return true
   return !named && !(status.redis.ok && status.database.ok)
 }

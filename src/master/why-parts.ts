@@ -1,0 +1,112 @@
+import type { HealthReport, Status, Why } from '../api/control.ts'
+import { DOWN_STATES, STATE_MEANS } from '../api/daemon-states.ts'
+
+/** What is no process, queue or job: the daemon itself, its servers, and what reaches out to others. */
+export function explainPart(name: string, status: Status): Why | undefined {
+  const told = (kind: Why['kind'], state: string, since: string, reasons: readonly string[]) => {
+    const lines = reasons.filter(line => line !== '')
+    return { name, kind, state, since, reasons: lines, history: [] }
+  }
+  if (name === 'taskd') return told('daemon', status.state.toUpperCase(), '', daemonReasons(status))
+  const part = partsOf(status).find(one => one.name === name || `${one.kind}:${one.name}` === name)
+  if (!part) return undefined
+  const { ok, error, since } = part.health
+  const state = ok ? 'OPEN' : part.kind === 'notify' ? 'FAILING' : 'AWAY'
+  return told(part.kind, state, since, [ok ? '' : error || 'no answer', ...part.reasons])
+}
+
+/** For "did you mean". */
+export function partNames(status: Status): string[] {
+  return ['taskd', ...partsOf(status).map(one => one.name)]
+}
+
+/** What `taskd status` has its exit code from, and where to ask on. */
+function daemonReasons(status: Status): string[] {
+  const { state, pid, version, node, config, redis, database } = status
+  const down = [...status.workers, ...status.programs].filter(one =>
+    DOWN_STATES.includes(one.state),
+  )
+  const wrong = [
+    redis.ok ? '' : `Redis is away: ${redis.error || 'no answer'}; taskd why redis`,
+    database.ok ? '' : `the database is away: ${database.error}; taskd why database`,
+    ...down.map(one => `${one.name} is ${one.state}; taskd why ${one.name}`),
+  ].filter(line => line !== '')
+  return [
+    `taskd ${version} runs as pid ${pid}, node ${node}, with ${config}`,
+    STATE_MEANS[state],
+    ...(wrong.length > 0 ? wrong : ['nothing is down']),
+  ]
+}
+
+export function redisReasons({ redis }: Status): string[] {
+  const at = redis.servers.length === 0 ? '' : `, now ${redis.servers.join(', ')}`
+  const address = `its address is ${redis.url}${at}`
+  if (redis.ok) return [`it answers, version ${redis.version}`, address]
+  return [
+    address,
+    'taskd goes on trying; tasks and ticks wait for it, programs do not',
+    'taskd doctor looks closer',
+  ]
+}
+
+interface Part {
+  readonly name: string
+  readonly kind: Why['kind']
+  readonly health: HealthReport
+  readonly reasons: readonly string[]
+}
+
+function partsOf(status: Status): Part[] {
+  const { redis, database, channels, relays, notices, sources } = status
+  return [
+    { name: 'redis', kind: 'server', health: redis, reasons: redisReasons(status) },
+    { name: 'database', kind: 'server', health: database, reasons: databaseReasons(status) },
+    ...sources.map(one => {
+      const { taken, bad, written, open, backlog } = one
+      const reasons = [
+        `ready rows of ${one.table} in ${one.database} become tasks of ${one.task_key}`,
+        one.full ? `${one.task_key} is full: no more rows are taken for now` : '',
+        `${open} rows are tasks now, ${backlog} results are still to be written`,
+        `since the start: ${taken} taken, ${bad} that could be no task, ${written} written back`,
+      ]
+      return { name: one.name, kind: 'source', health: one, reasons } as const
+    }),
+    ...notices.map(one => {
+      const reasons = [
+        `notices go to ${one.to}; taskd notify ${one.name} sends a test`,
+        `since the start: ${one.sent} notices sent, ${one.dropped} events dropped`,
+        `${one.waiting} events wait to be sent`,
+        one.last_sent === null ? '' : `last sent at ${one.last_sent}`,
+      ]
+      return { name: one.name, kind: 'notify', health: one, reasons } as const
+    }),
+    ...channels.map(one => {
+      const reasons = [
+        `rows go into ${one.table} of ${one.database}`,
+        `${one.backlog} batches wait on disk, ${one.bad} were refused and lie in files`,
+        `since the start: ${one.inserted} rows`,
+      ]
+      return { name: one.name, kind: 'channel', health: one, reasons } as const
+    }),
+    ...relays.map(one => {
+      const reasons = [
+        `hands on ${one.list} of ${one.redis}`,
+        `${one.backlog} tasks wait, ${one.leased} are taken and not acknowledged`,
+      ]
+      return { name: one.name, kind: 'relay', health: one, reasons } as const
+    }),
+  ]
+}
+
+function databaseReasons({ state, database, sql_jobs }: Status): string[] {
+  const { url, ok, backlog, archived } = database
+  const address = `its address is ${url}`
+  if (state === 'starting' || state === 'waiting')
+    return [address, 'it is first asked when Redis answers']
+  return [
+    address,
+    backlog > 0 ? `${backlog} failed runs wait in Redis for it` : '',
+    `since the start: ${archived} failed runs written`,
+    sql_jobs.ok || !ok ? '' : `the table of jobs cannot be read: ${sql_jobs.error}`,
+  ]
+}

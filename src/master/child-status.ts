@@ -60,6 +60,7 @@ export function programStatus(member: ProgramMember, clock: Clock): ProgramStatu
   const notes = [
     status.detail,
     process?.adopted ? 'adopted' : '',
+    member.leftover ? 'a process that the daemon before has left is being ended' : '',
     dropped > 0 ? `${dropped} bytes of output lost` : '',
   ]
   return {

@@ -66,6 +66,14 @@ export class WorkerPool {
     return [...this.#members.values()]
   }
 
+  /** What a change that no worker can be told restarts: not what people have stopped. */
+  get restartable(): readonly PoolMember[] {
+    const { wanted } = this.#deps
+    return this.members.filter(
+      ({ program }) => program.state.name !== 'STOPPED' && wanted.runs(program.name, true),
+    )
+  }
+
   /** As many workers as the configuration says. */
   start(): void {
     this.scale(this.#spec.workers)
@@ -101,10 +109,8 @@ export class WorkerPool {
     }
     const restart = JSON.stringify(told) !== JSON.stringify(spec)
     if (restart)
-      for (const { program } of this.#members.values()) {
-        if (program.state.name !== 'STOPPED')
-          program.send({ type: 'restart', why: 'its configuration changed' })
-      }
+      for (const { program } of this.restartable)
+        program.send({ type: 'restart', why: 'its configuration changed' })
     else this.tune()
     this.scale(spec.workers)
   }

@@ -54,6 +54,11 @@ export class Leftovers {
     return this.#endings.has(name) ? undefined : this.#left.get(name)
   }
 
+  /** There still is one of an earlier daemon, which is asked to end. */
+  isEnding(name: string): boolean {
+    return this.#endings.has(name)
+  }
+
   /** It has its supervisor again. */
   adopted(name: string): void {
     this.#left.delete(name)

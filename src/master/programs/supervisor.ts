@@ -27,6 +27,8 @@ export interface ProgramMember {
   readonly program: ManagedProgram
   readonly process: ProgramProcess | undefined
   readonly outputs: ProgramOutputs
+  /** What the daemon before has left of it is being ended, whatever its state. */
+  readonly leftover: boolean
   /** No longer configured: it is forgotten once it has stopped. */
   readonly retired: boolean
 }
@@ -39,6 +41,11 @@ interface Member extends ProgramMember {
 
 /** Runs, or is about to: with another configuration it becomes another process. */
 const TRIES: readonly string[] = ['STARTING', 'RUNNING', 'BACKOFF']
+
+const LIVES: readonly string[] = ['STARTING', 'RUNNING']
+
+/** `wait`: it is another process when it next starts. `tune`: what changed is in force at once. */
+export type Deed = 'restart' | 'start' | 'wait' | 'tune'
 
 /** How something is ended whose configuration nobody knows any more. */
 const FORGOTTEN = { signal: 'SIGTERM', waitMs: 10_000 } as const
@@ -116,15 +123,26 @@ export class Supervisor {
       if (wanted.runs(spec.name, spec.autostart)) member.program.send({ type: 'start' })
       return
     }
-    const old = known.spec
+    const deed = this.deedFor(spec)
     known.spec = spec
     known.outputs.retune(spec)
-    if (TRIES.includes(known.program.state.name) && identityOf(old) !== identityOf(spec))
+    if (deed === 'restart')
       known.program.send({ type: 'restart', why: 'its configuration changed' })
-    else if (known.program.state.name === 'FATAL' && identityOf(old) !== identityOf(spec))
-      known.program.send({ type: 'start' })
-    else if (!old.autostart && spec.autostart && wanted.runs(spec.name, true))
-      known.program.send({ type: 'start' })
+    else if (deed === 'start') known.program.send({ type: 'start' })
+  }
+
+  /** What `configure` does with a process that there is: what `plan` says and `reload` does. */
+  deedFor(spec: ProcessSpec): Deed {
+    const known = this.#members.get(spec.name)
+    if (!known) return 'start'
+    const state = known.program.state.name
+    const another = identityOf(known.spec) !== identityOf(spec)
+    if (another && TRIES.includes(state)) return 'restart'
+    if (another && state === 'FATAL') return 'start'
+    const turnedOn = !known.spec.autostart && spec.autostart
+    if (turnedOn && !LIVES.includes(state) && this.#deps.wanted.runs(spec.name, true))
+      return 'start'
+    return another ? 'wait' : 'tune'
   }
 
   async #retire(member: Member): Promise<void> {
@@ -172,6 +190,7 @@ export class Supervisor {
   }
 
   #add(spec: ProcessSpec): Member {
+    const leftovers = this.#leftovers
     const outputs = new ProgramOutputs(output => this.#deps.logs.open(output))
     const launch = programLauncher(
       {
@@ -190,6 +209,9 @@ export class Supervisor {
       program: new ManagedProgram(spec.name, launch, policy, this.#deps, this.#whyStopped(spec)),
       process: undefined,
       outputs,
+      get leftover() {
+        return leftovers.isEnding(spec.name)
+      },
       retired: false,
     }
     this.#members.set(spec.name, member)

@@ -84,7 +84,6 @@ export function judgeRunTime(
   timezone: string,
   deps: ConfigDeps,
 ): Parsed<Trigger> {
-  if (text === '') return { ok: false, reason: 'is empty' }
   if (text.length > MAX_RUN_TIME) return { ok: false, reason: 'is too long for a schedule' }
   const read = readRunTime(word, text)
   if (!read.ok) return { ok: false, reason: worded(read.reason, read.hint ?? '') }

@@ -106,7 +106,7 @@ function wordsOf(job: Job, state: CronState, due: CatchUp, known: number): strin
     words.push('overlap = skip: those that come while one is running pass without a run')
   if (runs > 1 && overlap === 'replace')
     words.push('overlap = replace: each ends the one before it')
-  if (!job.enabled) words.push('it has enabled = false: all this waits until it is enabled')
+  if (!job.enabled) words.push(`it has ${offOf(job)}: all this waits until it is enabled`)
   const paused = pausedWhy(job, state)
   if (paused !== '') words.push(`it is ${paused}: its ticks pass without a run until it is resumed`)
   return words
@@ -114,6 +114,11 @@ function wordsOf(job: Job, state: CronState, due: CatchUp, known: number): strin
 
 function count(runs: number): string {
   return runs === 1 ? '1 runs' : `${runs} run`
+}
+
+/** As it is written where the job stands. */
+function offOf({ task }: Job): string {
+  return task.rowId === undefined ? 'enabled = false' : 'is_valid = 0'
 }
 
 /** As the schedule itself would find it at its next tick. */
@@ -126,7 +131,7 @@ function pausedWhy(job: Job, { paused, failures }: CronState): string {
 function report(job: Job, state: CronState, now: number, set: CursorChange | null): CursorReport {
   const iso = (at: number | undefined) =>
     at === undefined ? null : formatInstant(at, job.timezone)
-  const held = job.enabled ? pausedWhy(job, state) : 'enabled = false'
+  const held = job.enabled ? pausedWhy(job, state) : offOf(job)
   return {
     job: job.name,
     task_key: job.task.taskKey,

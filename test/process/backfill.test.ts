@@ -95,7 +95,7 @@ export default () => appendFileSync(${JSON.stringify(ran)}, process.env.TASKD_SC
       '2026-11-03',
     ])
     const cursor = await daemon.cli('cursor', 'task:report', '--json')
-    expect(jsonOf(cursor)).toMatchObject({ job: 'task:report', held: 'enabled = false' })
+    expect(jsonOf(cursor)).toMatchObject({ job: 'task:report', held: 'is_valid = 0' })
   })
 
   it('says in one line what cannot be', async () => {

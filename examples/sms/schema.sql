@@ -1,4 +1,4 @@
--- The process table of the application, for MySQL and MariaDB. (Other databases: see README.md.)
+-- The process table of the application, for MySQL and MariaDB; schema.sqlite.sql is the one for SQLite.
 -- What taskd needs of a table is a key and a status; what they are called, cron.ini says.
 CREATE TABLE IF NOT EXISTS process (
   id         BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,

@@ -59,7 +59,7 @@ command = ${join(daemon.dir, 'mailer.sh')}
 startretries = 0
 backoff = 100ms
 fatal_retry = 0
-${hook(web, 'on = all', 'silence_after = 2s', 'max = 1000/1h')}
+${hook(web, 'on = all', 'silence_after = 5s', 'max = 1000/1h')}
 [notify:post]
 mail = smtp://taskd:geheim@127.0.0.1:${mail.port}
 to = ops@example.org
@@ -193,7 +193,7 @@ test('a job in SQL is told by its name, and a silence by one of two nodes', asyn
 task_key = async_tasks
 run_time = * * * * * *
 script = ${tick}
-${hook(web, 'on = all', 'silence_after = 2s', 'max = 1000/1h')}`,
+${hook(web, 'on = all', 'silence_after = 5s', 'max = 1000/1h')}`,
     })
   await one.start()
   await two.start()

@@ -34,7 +34,7 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
     }
   }
   try {
-    await program.parseAsync(argv, { from: 'user' })
+    await program.parseAsync(asAsked(argv), { from: 'user' })
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
@@ -42,6 +42,11 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
     else world.out.note(errorLine(error))
     return exitCodeOf(error)
   }
+}
+
+/** `taskd help status`, as supervisorctl and git have it, is `taskd status --help`. */
+function asAsked(argv: readonly string[]): readonly string[] {
+  return argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv
 }
 
 function root(world: World): Command {
@@ -57,7 +62,7 @@ function root(world: World): Command {
       writeErr: text => world.out.note(text.trimEnd()),
       getOutHelpWidth: () => Math.min(world.out.width, 100),
       getErrHelpWidth: () => Math.min(world.out.width, 100),
-      outputError: (text, write) => write(usageLine(text)),
+      outputError: (text, write) => write(usageLine(text, 'taskd')),
     })
     .configureHelp({
       showGlobalOptions: true,
@@ -71,6 +76,9 @@ function root(world: World): Command {
 function addVerb(program: Command, name: string, verb: Verb): Command {
   const command = program.command(`${name}${verb.args ? ` ${verb.args}` : ''}`)
   command.summary(verb.summary).description(verb.about ?? verb.summary)
+  command.configureOutput({
+    outputError: (text, write) => write(usageLine(text, `taskd ${name}`)),
+  })
   for (const [flags, description] of verb.options ?? []) {
     const option = new Option(flags, description)
     if (verb.required?.includes(flags)) option.makeOptionMandatory()
@@ -99,13 +107,13 @@ function isText(value: unknown): value is string {
 }
 
 /** Commander's `error: …\n(Did you mean …?)` as one line that says what to do. */
-function usageLine(text: string): string {
+function usageLine(text: string, command: string): string {
   const [what = '', guess] = text
     .replace(/^error: /, '')
     .trim()
     .split('\n')
-  const hint = guess?.replace(/^\(D(.*)\)$/, 'd$1') ?? 'taskd --help shows what there is'
-  return `taskd: ${what}. ${hint}`
+  const hint = guess?.replace(/^\(D(.*)\)$/, 'd$1') ?? `${command} --help shows what there is`
+  return `taskd: ${what.replace(/\.$/, '')}. ${hint}`
 }
 
 async function showProblems({ problems }: BadConfig, { out, cwd }: World): Promise<void> {

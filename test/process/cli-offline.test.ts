@@ -214,6 +214,27 @@ test('help fits 80 columns and has examples, for taskd and for every verb', asyn
   }
 })
 
+test('help by that word, and a mistake names the help of its own command', async () => {
+  await using dir = tempDir('taskd-cli-')
+  const [top, one, asked] = await Promise.all([
+    taskd(['help'], { cwd: dir.path }),
+    taskd(['help', 'why'], { cwd: dir.path }),
+    taskd(['why', '--help'], { cwd: dir.path }),
+  ])
+  expect(top).toMatchObject({ code: 0, stdout: expect.stringContaining('Usage: taskd [options]') })
+  expect(one).toMatchObject({ code: 0, stdout: asked.stdout })
+  expect(asked.stdout).toContain('Usage: taskd why [options] <name>')
+  for (const [argv, says] of [
+    [['why'], "missing required argument 'name'. taskd why --help"],
+    [['plan', 'x'], /but got 1\. taskd plan --help/],
+    [['frobnicate'], "unknown command 'frobnicate'. taskd --help"],
+  ] as const) {
+    const { code, stderr } = await taskd(argv, { cwd: dir.path })
+    expect([code, stderr.split('\n').length]).toEqual([2, 2])
+    expect(stderr).toMatch(says)
+  }
+})
+
 test('the version is that of the package', async () => {
   await using dir = tempDir('taskd-cli-')
   const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }

@@ -4,7 +4,7 @@ export const AGENT: Verbs = {
   agent: {
     summary: 'work for a pull queue of a master on another machine',
     about:
-      'Fetches tasks over HTTP, runs them here, and reports. It needs no Redis, no daemon and\n' +
+      'Fetches tasks over HTTP, runs them here, and reports. It needs no Redis, no daemon and ' +
       'no configuration, and stays in the foreground. Reports that cannot be sent wait on disk.\n' +
       'The secret comes from --secret-file or from TASKD_SECRET.',
     options: [

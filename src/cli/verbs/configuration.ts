@@ -13,7 +13,7 @@ export const CONFIG: Verbs = {
     args: '[section]',
     summary: 'show what is in force, and who says so; needs no daemon',
     about:
-      'Every key of every section with its value and where it comes from: a line of a file, a\n' +
+      'Every key of every section with its value and where it comes from: a line of a file, a ' +
       'variable, or the default. Valid as a cron.ini, but for secrets, which are masked.\n' +
       'A section is named as in the file (queue:mail); queue means all queues.',
     options: [['--changed', 'only what is not the default']],

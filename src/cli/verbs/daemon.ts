@@ -6,7 +6,7 @@ export const DAEMON: Verbs = {
     summary: 'start the daemon, or workers and programs by name',
     about:
       'Without names: starts the daemon in the background and returns once it is ready.\n' +
-      'With names: starts workers (or all workers of a queue) that were stopped.',
+      'With names: starts programs and workers (a queue means all its workers) that were stopped.',
     options: [
       ['-n, --nodaemon', 'stay in the foreground and log to standard output'],
       ['--detached', 'what the background start runs'],
@@ -20,8 +20,9 @@ export const DAEMON: Verbs = {
     args: '[name...]',
     summary: 'stop the daemon, or workers and programs by name',
     about:
-      'Without names: the daemon takes no new task, lets running ones end (stop_wait), and\n' +
-      'leaves. Returns when it is gone.',
+      'Without names: the daemon takes no new task, lets running ones end (stop_wait), and ' +
+      'leaves. Returns when it is gone.\n' +
+      'With names: stops programs and workers; they stay so until they are started by name.',
     options: [
       ['--now', 'do not let tasks end: they are killed and run again after the next start'],
     ],

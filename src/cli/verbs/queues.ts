@@ -19,7 +19,7 @@ export const QUEUES: Verbs = {
     args: '<job>',
     summary: 'show where the schedule of a job stands, or set it back',
     about:
-      'Every tick up to the cursor was dealt with. When it is set back, on all nodes, the ticks\n' +
+      'Every tick up to the cursor was dealt with. When it is set back, on all nodes, the ticks ' +
       'between it and now are missed ones: misfire and max_backfill of the job say what they do.',
     options: [
       ['--set <time>', 'as --from of taskd backfill; up to now'],
@@ -35,7 +35,7 @@ export const QUEUES: Verbs = {
     args: '<name> <n>',
     summary: 'set how many processes a queue or a program has here',
     about:
-      'Holds until the next reload; for good, set workers in its [queue:] section, or numprocs in\n' +
+      'Holds until the next reload; for good, set workers in its [queue:] section, or numprocs in ' +
       'its [program:] section.',
     examples: ['taskd scale async_tasks 4', 'taskd scale web 8'],
     load: () => import('../commands/scale.ts'),

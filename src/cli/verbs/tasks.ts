@@ -14,7 +14,7 @@ export const TASKS: Verbs = {
     args: '<job>',
     summary: 'run the ticks of a job that lie behind',
     about:
-      'Makes a task for each tick from --from to --to. A tick whose task is still remembered is not\n' +
+      'Makes a task for each tick from --from to --to. A tick whose task is still remembered is not ' +
       'run again. Times are those of the zone of the job, unless they have an offset.',
     options: [
       ['--from <time>', 'the first: 2026-03-28, 2026-03-28T12:00:00, 2026-03-28T12:00:00+01:00'],
@@ -68,7 +68,7 @@ export const TASKS: Verbs = {
     args: '[job]',
     summary: 'show the newest runs, of one job or of all',
     about:
-      'When each run began, how it ended, how long it took, the most memory it had, its id, and\n' +
+      'When each run began, how it ended, how long it took, the most memory it had, its id, and ' +
       'the last line it wrote. Runs of all nodes, the newest first.',
     options: [
       ['--limit <n>', 'how many; 20 when not given'],
@@ -82,8 +82,8 @@ export const TASKS: Verbs = {
     args: '<name> [stream]',
     summary: 'show the end of what a program, worker or run writes',
     about:
-      'Of a program: its log, stdout unless stderr is named. Of a worker or a queue: the output\n' +
-      'of its runs, those in progress first. Of a run, by its id: its output so far, or what was\n' +
+      'Of a program: its log, stdout unless stderr is named. Of a worker or a queue: the output ' +
+      'of its runs, those in progress first. Of a run, by its id: its output so far, or what was ' +
       'kept of it. A reader that is too slow misses some of it and is told how much.',
     options: [
       ['-f, --follow', 'go on with what comes; a run that ends ends it'],

@@ -7,6 +7,7 @@ import { withoutPasswords } from '../../lib/redis-nodes.ts'
 import type { Service } from '../../lib/service.ts'
 import { Trouble } from '../../lib/trouble.ts'
 import type { RelaySpec } from '../../model/channel.ts'
+import { wordsFor } from '../../monitor/redis-servers.ts'
 import { createClient, isAway } from '../../queue/connection.ts'
 import { RelayList, textOf } from '../../queue/relay-list.ts'
 
@@ -137,7 +138,7 @@ export class Relay implements Service {
       return result
     } catch (error) {
       if (this.#stopping.signal.aborted) throw new TaskdError('E_STOPPING', 'taskd stops')
-      this.#trouble.note(error)
+      this.#trouble.note(isAway(error) ? wordsFor(error) : error)
       if (isAway(error))
         throw new TaskdError(
           'E_RELAY_AWAY',

@@ -262,6 +262,9 @@ test('while the other Redis hangs or is away it is said within a second, and it 
   const begin = performance.now()
   expect(await relays.statuses()).toMatchObject([{ ok: false, backlog: 0 }])
   expect(performance.now() - begin).toBeLessThan(200)
+  await waitFor(async () => (await relays.statuses())[0]?.error === 'no connection', {
+    what: 'it is said in the words of people',
+  })
   await own.restart()
   await waitFor(async () => (await relays.take('qk', 1)).length === 0, { what: 'it answers' })
   expect(await relays.statuses()).toMatchObject([{ ok: true, error: '' }])

@@ -35,6 +35,7 @@ table { width: 100%; border-collapse: collapse; font-size: .925rem; }
 th, td { text-align: left; vertical-align: top; padding: .35rem .75rem .35rem 0;
   border-top: 1px solid var(--line); }
 th { font-weight: 600; }
+td:first-child code { white-space: nowrap; }
 @media (max-width: 40rem) {
   table, tbody, tr, td { display: block; } thead { display: none; }
   tr { border-top: 1px solid var(--line); padding: .35rem 0; } td { border: 0; padding: 0; }
@@ -149,7 +150,7 @@ const show = () => {
   if (named) { named.open = true; named.scrollIntoView() }
 }
 fetch('openapi.json').then(answer => answer.json()).then(found => { doc = found; show() })
-  .catch(error => document.querySelector('main').append(
+  .catch(error => document.querySelector('main').replaceChildren(
     make('p', {}, 'openapi.json cannot be read: ' + error.message)))
 `
 
@@ -163,7 +164,7 @@ export const DOCS_PAGE = `<!doctype html>
 <style>${DOCS_STYLE}</style>
 </head>
 <body>
-<main><noscript>This page needs JavaScript to show <a href="openapi.json">openapi.json</a>.</noscript></main>
+<main><p>Reading <a href="openapi.json">openapi.json</a> …</p><noscript>This page needs JavaScript to show <a href="openapi.json">openapi.json</a>.</noscript></main>
 <script>${DOCS_SCRIPT}</script>
 </body>
 </html>

@@ -4,6 +4,8 @@ import { ageOf, usageOf } from '../lib/proc.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { ProgramMember } from './programs/supervisor.ts'
 
+export const LEFTOVER = 'a process that the daemon before has left is being ended'
+
 /** @param waitsFor why it still is STARTING, where that is known */
 export function childStatus(program: ManagedProgram, clock: Clock, waitsFor: string) {
   const { state, lastEnd, spawns } = program.program
@@ -60,7 +62,7 @@ export function programStatus(member: ProgramMember, clock: Clock): ProgramStatu
   const notes = [
     status.detail,
     process?.adopted ? 'adopted' : '',
-    member.leftover ? 'a process that the daemon before has left is being ended' : '',
+    member.leftover ? LEFTOVER : '',
     dropped > 0 ? `${dropped} bytes of output lost` : '',
   ]
   return {

@@ -6,9 +6,11 @@ import type { Job } from '../model/job.ts'
 import { whyGivenUp } from '../model/program-deaths.ts'
 import type { RestartPolicy } from '../model/program-state.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
+import { LEFTOVER } from './child-status.ts'
 import type { Journal } from './journal.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { Supervisor } from './programs/supervisor.ts'
+import { redisCli } from './redis-cli.ts'
 import type { Wanted } from './wanted.ts'
 import { explainPart, partNames, redisReasons } from './why-parts.ts'
 
@@ -123,7 +125,9 @@ function childReasons(child: Child, deps: WhyDeps): string[] {
       break
   }
   // What a wish or a switch explains needs no second word.
-  if (detail !== '' && !(state === 'STOPPED' && lines.length > 0)) lines.push(detail)
+  const explained = state === 'STOPPED' && lines.length > 0
+  if (detail !== '' && !explained) lines.push(detail)
+  if (explained && member?.leftover) lines.push(LEFTOVER)
   if (wish?.state === 'running') lines.push(`wanted by a person: ${wish.by}, ${wish.at}`)
   return lines
 }
@@ -165,7 +169,18 @@ function queueReasons(queue: QueueStatus, status: Status, spec?: QueueSpec): str
     `${queue.waiting} tasks wait, ${queue.delayed} are put off to a later time, ${queue.active} run`,
     queue.mode === 'pull' ? 'a pull queue: agents take its tasks' : here,
     ...listReasons(queue, spec),
-    ...(queue.bad > 0 ? [`${queue.bad} messages could not be understood: Task:Bad`] : []),
+    ...badReasons(queue, status),
+  ]
+}
+
+/** Whole lines of their own, so that they can be copied. */
+function badReasons({ task_key, bad }: QueueStatus, { redis }: Status): string[] {
+  if (bad === 0) return []
+  const cli = redisCli(redis)
+  return [
+    `${bad} messages could not be understood; to see the newest and why, and to push one again, mended:`,
+    `${cli} --raw LRANGE Task:Bad:${task_key} 0 9`,
+    `${cli} LPUSH ${task_key} '{"script": …}'`,
   ]
 }
 

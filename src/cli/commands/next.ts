@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs'
 import { readRunTime } from '../../config/run-time.ts'
 import { realClock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
 import { suggest } from '../../lib/suggest.ts'
 import type { Job, Trigger } from '../../model/job.ts'
+import { taskKeyOf } from '../../model/sql-job.ts'
 import { checkTrigger } from '../../schedule/check.ts'
 import { formatInstant } from '../../schedule/format.ts'
 import { upcoming } from '../../schedule/next-times.ts'
@@ -22,7 +24,7 @@ interface Schedule {
 /** Only reads: it needs no daemon. */
 export const run: Command = async (context, [name], options) => {
   const { out } = context
-  const schedules = schedulesOf(context, name, options)
+  const { schedules, functions } = schedulesOf(context, name, options)
   const one = name !== undefined || options['cron'] !== undefined
   const count = wholeNumber(text(options, 'count') ?? (one ? '5' : '1'), '--count', 1, 10_000)
   const from = text(options, 'from')
@@ -44,24 +46,33 @@ export const run: Command = async (context, [name], options) => {
     ))
       out.line(line)
     sayWhatNeverComes(schedules, new Set(rows.map(row => row.job)), context)
+    if (functions !== undefined && existsSync(functions))
+      out.note('jobs in SQL are not among these: taskd task list')
   }
   return EXIT.ok
 }
 
-function schedulesOf(context: Context, name: string | undefined, options: Options): Schedule[] {
+interface Found {
+  readonly schedules: readonly Schedule[]
+  /** Of all jobs: the folder of functions, without which there are none in SQL. */
+  readonly functions?: string
+}
+
+function schedulesOf(context: Context, name: string | undefined, options: Options): Found {
   const expression = text(options, 'cron')
   const timezone = text(options, 'timezone')
   if (expression !== undefined) {
     if (name !== undefined) throw usageError('next takes a job or --cron, not both')
-    return [fromExpression(expression, timezone ?? zoneOf(context))]
+    return { schedules: [fromExpression(expression, timezone ?? zoneOf(context))] }
   }
   if (timezone !== undefined) throw usageError('--timezone goes with --cron; a job has its own')
-  const { jobs } = requireConfig(context)
-  if (name === undefined) return jobs.filter(job => job.enabled)
+  const { jobs, settings } = requireConfig(context)
+  if (name === undefined)
+    return { schedules: jobs.filter(job => job.enabled), functions: settings.tasks }
   const job = jobs.find(one => one.name === name)
   if (job === undefined) throw noJob(name, jobs)
   if (!job.enabled) context.out.note(`${name} has enabled = false: it would run at these times`)
-  return [job]
+  return { schedules: [job] }
 }
 
 function fromExpression(expression: string, timezone: string): Schedule {
@@ -81,6 +92,12 @@ function zoneOf(context: Context): string {
 }
 
 function noJob(name: string, jobs: readonly Job[]): TaskdError {
+  if (taskKeyOf(name) !== undefined)
+    return new TaskdError(
+      'E_NO_JOB',
+      `${name} is a job in SQL`,
+      '`taskd task list` shows its next run',
+    )
   const names = jobs.map(job => job.name)
   const near = suggest(name, names)
   const hint = near === undefined ? 'taskd next shows them all' : `did you mean ${near}?`

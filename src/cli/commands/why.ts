@@ -13,9 +13,12 @@ export const run: Command = orUnknown(async ({ out, daemon }, [name = ''], optio
   const now = realClock.now()
   const since = why.since === '' ? '' : ` since ${shortTime(why.since, now)}`
   out.line(clean(`${why.kind} ${why.name} is ${why.state}${since}`))
+  // What is to be copied stays on one line.
   for (const reason of why.reasons)
-    for (const [index, line] of wrap(clean(reason), out.width - 4).entries())
-      out.line(index === 0 ? `  - ${line}` : `    ${line}`)
+    if (reason.startsWith('redis-cli ')) out.line(`    ${clean(reason)}`)
+    else
+      for (const [index, line] of wrap(clean(reason), out.width - 4).entries())
+        out.line(index === 0 ? `  - ${line}` : `    ${line}`)
   if (why.history.length === 0) return EXIT.ok
   const rows = why.history.map(({ at, from, to, detail }) => [
     shortTime(at, now),

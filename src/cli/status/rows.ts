@@ -85,7 +85,7 @@ function queueRow(queue: QueueStatus, told: boolean): Row {
     const detail = `${mode} queue, not known while Redis is away`
     return { name: clean(task_key), state: 'UNKNOWN', tone: 'between', detail }
   }
-  const counts = Object.entries({ delayed, active, bad })
+  const counts = Object.entries({ delayed, active, [`bad (taskd why ${task_key})`]: bad })
     .filter(([, number]) => number > 0)
     .map(([what, number]) => `${number} ${what}`)
   // A daemon of before says nothing of it.

@@ -37,6 +37,7 @@ export const CONFIG: Verbs = {
   next: {
     args: '[job]',
     summary: 'show when jobs run next; needs no daemon',
+    about: 'Those of cron.ini. taskd task list shows when jobs in SQL run next.',
     options: [
       ['--cron <expr>', 'an expression instead of a job'],
       ['--timezone <tz>', 'the zone of the expression, such as Europe/Berlin'],

@@ -57,10 +57,11 @@ export const DAEMON: Verbs = {
   },
   why: {
     args: '<name>',
-    summary: 'say why a worker, program, queue or job is as it is',
+    summary: 'say why something in status is as it is',
     about:
+      'A worker, program, queue, job, [source:x] or the like, taskd, redis or database.\n' +
       'What made it so, who asked for it, when the next attempt or tick comes, and its last steps.',
-    examples: ['taskd why web', 'taskd why accumulate_pay', 'taskd why async_tasks --json'],
+    examples: ['taskd why web', 'taskd why taskd', 'taskd why async_tasks --json'],
     exits: ['0  it is known', '4  no such name, or no daemon'],
     load: () => import('../commands/why.ts'),
   },

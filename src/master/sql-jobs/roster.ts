@@ -58,8 +58,7 @@ export class Roster {
   /** Reads all rows anew, by other rules. */
   reread(rules: SqlJobRules): void {
     for (const [id, entry] of this.#entries) {
-      const { taken, row } = entry
-      this.#entries.set(id, { ...entry, ...reading(taken, row.is_valid, rules) })
+      this.#entries.set(id, { ...entry, ...reading(entry.taken, entry.row, rules) })
     }
   }
 
@@ -93,15 +92,21 @@ function entryOf(
   const taken = stays ? { ...known.taken, spec: row.spec } : columnsOf(row)
   const writtenAt = now - Math.max(0, row.ageMs)
   // The same job must stay the same value: nothing is then done about it.
-  if (known && known.row.is_valid === row.is_valid && isSame(known.taken, taken))
+  if (known?.job && known.row.is_valid === row.is_valid && isSame(known.taken, taken))
     return { ...known, row }
-  const read = reading(taken, row.is_valid, rules)
+  const read = reading(taken, row, rules)
   return { row, writtenAt, taken, live: row.is_valid && (stays || read.job !== undefined), ...read }
 }
 
-function reading(taken: SqlJobRow, valid: boolean, rules: SqlJobRules) {
-  const read = readSqlJob(taken, valid, rules)
-  return read.ok ? { job: read.value, problem: '' } : { job: undefined, problem: read.reason }
+function reading(taken: SqlJobRow, row: TaskRow, rules: SqlJobRules) {
+  const read = readSqlJob(taken, row.is_valid, rules)
+  if (read.ok) return { job: read.value, problem: '' }
+  // Else a spec that fits the trigger in its row would be called wrong, and nobody could see why.
+  const waits =
+    row.trigger === taken.trigger
+      ? ''
+      : `; its trigger is still ${taken.trigger}. for another set is_valid = 0, and 3 s later 1 again`
+  return { job: undefined, problem: `${read.reason}${waits}` }
 }
 
 function columnsOf({ id, task_key, execute_func, trigger, spec, args }: TaskRow): SqlJobRow {

@@ -132,6 +132,22 @@ describe('rows of task', () => {
     expect(one.ignored(live.id)).toEqual([])
   })
 
+  test('of which trigger and spec were changed are told to be made invalid and valid', async () => {
+    const { one, tell } = list()
+    const live = row('a', { trigger: 'interval', spec: '60' })
+    await tell(live)
+    const [job] = one.jobs
+    for (const changes of [{ spec: '0 9 * * *' }, { spec: '0 9 * * *', trigger: 'cron' }])
+      await tell({ ...live, ...changes })
+    expect(one.jobs).toEqual([])
+    expect(one.bad[0]?.problem).toBe(
+      'spec = 0 9 * * *: has a blank in it. write an interval such as 30s or 1h30m; ' +
+        'its trigger is still interval. for another set is_valid = 0, and 3 s later 1 again',
+    )
+    await tell({ ...live, trigger: 'cron' })
+    expect(one.jobs).toMatchObject([{ trigger: job?.trigger }])
+  })
+
   test('that never ran are mended by any column', async () => {
     const { one, tell } = list()
     const bad = row('a', { trigger: 'crno', args: 'x' })

@@ -58,7 +58,7 @@ export class ProcessControl {
     )
     const results = found.map(async ({ name, children }) =>
       children.length === 0
-        ? [unknown(name, all)]
+        ? [this.#unknown(name, all)]
         : Promise.all(children.flatMap(child => answers.get(child) ?? [])),
     )
     return unique((await Promise.all(results)).flat())
@@ -69,7 +69,7 @@ export class ProcessControl {
     return unique(
       names.flatMap(name => {
         const children = matching(all, name)
-        if (children.length === 0) return [unknown(name, all)]
+        if (children.length === 0) return [this.#unknown(name, all)]
         return children.map(child => deliver(signal, child))
       }),
     )
@@ -104,6 +104,15 @@ export class ProcessControl {
       programs.flatMap(program => processesOf(program, count)),
     )
     return { name, count }
+  }
+
+  #unknown(name: string, children: readonly Child[]): ChangeResult {
+    const known = new Set(children.flatMap(child => [child.name, ...child.groups]))
+    const hint = didYouMean(name.replace(/:\*$/, ''), [...known])
+    const message = this.#deps.config().jobs.some(job => job.name === name)
+      ? `a job is no process; taskd run ${name} runs it now, pause and resume hold it and let it go on`
+      : `no such name${hint && `; ${hint}`}`
+    return { name, ok: false, message }
   }
 
   /** What were started now would be left behind. */
@@ -145,12 +154,6 @@ function matching(children: readonly Child[], name: string): readonly Child[] {
   if (name === 'all') return children.filter(child => child.autostart !== undefined)
   const group = name.endsWith(':*') ? name.slice(0, -2) : name
   return children.filter(child => child.groups.includes(group))
-}
-
-function unknown(name: string, children: readonly Child[]): ChangeResult {
-  const known = new Set(children.flatMap(child => [child.name, ...child.groups]))
-  const hint = didYouMean(name.replace(/:\*$/, ''), [...known])
-  return { name, ok: false, message: `no such name${hint && `; ${hint}`}` }
 }
 
 function didYouMean(name: string, known: readonly string[]): string {

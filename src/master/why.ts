@@ -204,6 +204,7 @@ function jobReasons(job: JobStatus, own: Job, status: Status): string[] {
   return [
     ...(status.redis.ok ? [] : [`Redis is away, and ticks wait for it: ${status.redis.error}`]),
     job.held === '' ? 'it is enabled' : job.held,
+    job.enabled && job.held !== '' ? `taskd resume ${job.name} lets it go on` : '',
     next,
     job.last === null
       ? 'it has made no task yet'

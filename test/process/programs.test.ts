@@ -19,7 +19,8 @@ const INI =
   programSection('off', { command: '/bin/sleep 1000', startsecs: '0.1', autostart: false }) +
   programSection('api', { command: '/bin/sleep 1000', startsecs: '0.1' }) +
   programSection('mail', { command: '/bin/sleep 1000', startsecs: '0.1' }) +
-  '[group:back]\nprograms = api, mail\n'
+  '[group:back]\nprograms = api, mail\n' +
+  '[report]\ntask_key = sync_tasks\nrun_time = @yearly\nscript = /bin/true\n'
 
 /** What runs of it. */
 const ALL = ['web:web_00', 'web:web_01', 'listener', 'back:api', 'back:mail']
@@ -80,6 +81,14 @@ describe('programs by name', () => {
       expect(after[name]).not.toBe(before[name])
   })
 
+  it('why of a paused job says how to let it go on', async () => {
+    const why = async () => (await said('why', 'report')).out.join('\n')
+    await said('pause', 'report')
+    expect(await why()).toContain('taskd resume report lets it go on')
+    await said('resume', 'report')
+    expect(await why()).not.toContain('resume')
+  })
+
   it('a name that nothing has is said, with the nearest there is, and holds up no other', async () => {
     for (const verb of ['start', 'stop', 'restart']) {
       const { code, out, err } = await said(verb, 'web:web_0', 'back:mail')
@@ -96,6 +105,11 @@ describe('programs by name', () => {
       code: 1,
       err: [expect.stringContaining('nothing-like-it: no such name')],
     })
+    for (const verb of ['start', 'stop', 'restart'])
+      expect(await said(verb, 'report')).toMatchObject({
+        code: 1,
+        err: [expect.stringMatching(/^report: a job is no process; taskd run report .*pause/)],
+      })
     const why = await said('why', 'lisener')
     expect([why.code, why.err]).toEqual([4, [expect.stringContaining('did you mean listener?')]])
     const group = await said('why', 'web')

@@ -13,7 +13,8 @@ export const lookAtRedis: Look = async patient => {
   const findings = own ? [await serverProgram(patient, settings.redisServer)] : []
   if (own && status === undefined) return findings
   const url = own ? `unix:${settings.dataDir}/redis.sock` : settings.redis
-  return [...findings, ...(await server(url, patient))]
+  const remedy = own ? 'taskd why redis says why' : 'start it, or look at redis in [taskd]'
+  return [...findings, ...(await server(url, patient, remedy))]
 }
 
 async function serverProgram({ env }: Patient, named: string | undefined): Promise<Finding> {
@@ -32,7 +33,7 @@ async function serverProgram({ env }: Patient, named: string | undefined): Promi
   return judgeVersion('redis-server', version, ` at ${found}`)
 }
 
-async function server(url: string, { status }: Patient): Promise<Finding[]> {
+async function server(url: string, { status }: Patient, remedy: string): Promise<Finding[]> {
   const nodes = isNodesUrl(url) ? readNodes(url) : undefined
   if (nodes?.ok && !nodes.value.tls)
     return nodes.value.kind === 'sentinel'
@@ -42,8 +43,7 @@ async function server(url: string, { status }: Patient): Promise<Finding[]> {
   if (address === undefined) return viaDaemon(url, status)
   const answers = await askRedis(address, [['INFO', 'server'], POLICY])
   const shown = withoutPasswords(url)
-  if (!answers.ok)
-    return [fail('redis', `${shown}: ${answers.reason}`, 'start it, or look at redis in [taskd]')]
+  if (!answers.ok) return [fail('redis', `${shown}: ${answers.reason}`, remedy)]
   const { text } = answers
   return [
     judgeVersion('redis', versionIn(text), ` answers at ${shown}`),

@@ -155,6 +155,12 @@ test('a running daemon is asked about its database', async () => {
   ])
 })
 
+test('the Redis of a running daemon that does not answer: who can say why', async () => {
+  await using daemon = await serveFake()
+  const { of } = await doctor({ env: { TASKD_SOCKET: daemon.socket } })
+  expect(of('redis')).toMatchObject([{ level: 'fail', remedy: 'taskd why redis says why' }])
+})
+
 async function freePort(): Promise<number> {
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

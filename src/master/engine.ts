@@ -12,13 +12,13 @@ import { adoptFromDead } from '../queue/adopt.ts'
 import { abandon, answers } from '../queue/answers.ts'
 import { CronStore } from '../queue/cron-store.ts'
 import { HEARTBEAT_MS } from '../queue/keys.ts'
+import { giveOrder, Orders } from '../queue/orders.ts'
 import { PullFeed } from '../queue/pull-feed.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { Ticker } from '../schedule/ticker.ts'
 import { releaseNode, renewNode } from './installation.ts'
 import { Intakes } from './intakes.ts'
-import { Orders } from './orders.ts'
 import { Recovery } from './recovery.ts'
 import { RunOutputs } from './run-outputs.ts'
 import { tickQueue } from './tick-queue.ts'
@@ -77,8 +77,7 @@ export class Engine {
     const taskKeys = () => deps.config().queues.map(queue => queue.taskKey)
     this.#intakes = new Intakes({ ...deps, queues: this.queues, pull, taskKeys })
     this.outputs = new RunOutputs(() => this.pools.members, deps.events)
-    this.#orders = new Orders({
-      ...deps,
+    this.#orders = new Orders(deps.redisUrl, `${deps.node} orders`, {
       onCancel: (id, reason) => this.pools.cancel(id, reason),
       onReread: job => this.ticker.reread(job),
       onJobs: deps.onJobsChannel,
@@ -206,13 +205,13 @@ export class Engine {
 
   /** Tells every node to end a run, whichever has it. */
   async orderCancel(id: string, reason: string): Promise<void> {
-    await this.#orders.cancel(id, reason)
+    await giveOrder(this.#deps.redis, { order: 'cancel', id, reason })
   }
 
   /** Tells the schedule of every node that a job's cursor was set. */
   async orderReread(job: string): Promise<void> {
     this.ticker.reread(job)
-    await this.#orders.reread(job)
+    await giveOrder(this.#deps.redis, { order: 'reread', job })
   }
 
   #markDown(name: string): void {

@@ -3,6 +3,7 @@ import { messageOf } from '../lib/errors.ts'
 import type { FromWorker, ToWorker, WorkerInit } from '../model/ipc.ts'
 import { currentOwner, formatOwner } from '../model/owner.ts'
 import { createClient } from '../queue/connection.ts'
+import { Orders } from '../queue/orders.ts'
 import { scriptEnvironment } from './environment.ts'
 import { startLauncher } from './launcher.ts'
 import { nodeSpawner } from './spawn.ts'
@@ -13,6 +14,7 @@ import { TaskWorker } from './worker.ts'
 /** The exit code that tells of it; what it had started is ended and given back by the master. */
 const LAUNCHER_LOST = 3
 
+let told: WorkerInit | undefined
 let worker: TaskWorker | undefined
 let leaving: Promise<void> | undefined
 
@@ -40,6 +42,7 @@ function flush(): void {
 }
 
 async function begin(init: WorkerInit): Promise<void> {
+  told = init
   const environment = scriptEnvironment(process.env)
   const launcher = await startLauncher({ environment, onLost: () => process.exit(LAUNCHER_LOST) })
   const redis = createClient(init.redisUrl, 'work', init.workerId)
@@ -61,6 +64,14 @@ async function begin(init: WorkerInit): Promise<void> {
     process.exitCode = 1
     leave(0)
   })
+}
+
+/** What the next master, or another node, wants cancelled reaches us only by Redis now. */
+function hearOrders(): void {
+  if (!told || !worker) return
+  const { redisUrl, workerId } = told
+  const onCancel = (id: string, reason: string) => worker?.cancel(id, reason)
+  new Orders(redisUrl, `${workerId} orders`, { onCancel }).start().catch(() => undefined)
 }
 
 function leave(waitMs: number): void {
@@ -97,7 +108,10 @@ function onMessage(message: ToWorker): void {
 
 process.on('message', onMessage)
 // Without a master nobody would restart or count us: finish what runs, and leave.
-process.on('disconnect', () => leave(Number.POSITIVE_INFINITY))
+process.on('disconnect', () => {
+  hearOrders()
+  leave(Number.POSITIVE_INFINITY)
+})
 process.on('SIGTERM', () => leave(Number.POSITIVE_INFINITY))
 process.on('SIGINT', () => leave(Number.POSITIVE_INFINITY))
 // HUP is for the master; a terminal that closes sends it to everybody.

@@ -164,6 +164,26 @@ describe('the master is KILLed', () => {
     await waitFor(async () => (await waiting(daemon)) === 200, { what: 'all wait as before' })
   })
 
+  it('a run that its worker is still finishing can be cancelled by the next master', async () => {
+    await using daemon = await startDaemon()
+    const run = await holdOne(daemon, 'async_tasks', 'a')
+    await daemon.kill()
+    await daemon.start()
+    expect(isAlive(run)).toBe(true)
+    const { code, stdout } = await daemon.cli('cancel', 'a')
+    expect([code, stdout]).toEqual([0, 'a: told to end\n'])
+    await gone(run.pid)
+    const [row] = await waitFor(
+      async () => {
+        const found = await fails(daemon)
+        return found.length > 0 && found
+      },
+      { what: 'it is in fail_log' },
+    )
+    expect(row).toMatchObject({ unique_task_id: 'a', kind: 'cancelled', attempt: 1 })
+    expect(begun(daemon)).toHaveLength(1)
+  })
+
   it('master, workers and Redis KILLed at once: the next start runs everything', async () => {
     await using daemon = await startDaemon()
     const runs = [

@@ -3,17 +3,22 @@ import { DOWN_STATES, STATE_MEANS } from '../api/daemon-states.ts'
 
 /** What is no process, queue or job: the daemon itself, its servers, and what reaches out to others. */
 export function explainPart(name: string, status: Status): Why | undefined {
+  const part = partsOf(status).find(one => one.name === name || `${one.kind}:${one.name}` === name)
   const told = (kind: Why['kind'], state: string, since: string, reasons: readonly string[]) => {
     const lines = reasons.filter(line => line !== '')
-    return { name, kind, state, since, reasons: lines, history: [] }
+    return { name: part?.name ?? name, kind, state, since, reasons: lines, history: [] }
   }
   if (name === 'taskd') return told('daemon', status.state.toUpperCase(), '', daemonReasons(status))
-  const part = partsOf(status).find(one => one.name === name || `${one.kind}:${one.name}` === name)
   if (!part) return undefined
   const { ok, error, since } = part.health
+  // The first to be asked is Redis.
+  if (name === 'database' && BEFORE.includes(status.state))
+    return told('server', 'UNKNOWN', '', part.reasons)
   const state = ok ? 'OPEN' : part.kind === 'notify' ? 'FAILING' : 'AWAY'
   return told(part.kind, state, since, [ok ? '' : error || 'no answer', ...part.reasons])
 }
+
+const BEFORE: readonly Status['state'][] = ['starting', 'waiting']
 
 /** For "did you mean". */
 export function partNames(status: Status): string[] {
@@ -101,8 +106,7 @@ function partsOf(status: Status): Part[] {
 function databaseReasons({ state, database, sql_jobs }: Status): string[] {
   const { url, ok, backlog, archived } = database
   const address = `its address is ${url}`
-  if (state === 'starting' || state === 'waiting')
-    return [address, 'it is first asked when Redis answers']
+  if (BEFORE.includes(state)) return [address, 'it is first asked when Redis answers']
   return [
     address,
     backlog > 0 ? `${backlog} failed runs wait in Redis for it` : '',

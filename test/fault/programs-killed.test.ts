@@ -32,6 +32,34 @@ function expectSingle(life: readonly Life[], names: readonly string[]): void {
 }
 
 describe('the daemon is KILLed and started again', () => {
+  it('a program that is STOPPED says so while what was left of it is being ended', async () => {
+    await using daemon = newDaemon()
+    const { command, life } = onlyOnes(daemon)
+    const section = (autostart: boolean) =>
+      programSection('deaf', {
+        ...QUICK,
+        command: command('deaf', 'deaf'),
+        stopwaitsecs: 600,
+        autostart,
+      })
+    daemon.configure({ ini: section(true) })
+    await daemon.start()
+    await waitFor(() => living(life(), 'deaf').length === 1, { what: 'it is up' })
+    await daemon.kill()
+    daemon.configure({ ini: section(false) })
+    void daemon.spawn()
+    const note = 'a process that the daemon before has left is being ended'
+    const told = async () =>
+      (await daemon.status()).programs.find(one => one.name === 'deaf')?.detail ?? ''
+    await waitFor(async () => (await told()).includes(note), { what: 'status tells of it' })
+    const why = await daemon.cli('why', 'deaf')
+    expect(why.stdout).toMatch(/^program deaf is STOPPED[^]*autostart is off/)
+    expect(why.stdout).toContain(note)
+    for (const one of living(life(), 'deaf')) process.kill(one.pid, 'SIGKILL')
+    await waitFor(async () => !(await told()).includes(note), { what: 'it is told no more' })
+    await daemon.ready()
+  }, 60_000)
+
   it('while programs are STARTING, RUNNING, in BACKOFF, FATAL and STOPPING', async () => {
     await using daemon = newDaemon()
     const { command, life } = onlyOnes(daemon)

@@ -123,6 +123,21 @@ test('next without a job shows one time of every job that is enabled', async () 
   expect((JSON.parse(stdout) as { job: string }[]).map(row => row.job)).toEqual(['accumulate_pay'])
 })
 
+test('next points to jobs in SQL where there may be some, and not in its JSON', async () => {
+  await using here = configured(GOOD)
+  expect((await taskd(['next'], here)).stderr).toBe('')
+  mkdirSync(join(here.cwd, 'tasks'))
+  const hint = 'jobs in SQL are not among these: taskd task list\n'
+  expect((await taskd(['next'], here)).stderr).toBe(hint)
+  for (const more of [['--json'], ['accumulate_pay'], ['--cron', '* * * * *']])
+    expect((await taskd(['next', ...more], here)).stderr).toBe('')
+  const named = await taskd(['next', 'task:report'], here)
+  expect([named.code, named.stderr]).toEqual([
+    1,
+    'taskd: task:report is a job in SQL. `taskd task list` shows its next run\n',
+  ])
+})
+
 test('next of an expression needs no configuration, and includes the time it looks from', async () => {
   await using dir = tempDir('taskd-cli-')
   const args = ['next', '--cron', '*/15 9 * * *', '--timezone', 'Asia/Kathmandu', '--count', '2']

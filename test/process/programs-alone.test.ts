@@ -27,6 +27,22 @@ it('programs run, answer and obey while there has never been a Redis', async () 
   const queue = (await daemon.cli('why', 'sync_tasks')).stdout
   expect(queue).toMatch(/^queue sync_tasks is UNKNOWN\n {2}- Redis is away: /)
   expect(queue).not.toMatch(/tasks wait|OPEN/)
+  const of = async (name: string) => (await daemon.cli('why', name)).stdout
+  expect(await of('taskd')).toMatch(
+    /^daemon taskd is [SW]\w+\n[^]*Redis is away: .*taskd why redis/,
+  )
+  expect(await of('redis')).toMatch(/^server redis is AWAY since [^]*\/nonexistent\/redis.sock/)
+  expect(await of('database')).toMatch(/^server database is UNKNOWN\n/)
+  // The tables are made when Redis has answered: that is not the same as a database that is away.
+  for (const args of [['fails'], ['task', 'list'], ['task', 'history']]) {
+    const { code, stderr } = await daemon.cli(...args)
+    expect([code, stderr]).toEqual([
+      1,
+      'taskd: the database has no tables yet: taskd makes them once Redis answers. ' +
+        '`taskd status` shows whether it does\n',
+    ])
+  }
+  expect((await daemon.cli('runs')).stderr).toMatch(/^taskd: Redis does not answer\. .*\n$/)
   const tail = await daemon.cli('tail', 'sync_tasks')
   expect(tail.stderr).toBe('taskd: sync_tasks has no workers yet: taskd waits for Redis\n')
   expect(tail.code).toBe(1)

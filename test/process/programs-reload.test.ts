@@ -95,6 +95,28 @@ describe('reload', () => {
     expect((await daemon.cli('why', 'one')).stdout).toContain('its configuration changed')
   })
 
+  it('what is stopped or has exited is not said to restart, and does not', async () => {
+    const once = { ...SLEEP, command: '/bin/true', startsecs: 0, autorestart: false }
+    const ini = (command: string, more = {}) =>
+      programSection('byhand', { ...SLEEP, command }) +
+      programSection('once', { ...once, command: command.replace('1000', '0') }) +
+      programSection('off', { ...SLEEP, command, autostart: false, ...more })
+    await using daemon = await startDaemon({ ini: ini('/bin/sleep 1000') })
+    await inState(daemon, 'once', 'EXITED')
+    await running(daemon, ['byhand'])
+    expect((await daemon.cli('stop', 'byhand')).code).toBe(0)
+    const waits = (name: string) => `program ${name}: takes effect when it starts (command)`
+    expect(await reload(daemon, ini('/usr/bin/env sleep 1000'))).toEqual(
+      ['byhand', 'once', 'off'].map(waits),
+    )
+    expect(await pidsOf(daemon)).toEqual({})
+    expect((await programOf(daemon, 'once')).state).toBe('EXITED')
+    expect(await reload(daemon, ini('/usr/bin/env sleep 1000', { autostart: true }))).toEqual([
+      'program off: starts (autostart)',
+    ])
+    await running(daemon, ['off'])
+  })
+
   it('programs come and go with the files that are included', async () => {
     await using daemon = await startDaemon({ ini: '[include]\nfiles = conf.d/*.conf\n' })
     const folder = join(daemon.dir, 'conf', 'conf.d')

@@ -156,6 +156,17 @@ describe('programs by name', () => {
     )
   })
 
+  it('the Redis they need is not stopped by name, and restarts by name', async () => {
+    const refused = await said('stop', 'redis')
+    expect(refused).toMatchObject({ code: 1, out: [] })
+    expect(refused.err).toEqual([expect.stringMatching(/^redis: taskd needs it; /)])
+    const why = (await daemon.cli('why', 'redis')).stdout
+    expect(why).toMatch(/^program redis is RUNNING[^]*it answers, version \d/)
+    expect((await daemon.cli('why', 'taskd')).stdout).toMatch(/^daemon taskd is RUNNING\n/)
+    expect(await said('restart', 'redis')).toMatchObject({ code: 0, err: [] })
+    await daemon.ready()
+  })
+
   it('all means programs and workers, and not the Redis they need', async () => {
     const redis = (await daemon.status()).programs.find(one => one.group === '')?.pid
     const result = await daemon.cli('stop', 'all', '--json')

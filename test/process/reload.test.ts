@@ -82,6 +82,33 @@ it('only the workers whose queue changed restart; plan says the same before', as
   expect((await daemon.cli('plan')).stdout).toBe('nothing changes\n')
 })
 
+it('workers that people have stopped are not said to restart, and do not', async () => {
+  const two = (period: string) => queue('two', { mode: 'async', workers: 2, period })
+  await using daemon = await startDaemon({ ini: two('1ms') })
+  const before = await has(daemon, 4)
+  const { node } = await daemon.status()
+  const changed = async (period: string) => {
+    daemon.configure({ ini: two(period) })
+    const { changes } = await daemon.control.plan()
+    expect((await daemon.control.reload()).changes).toEqual(changes)
+    return changes
+  }
+  expect((await daemon.cli('stop', `${node}-two-2`)).code).toBe(0)
+  expect(await changed('2ms')).toEqual([
+    'queue two: its workers restart, those that are stopped do not (period)',
+  ])
+  await waitFor(
+    async () => {
+      const now = await pids(daemon)
+      return now['two-1'] !== undefined && now['two-1'] !== before['two-1'] && !now['two-2']
+    },
+    { what: 'the one that was not stopped has restarted' },
+  )
+  expect((await daemon.cli('stop', 'two')).code).toBe(0)
+  expect(await changed('3ms')).toEqual(['queue two: takes effect when its workers start (period)'])
+  expect(Object.keys(await has(daemon, 2))).not.toContain('two-1')
+})
+
 it('concurrency is in force for tasks that come after the reload', async () => {
   await using daemon = await startDaemon({ ini: queue('q', { mode: 'async', concurrency: 1 }) })
   const script = daemon.script(

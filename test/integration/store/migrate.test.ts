@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseAddress } from '../../../src/store/address.ts'
 import { openDatabase } from '../../../src/store/dialect.ts'
+import { lacksTables } from '../../../src/store/failure.ts'
 import { migrate } from '../../../src/store/migrate.ts'
 import { openStore } from '../../../src/store/store.ts'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
@@ -57,6 +58,16 @@ describe.each(ENGINE_NAMES)('migrations in %s', name => {
     engine = await ENGINES[name]()
   })
   afterAll(() => engine.remove())
+
+  test('before the first, what is missing is the tables and not the database', async () => {
+    const store = openStore(engine.freshUrl(), recordedLog().log)
+    const error: unknown = await store.failLog.newest({ limit: 1 }).catch((one: unknown) => one)
+    await store.close()
+    expect(lacksTables(error)).toBe(true)
+    expect(lacksTables(Object.assign(new Error('unknown'), { code: 'ER_BAD_DB_ERROR' }))).toBe(
+      false,
+    )
+  })
 
   /** What there is of tables, columns and indexes, to compare two databases by. */
   async function shapeOf(url: string): Promise<unknown> {

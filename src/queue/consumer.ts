@@ -5,6 +5,7 @@ import { messageOf } from '../lib/errors.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Answer, FailKind } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
+import { amend } from './amend.ts'
 import { answers } from './answers.ts'
 import { onConnected } from './connection.ts'
 import { insist } from './insist.ts'
@@ -48,11 +49,13 @@ export interface ConsumerOptions {
   readonly owner: string
   readonly keepMs: number
   readonly keepCount: number
+  /** How long Redis keeps a task for us without a word from us, ms. */
+  readonly lockMs?: number
+  /** Whether any task is still being worked on, told apart from one whose end is still to be told. */
+  readonly isRunning: () => boolean
   handle(claim: Claim): Promise<Settlement>
   onError(error: Error): void
 }
-
-type Step = 'moveToActive' | 'processJob' | 'handleCompleted' | 'handleFailed'
 
 /** In the words of the engine; its message is kept with the task. */
 function failure({ answer, kind = '', retry }: Settlement & { readonly type: 'failed' }): Error {
@@ -83,7 +86,7 @@ export class Consumer {
         autorun: false,
         name: options.owner,
         concurrency: queue.concurrency,
-        lockDuration: LOCK_MS,
+        lockDuration: options.lockMs ?? LOCK_MS,
         stalledInterval: STALLED_CHECK_MS,
         // Deaths are counted by `attempt`, in one place, whoever noticed them.
         maxStalledCount: 1000,
@@ -100,35 +103,7 @@ export class Consumer {
     // The lock's value; a prefix that recovery understands instead of a random one.
     ;(this.#worker as { id: string }).id = options.owner
     this.#worker.on('error', error => options.onError(error))
-    this.#amend()
-  }
-
-  /** The engine's own steps, with what they lack: who is held, and patience. */
-  #amend(): void {
-    const worker = this.#worker as unknown as Record<Step, (...args: unknown[]) => Promise<unknown>>
-    const processJob = worker.processJob.bind(worker)
-    worker.processJob = async (...args) => {
-      const { id = '' } = args[0] as Job
-      this.#held.add(id)
-      try {
-        return await processJob(...args)
-      } finally {
-        this.#held.delete(id)
-      }
-    }
-    // The engine begins a job only when it has asked for the next one: with room for sixteen, that
-    // is a round trip for each that waits and one in vain. So we begin as soon as it arrives.
-    const moveToActive = worker.moveToActive.bind(worker)
-    worker.moveToActive = async (...args) => {
-      const job = (await moveToActive(...args)) as Job<StoredTask, Answer> | undefined
-      if (job) this.#begin(job)
-      return job
-    }
-    // A full disk would turn a task that is done into a failed one, or have it run again.
-    for (const name of ['handleCompleted', 'handleFailed'] as const) {
-      const settle = worker[name].bind(worker)
-      worker[name] = (...args) => insist(() => settle(...args))
-    }
+    amend(this.#worker, { held: this.#held, onArrival: job => this.#begin(job) })
   }
 
   #begin(job: Job<StoredTask, Answer>): void {
@@ -173,8 +148,8 @@ export class Consumer {
   }
 
   /**
-   * Takes no more tasks; resolves when those it has are settled. One that has none does not wait
-   * for a Redis that is away.
+   * Takes no more tasks; resolves when those it has are settled. A Redis that is away is waited
+   * for as long as its locks hold: what has ended until then cannot be told any more.
    * @returns false when it is
    */
   async stop(): Promise<boolean> {
@@ -185,12 +160,17 @@ export class Consumer {
     return Promise.race([closed, left]).finally(() => over.abort())
   }
 
+  /** Resolves when Redis is away and none of its tasks is ours, or ours any longer. */
   async #emptyHanded(signal: AbortSignal): Promise<void> {
-    do await realClock.sleep(LEAVE_MS, signal)
-    while (
-      !signal.aborted &&
-      (this.#held.size > 0 || (await answers(this.#options.redis, LEAVE_MS)))
-    )
+    const { redis, isRunning, lockMs = LOCK_MS } = this.#options
+    let answeredAt = realClock.monotonic()
+    for (;;) {
+      await realClock.sleep(LEAVE_MS, signal)
+      if (signal.aborted) return
+      if (await answers(redis, LEAVE_MS)) answeredAt = realClock.monotonic()
+      else if (this.#held.size === 0) return
+      else if (realClock.monotonic() - answeredAt > lockMs && !isRunning()) return
+    }
   }
 
   async #process(job: Job<StoredTask, Answer>, token: string): Promise<Answer> {

@@ -71,6 +71,7 @@ export class TaskWorker {
       owner: deps.owner,
       keepMs: init.limits.resultKeepMs,
       keepCount: init.limits.resultKeepCount,
+      isRunning: () => this.#runs.size > 0,
       handle: claim => this.#handle(claim),
       onError: error => this.#log('debug', 'queue', { error: error.message }),
     })

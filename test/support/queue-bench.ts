@@ -42,6 +42,8 @@ export interface ConsumerPlan {
   readonly queue?: QueueSpec
   readonly owner?: string
   readonly handle?: (claim: Claim) => Promise<Settlement> | Settlement
+  readonly lockMs?: number
+  readonly isRunning?: () => boolean
 }
 
 export interface QueueBench {
@@ -100,7 +102,13 @@ export async function queueBench(): Promise<QueueBench> {
       intakes.push(made)
       return made
     },
-    async consume({ queue = aQueue(), owner = liveOwner('w1'), handle = () => DONE } = {}) {
+    async consume({
+      queue = aQueue(),
+      owner = liveOwner('w1'),
+      handle = () => DONE,
+      isRunning = () => false,
+      ...rest
+    } = {}) {
       const claims: Claim[] = []
       const consumer = new Consumer({
         redis: connect(),
@@ -108,6 +116,8 @@ export async function queueBench(): Promise<QueueBench> {
         owner,
         keepMs: 3_600_000,
         keepCount: 10_000,
+        isRunning,
+        ...rest,
         handle: async claim => {
           claims.push(claim)
           return handle(claim)

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { Task } from '../../../src/model/task.ts'
 import { TaskQueues } from '../../../src/queue/task-queues.ts'
@@ -135,6 +136,41 @@ describe('taking tasks', () => {
       'completed',
       'waiting',
     ])
+  })
+
+  test('a stop that began while Redis was away is over when it is back', async () => {
+    await add({ id: 'one' })
+    const { open, opened } = door()
+    const { consumer, claims } = await bench.consume({
+      queue: aQueue({ concurrency: 4 }),
+      isRunning: () => true,
+      handle: () => opened.then(() => DONE),
+    })
+    await waitFor(() => claims.length === 1, { what: 'one is taken' })
+    await bench.server.stop()
+    const stopping = consumer.stop()
+    open()
+    await bench.server.restart()
+    expect(await stopping).toBe(true)
+  })
+
+  test('stop waits for a Redis that is away while something runs, then as long as a lock holds', async () => {
+    await add({ id: 'one' })
+    let running = true
+    const { open, opened } = door()
+    const { consumer, claims } = await bench.consume({
+      lockMs: 1000,
+      isRunning: () => running,
+      handle: () => opened.then(() => DONE),
+    })
+    await waitFor(() => claims.length === 1, { what: 'one is taken' })
+    await bench.server.stop()
+    const stopping = consumer.stop().then(settled => ({ settled, stillRunning: running }))
+    await delay(4000)
+    running = false
+    open()
+    expect(await stopping).toEqual({ settled: false, stillRunning: false })
+    await bench.server.restart()
   })
 })
 

@@ -1,0 +1,66 @@
+import type { Job, Worker } from 'bullmq'
+import type { Redis } from 'ioredis'
+import type { Answer } from '../model/run-result.ts'
+import { abandon } from './answers.ts'
+import { insist } from './insist.ts'
+import type { StoredTask } from './stored-task.ts'
+
+type Step = 'moveToActive' | 'processJob' | 'handleCompleted' | 'handleFailed'
+
+/** The part of the engine that waits for the next job, on a connection of its own. */
+interface Blocking {
+  readonly blockingConnection: { readonly client: Promise<Redis> }
+  disconnectBlocking(wait?: boolean): Promise<void>
+}
+
+interface Inner extends Record<Step, (...args: unknown[]) => Promise<unknown>> {
+  readonly backend: Blocking
+}
+
+interface Watch {
+  /** Ids of jobs from their arrival until the queue has taken our verdict on them. */
+  readonly held: Set<string>
+  readonly onArrival: (job: Job<StoredTask, Answer>) => void
+}
+
+/** Adds to the engine's own steps what they lack: who is held, haste, and patience. */
+export function amend(worker: Worker<StoredTask, Answer>, { held, onArrival }: Watch): void {
+  const inner = worker as unknown as Inner
+  const processJob = inner.processJob.bind(worker)
+  inner.processJob = async (...args) => {
+    const { id = '' } = args[0] as Job
+    held.add(id)
+    try {
+      return await processJob(...args)
+    } finally {
+      held.delete(id)
+    }
+  }
+  // The engine begins a job only when it has asked for the next one: with room for sixteen, that
+  // is a round trip for each that waits and one in vain. So we begin as soon as it arrives.
+  const moveToActive = inner.moveToActive.bind(worker)
+  inner.moveToActive = async (...args) => {
+    const job = (await moveToActive(...args)) as Job<StoredTask, Answer> | undefined
+    if (job) onArrival(job)
+    return job
+  }
+  // A full disk would turn a task that is done into a failed one, or have it run again.
+  for (const name of ['handleCompleted', 'handleFailed'] as const) {
+    const settle = inner[name].bind(worker)
+    inner[name] = (...args) => insist(() => settle(...args))
+  }
+  leaveAnyway(inner.backend)
+}
+
+/**
+ * A client that is between two tries to connect never says that it has ended; `close()` would wait
+ * for that, also once Redis is back. https://github.com/redis/ioredis/pull/2169
+ */
+function leaveAnyway(backend: Blocking): void {
+  const disconnect = backend.disconnectBlocking.bind(backend)
+  backend.disconnectBlocking = async wait => {
+    const client = await backend.blockingConnection.client
+    if (client.status === 'reconnecting') abandon(client)
+    else await disconnect(wait)
+  }
+}

@@ -19,9 +19,15 @@ if (!NAMESPACE)
   )
 const HOW = NAMESPACE ? 'as process 1' : 'under its init, since unshare is NOT PERMITTED here,'
 
-/** Leaves three orphans behind, each in a session of its own, which end a moment later. */
+/**
+ * Leaves three orphans behind, which end a moment later. It waits until each has a session of its
+ * own: what is still in its group when it ends is ended with it.
+ */
 const LEAVES_STRANGERS = `#!/bin/sh
-for n in 1 2 3; do (setsid sh -c 'sleep 0.1; echo gone >> "$0"' "$1/gone" >/dev/null 2>&1 &); done
+for n in 1 2 3; do
+  (setsid sh -c ': > "$1"; sleep 0.1; echo gone >> "$0"' "$1/gone" "$1/up.$$.$n" >/dev/null 2>&1 &)
+done
+for n in 1 2 3; do while [ ! -e "$1/up.$$.$n" ]; do sleep 0.01; done; done
 `
 const HELD = `#!/bin/sh
 echo begun >> "$1/begun"
@@ -67,7 +73,6 @@ async function leaveStrangers(daemon: TestDaemon, count: number): Promise<void> 
   for (const key of ['sync_tasks', 'async_tasks'])
     await daemon.push(key, ...Array.from({ length: count / 6 }, () => task))
   await waitFor(() => linesOf(join(daemon.dir, 'gone')).length === count, {
-    timeoutMs: 60_000,
     what: `${count} strangers have ended`,
   })
 }
@@ -90,7 +95,7 @@ describe(`taskd ${HOW}`, () => {
       ini: `[program:leaves]\ncommand = ${leaves} ${daemon.dir}\nstartsecs = 0\nautorestart = true\n`,
     })
     const container = await contain(daemon)
-    await leaveStrangers(daemon, 30)
+    await leaveStrangers(daemon, 60)
     await waitFor(() => linesOf(join(daemon.dir, 'gone2')).length > 5, {
       what: 'what the program had left behind has ended',
     })

@@ -126,6 +126,8 @@ export async function startPostgres(args: readonly string[] = []): Promise<SqlSe
 const POSTGRES_FAST = [
   'listen_addresses=',
   'fsync=off',
+  // In its folder, which goes with it: in /dev/shm it would stay when the server is KILLed.
+  'dynamic_shared_memory_type=mmap',
   'full_page_writes=off',
   'shared_buffers=16MB',
   'max_connections=30',

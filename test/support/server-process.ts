@@ -39,6 +39,8 @@ export interface ServerPlan {
   ready(path: string): Promise<boolean>
   /** The signal of an orderly stop; SIGTERM unless told otherwise. */
   readonly stopSignal?: NodeJS.Signals
+  /** The signal that ends it for good; SIGKILL unless told otherwise. */
+  readonly removeSignal?: NodeJS.Signals
   /** Removes the folder. */
   cleanUp(): Promise<void>
 }
@@ -92,7 +94,7 @@ export async function startServer(plan: ServerPlan): Promise<TestServer> {
   }
   const stop = () => end(plan.stopSignal ?? 'SIGTERM')
   const remove = async () => {
-    await end('SIGKILL')
+    await end(plan.removeSignal ?? 'SIGKILL')
     await plan.cleanUp()
   }
   return {

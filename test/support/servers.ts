@@ -114,6 +114,8 @@ export async function startPostgres(args: readonly string[] = []): Promise<SqlSe
       ready: socket => asks(socket, postgresGreeting(), data => data[0] === 0x52),
       // "Fast shutdown"; SIGTERM would wait for the clients to leave.
       stopSignal: 'SIGINT',
+      // "Immediate shutdown"; KILL would leave its shared memory segment to the machine.
+      removeSignal: 'SIGQUIT',
       cleanUp: () => folder.remove(),
     })
     return withUrlOf(server, urlOf)

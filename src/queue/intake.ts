@@ -28,7 +28,7 @@ export interface IntakeDeps<T> {
   /** Makes a connection of the intake's own: it blocks. */
   readonly connect: () => Redis & Scripts
   /** For everything that does not block. */
-  readonly redis: Redis
+  readonly redis: Redis & Scripts
   readonly sink: IntakeSink<T>
   readonly clock: Clock
   readonly log: Logger
@@ -144,6 +144,8 @@ export class Intake<T> implements Service {
   async #send(items: readonly Buffer[]): Promise<void> {
     const { redis, sink } = this.#deps
     const { taskKey } = this.#spec
+    const [first] = items
+    if (!first) return
     const tasks: T[] = []
     const bad: string[] = []
     for (const item of items) {
@@ -159,7 +161,7 @@ export class Intake<T> implements Service {
         `messages moved to ${badList(taskKey)}`,
       )
     }
-    await redis.ltrim(this.#mine, items.length, -1)
+    await redis.dropTaken(this.#mine, items.length, first)
     this.#room -= tasks.length
     this.#deps.onTaken?.(taskKey, tasks.length)
   }

@@ -50,6 +50,24 @@ describe('the intake', () => {
     expect(claims.map(claim => Number(claim.task.controller))).toEqual(all.map((_, n) => n))
   })
 
+  test('drops nothing unread when it has to say again what it has taken', async () => {
+    const drop = bench.redis.dropTaken.bind(bench.redis)
+    // As the client does when the connection breaks before the answer.
+    bench.redis.dropTaken = async (...args) => {
+      await drop(...args)
+      return drop(...args)
+    }
+    const left = Array.from({ length: 1200 }, (_, n) => `mleft-${n}\n${message()}`)
+    await bench.redis.rpush(intakeList('sync_tasks', 'node'), ...left)
+    await bench.intake().start()
+    await hasWaiting(1200)
+    await waitFor(async () => !(await bench.redis.exists(intakeList('sync_tasks', 'node'))), {
+      what: 'the private list is empty',
+    })
+    expect(await waiting()).toBe(1200)
+    bench.redis.dropTaken = drop
+  })
+
   test('the same id twice is one task; no id is an id of its own', async () => {
     const same = message({ unique_task_id: 'order-1' })
     await bench.redis.lpush('sync_tasks', same, same, message(), message())

@@ -2,7 +2,14 @@ import { defineConfig } from 'vitest/config'
 
 /** Unit and property tests take seconds; the others raise real servers and processes. */
 const project = (name: string, files: string[], extra: Record<string, unknown> = {}) => ({
-  test: { name, include: files, testTimeout: 60_000, hookTimeout: 60_000, ...extra },
+  test: {
+    name,
+    include: files,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    diff: { truncateThreshold: 60 },
+    ...extra,
+  },
 })
 
 /** A process that has loaded the sources runs many files: a file of its own takes longer than most of them. */
@@ -10,13 +17,15 @@ const quick = { isolate: false, maxWorkers: 2 }
 
 /**
  * Those that raise servers and daemons mostly wait: for a restart, a lease, a database that comes
- * back. Three files at a time keep two cores busy, and leave each enough of them.
+ * back. Three files at a time keep two cores busy, and leave each enough of them. What fails is
+ * tried once more, as a machine may stand still for seconds; it is named at the end of the run.
  */
-const waiting = { maxWorkers: 3, sequence: { groupOrder: 1 } }
+const waiting = { maxWorkers: 3, sequence: { groupOrder: 1 }, retry: 1 }
 
 export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
+    reporters: ['default', './test/support/flaky-reporter.ts'],
     projects: [
       project('unit', ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'], quick),
       project('integration', ['test/integration/**/*.test.ts'], waiting),

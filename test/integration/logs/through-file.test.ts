@@ -99,11 +99,18 @@ test('of a program that writes while it is copied, all but what comes in the las
   )
   writeFileSync(stop, '')
   expect(await ended).toBe(0)
-  const numbers = wholeLog(rig.dir)
-    .split('\n')
-    .filter(Boolean)
-    .map(line => Number(/^line (\d+)$/.exec(line)?.[1]))
-  expect(numbers).toEqual([...new Set(numbers)].toSorted((one, other) => one - other))
+  const numbers = await waitFor(
+    () => {
+      const found = wholeLog(rig.dir)
+        .split('\n')
+        .filter(Boolean)
+        .map(line => Number(/^line (\d+)$/.exec(line)?.[1]))
+      // A rotation that is going on has its copy in place before the file is cut.
+      expect(found).toEqual([...new Set(found)].toSorted((one, other) => one - other))
+      return found
+    },
+    { what: 'each line is there once, in its order' },
+  )
   const lost = (numbers.at(-1) ?? 0) + 1 - numbers.length
   expect(lost / numbers.length).toBeLessThan(0.05)
 })

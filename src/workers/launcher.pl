@@ -1,18 +1,8 @@
 # Starts processes for a worker. A fork copies the page tables of whoever forks: from a Node
 # process it takes a millisecond of the main thread, from this small one a fifth of that.
 #
-# Frames in both directions: 4 bytes length (big endian), then fields that are joined by NUL.
-#   in   E  k=v …                                  the environment of every process
-#   in   R  id  uid  gid  directory  argc  argv…  k=v …   start this (uid '' = as we are)
-#   in   W  id  1 or ''                            watch it: what it has written, then what it writes
-#   out  S  id  pid                                started; pid leads a group of its own
-#   out  F  id  errno                              the system had no process to spare
-#   out  O  id  at  snapshot  bytes                of a watched one: `at` bytes came before these;
-#                                                  snapshot 1: the last part of all so far
-#   out  X  id  status  errno  peak  written  length  stdout output   ended: wait status, what exec
-#                                                  said, peak memory in KiB or '', bytes written, the
-#                                                  last part of standard output, and of both
-# It ends when its standard input does. Perl, because it is part of every Debian and Ubuntu.
+# Used where launcher.c could not be compiled: perl is part of every Debian and Ubuntu. launcher.ts
+# describes the frames that come and go.
 use strict;
 use warnings;
 use POSIX ();

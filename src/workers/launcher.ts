@@ -5,7 +5,13 @@ import { getSystemErrorMap } from 'node:util'
 import { textOf } from './output.ts'
 import type { Exit, OutputListener, Spawned, Spawner } from './spawn.ts'
 
-const SCRIPT = fileURLToPath(new URL('./launcher.pl', import.meta.url))
+const beside = (name: string) => fileURLToPath(new URL(`./${name}`, import.meta.url))
+
+/** Of the same manners: the first one that there is runs (docs/decisions/003-launcher.md). */
+export const LAUNCHERS = {
+  compiled: [beside('launcher')],
+  perl: ['perl', beside('launcher.pl')],
+} as const
 
 const SIGNALS = new Map(Object.entries(constants.signals).map(([name, value]) => [value, name]))
 
@@ -22,32 +28,53 @@ export interface LauncherOptions {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** The launcher is gone, and with it all knowledge of the processes that it had started. */
   readonly onLost: () => void
+  /** Commands; all of LAUNCHERS unless told otherwise. */
+  readonly among?: readonly (readonly string[])[]
 }
 
 /**
- * A spawner that lets a small process fork (launcher.pl, which describes the frames): a tenth of
- * this thread's time, and no page of ours is copied. https://github.com/libuv/libuv/issues/141
- * @returns undefined where there is no perl
+ * A spawner that lets a small process fork: a tenth of this thread's time, and no page of ours is
+ * copied. https://github.com/libuv/libuv/issues/141
+ * @returns undefined where there is none of them
  */
 export async function startLauncher(options: LauncherOptions): Promise<Spawner | undefined> {
-  const child = spawn('perl', [SCRIPT], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env: perlEnvironment(),
-  })
-  const began = await new Promise<boolean>(resolve => {
-    child.once('spawn', () => resolve(true))
-    child.once('error', () => resolve(false))
-  })
-  if (!began) return undefined
-  const launcher = new Launcher(child, options)
-  return spec => launcher.launch(spec)
+  for (const command of options.among ?? Object.values(LAUNCHERS)) {
+    const child = await begun(command)
+    if (child === undefined) continue
+    const launcher = new Launcher(child, options)
+    return spec => launcher.launch(spec)
+  }
+  return undefined
 }
 
-/** Nothing of the worker's, but what perl needs to be found and to be quiet. */
-function perlEnvironment(): NodeJS.ProcessEnv {
-  return { PATH: process.env['PATH'], LC_ALL: 'C' }
+/** @returns undefined when it cannot be started: it is not there, or of another machine */
+async function begun([file = '', ...args]: readonly string[]): Promise<ChildProcess | undefined> {
+  const stdio = ['pipe', 'pipe', 'inherit'] as const
+  // Nothing of the worker's, but what perl needs to be found and to be quiet.
+  const env = { PATH: process.env['PATH'], LC_ALL: 'C' }
+  const child = spawn(file, args, { stdio: [...stdio], env })
+  return new Promise(resolve => {
+    child.once('spawn', () => resolve(child))
+    child.once('error', () => resolve(undefined))
+  })
 }
 
+/**
+ * Frames in both directions: 4 bytes length (big endian), then fields that are joined by NUL.
+ *
+ *     in   E  k=v …                                 the environment of every process
+ *     in   R  id  uid  gid  directory  argc  argv…  k=v …   start this (uid '' = as we are)
+ *     in   W  id  1 or ''                           watch it: what it has written, then what it writes
+ *     out  S  id  pid                               started; pid leads a group of its own
+ *     out  F  id  errno                             the system had no process to spare
+ *     out  O  id  at  snapshot  bytes               of a watched one: `at` bytes came before these;
+ *                                                   snapshot 1: the last part of all so far
+ *     out  X  id  status  errno  peak  written  length  stdout output   ended: wait status, what exec
+ *                                                   said, peak memory in KiB or '', bytes written, the
+ *                                                   last part of standard output, and of both
+ *
+ * A launcher ends when its standard input does.
+ */
 class Launcher {
   readonly #child: ChildProcess
   readonly #waiting = new Map<string, Waiting>()

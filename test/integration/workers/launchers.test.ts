@@ -1,0 +1,128 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { realClock } from '../../../src/lib/clock.ts'
+import type { Spawner } from '../../../src/workers/spawn.ts'
+import { launcherCommand, launcherOf } from '../../support/launchers.ts'
+import { tempDir } from '../../support/temp-dir.ts'
+import { waitFor } from '../../support/wait.ts'
+
+type Variables = Readonly<Record<string, string>>
+
+async function exitOf(launcher: Spawner, command: readonly string[], environment: Variables = {}) {
+  const [file = '', ...args] = command
+  const spawned = await launcher({ file, args, directory: '/', environment })
+  return spawned instanceof Error ? spawned : spawned.exit
+}
+
+async function outputOf(launcher: Spawner, text: string, environment?: Variables): Promise<string> {
+  const exit = await exitOf(launcher, ['/bin/sh', '-c', text], environment)
+  if (exit instanceof Error) throw exit
+  return exit.output
+}
+
+/** What the suite of runs cannot see: what a process inherits, and a system that has nothing left. */
+describe.each(['compiled', 'perl'] as const)('the launcher: %s', kind => {
+  test('gives a process no signal that is blocked or ignored', async () => {
+    const launcher = await launcherOf(kind)
+    const status = await outputOf(launcher, 'exec cat /proc/self/status')
+    expect(status).toMatch(/^SigBlk:\s+0+$/m)
+    expect(status).toMatch(/^SigIgn:\s+0+$/m)
+  })
+
+  test('gives a process its three streams and no other file, however many run', async () => {
+    const launcher = await launcherOf(kind)
+    const script = 'sleep 0.1; for fd in /proc/$$/fd/*; do echo "${fd##*/}"; done'
+    // Those that this process itself was given go everywhere.
+    const usual = execFileSync('/bin/sh', ['-c', script], { encoding: 'utf8' })
+    const texts = Array.from({ length: 20 }, () => outputOf(launcher, script))
+    expect(new Set(await Promise.all(texts))).toEqual(new Set([usual]))
+  })
+
+  test('an environment of a run adds to the common one, takes its place, and is gone after it', async () => {
+    const launcher = await launcherOf(kind, { COMMON: 'a', ODD: 'x=y\nz', COMMON_2: 'b' })
+    const own = { COMMON: 'mine', NEW: '', PATH: '/nowhere:/bin' }
+    expect((await outputOf(launcher, 'echo $COMMON-$COMMON_2-$ODD-${NEW-unset}', own)).trim()).toBe(
+      'mine-b-x=y z-',
+    )
+    expect((await outputOf(launcher, 'echo $COMMON-${NEW-unset}')).trim()).toBe('a-unset')
+  })
+
+  test('looks for a program in the PATH of its run', async () => {
+    const launcher = await launcherOf(kind, { PATH: '/nowhere' })
+    expect(await exitOf(launcher, ['true'])).toMatchObject({ code: 'ENOENT' })
+    expect(await exitOf(launcher, ['true'], { PATH: '/nowhere:/usr/bin:/bin' })).toMatchObject({
+      exitCode: 0,
+    })
+  })
+
+  test('says what the system said, and goes on', async () => {
+    const launcher = await launcherOf(kind)
+    expect(await exitOf(launcher, ['/etc/passwd'])).toMatchObject({ code: 'EACCES' })
+    expect(await exitOf(launcher, ['/bin/echo', 'x'.repeat(200_000)])).toMatchObject({
+      code: 'E2BIG',
+    })
+    expect(await outputOf(launcher, 'echo fine')).toBe('fine\n')
+  })
+
+  test('a system without a file or a process to spare fails that run alone', async () => {
+    const launcher = await launcherOf(kind, {}, ['prlimit', '--nofile=24'])
+    const runs = Array.from({ length: 30 }, () => exitOf(launcher, ['/bin/sleep', '0.5']))
+    const exits = await Promise.all(runs)
+    const refused = exits.filter(exit => exit instanceof Error)
+    expect(refused.length).toBeGreaterThan(10)
+    for (const error of refused) expect(error).toMatchObject({ code: 'EMFILE' })
+    expect(exits.length - refused.length).toBeGreaterThan(3)
+    // Nothing is held on to by those that failed.
+    const again = Array.from({ length: 4 }, () => exitOf(launcher, ['/bin/true']))
+    for (const exit of await Promise.all(again)) expect(exit).toMatchObject({ exitCode: 0 })
+  })
+
+  test('bytes between all others arrive as they are', async () => {
+    const launcher = await launcherOf(kind)
+    const word = `${String.fromCharCode(...Array.from({ length: 255 }, (_none, n) => n + 1))}äß☂`
+    const exit = await exitOf(launcher, ['/usr/bin/printf', '%s', word])
+    expect(exit).toMatchObject({ output: word })
+  })
+
+  test('ends with its reader, and not by what ends others; its processes go on', async () => {
+    const [file = '', ...args] = launcherCommand(kind)
+    const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    const body = Buffer.from(['R', '1', '', '', '/', '2', '/bin/sleep', '60'].join('\0'))
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(body.length)
+    child.stdin.write(Buffer.concat([length, body]))
+    const [frame] = (await once(child.stdout, 'data')) as [Buffer]
+    const [, id, pid] = frame.subarray(4).toString().split('\0')
+    expect(id).toBe('1')
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) child.kill(signal)
+    await realClock.sleep(100)
+    expect([child.exitCode, child.signalCode]).toEqual([null, null])
+    const gone = once(child, 'exit')
+    child.stdin.end()
+    expect(await gone).toEqual([0, null])
+    expect(process.kill(Number(pid), 'SIGKILL')).toBe(true)
+  })
+
+  test('does nothing at all while nothing happens', async () => {
+    await using folder = tempDir('taskd-launcher-')
+    const file = join(folder.path, 'pid')
+    const script = 'echo $$ >"$0"; exec "$@"'
+    const launcher = await launcherOf(kind, {}, ['/bin/sh', '-c', script, file])
+    await outputOf(launcher, 'true')
+    const pid = readFileSync(file, 'utf8').trim()
+    const wakes = () =>
+      /^voluntary_ctxt_switches.*$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[0]
+    const rested = await waitFor(
+      async () => {
+        const before = wakes()
+        await realClock.sleep(500)
+        return before === wakes() && before
+      },
+      { what: 'half a second without a wake' },
+    )
+    expect(rested).toMatch(/\d$/)
+  })
+})

@@ -109,6 +109,10 @@ describe('runs that did not end by themselves', () => {
   it('one that went with its worker is lost, and the next attempt follows', async () => {
     await using daemon = await startDaemon()
     await holdOne(daemon, 'async_tasks', 'a')
+    // What its worker has not yet told anybody cannot be remembered.
+    await waitFor(async () => (await daemon.redis.keys('Task:List:*:a')).length === 1, {
+      what: 'its row is there',
+    })
     process.kill(await daemon.worker('-async_tasks-1'), 'SIGKILL')
     await waitFor(() => begun(daemon).length === 2, { what: 'it runs again' })
     letGo(daemon)

@@ -45,7 +45,7 @@ async function before<T>(deadline: number, value: T | Promise<T>): Promise<T> {
   const late = delay(Math.max(0, deadline - performance.now()), undefined, {
     signal: stop.signal,
   }).then(() => {
-    throw new Error('the condition itself did not answer')
+    throw new Error('the condition was still being looked at')
   })
   try {
     return await Promise.race([value, late])

@@ -17,6 +17,14 @@ interface Inner extends Record<Step, (...args: unknown[]) => Promise<unknown>> {
   readonly backend: Blocking
 }
 
+/** The jobs and the answers that the engine's loop waits for, while it runs. */
+export interface Looping {
+  readonly mainLoopQueue: {
+    add(fetched: Promise<unknown>): void
+    numTotal(): number
+  } | null
+}
+
 interface Watch {
   /** Ids of jobs from their arrival until the queue has taken our verdict on them. */
   readonly held: Set<string>
@@ -39,9 +47,11 @@ export function amend(worker: Worker<StoredTask, Answer>, { held, onArrival }: W
   // The engine begins a job only when it has asked for the next one: with room for sixteen, that
   // is a round trip for each that waits and one in vain. So we begin as soon as it arrives.
   const moveToActive = inner.moveToActive.bind(worker)
+  const more = askingAhead(worker, token => inner.moveToActive(token, worker.opts.name))
   inner.moveToActive = async (...args) => {
     const job = (await moveToActive(...args)) as Job<StoredTask, Answer> | undefined
     if (job) onArrival(job)
+    more(job !== undefined)
     return job
   }
   // A full disk would turn a task that is done into a failed one, or have it run again.
@@ -50,6 +60,30 @@ export function amend(worker: Worker<StoredTask, Answer>, { held, onArrival }: W
     inner[name] = (...args) => insist(() => settle(...args))
   }
   leaveAnyway(inner.backend)
+}
+
+/**
+ * The engine asks for a job, waits for the answer, and asks for the next: of ten that are due at
+ * one tick the last waits for ten round trips. So while they come, each asks for one more beside
+ * the engine's own, within the room there is; what comes is put where the engine takes it from.
+ * @returns to be told of each answer, whether it was a job
+ */
+function askingAhead(
+  worker: Worker<StoredTask, Answer>,
+  ask: (token: string) => Promise<unknown>,
+): (came: boolean) => void {
+  let asked = 0
+  let before = false
+  return came => {
+    // The first after a pause is mostly alone.
+    const goesOn = came && before
+    before = came
+    const { mainLoopQueue: queue } = worker as unknown as Looping
+    if (!goesOn || !queue || worker.closing || queue.numTotal() >= worker.concurrency) return
+    asked += 1
+    const answer = ask(`${worker.id}:ahead${asked}`)
+    queue.add(answer.catch((error: Error) => void worker.emit('error', error)))
+  }
 }
 
 /**

@@ -5,7 +5,7 @@ import { messageOf } from '../lib/errors.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Answer, FailKind } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
-import { amend } from './amend.ts'
+import { amend, type Looping } from './amend.ts'
 import { answers } from './answers.ts'
 import { onConnected } from './connection.ts'
 import { insist } from './insist.ts'
@@ -141,9 +141,7 @@ export class Consumer {
   set concurrency(value: number) {
     this.#worker.concurrency = value
     // A worker that is full looks at it when a task ends; a fetch of nothing makes it look now.
-    const { mainLoopQueue } = this.#worker as unknown as {
-      mainLoopQueue: { add(fetched: Promise<undefined>): void } | null | undefined
-    }
+    const { mainLoopQueue } = this.#worker as unknown as Looping
     mainLoopQueue?.add(Promise.resolve(undefined))
   }
 

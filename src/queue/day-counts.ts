@@ -37,6 +37,8 @@ export class DayCounts {
   constructor(redis: Redis, timezone: () => string) {
     this.#redis = redis
     this.#timezone = timezone
+    // The first format takes 10 ms to make: not while the first task waits for us.
+    setImmediate(() => formatOf(timezone()))
   }
 
   /** @param now wall time, ms */

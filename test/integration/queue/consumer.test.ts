@@ -23,6 +23,8 @@ const add = (...tasks: Partial<Task>[]) =>
 const stateIs = (id: string, state: string) =>
   waitFor(async () => (await bench.queues.state(Q, id)) === state, { what: `${id} is ${state}` })
 
+const done = () => bench.redis.zcard(`{taskd}:${Q}:completed`)
+
 /** A door that stays closed until the test opens it. */
 function door() {
   let open = (): void => undefined
@@ -106,6 +108,41 @@ describe('taking tasks', () => {
       await consumer.stop()
     }
   })
+
+  test('several are asked for at once while they come, and no more than there is room for', async () => {
+    await add(...Array.from({ length: 30 }, (_, n) => ({ id: `t${n}` })))
+    const { open, opened } = door()
+    const { claims } = await bench.consume({
+      queue: aQueue({ concurrency: 12 }),
+      handle: () => opened.then(() => DONE),
+    })
+    await waitFor(() => claims.length === 12, { what: 'there is no more room' })
+    const locks = await bench.redis.mget(claims.map(({ task }) => `{taskd}:${Q}:${task.id}:lock`))
+    const ahead = locks.filter(lock => lock?.includes(':ahead'))
+    expect(ahead.length).toBeGreaterThan(3)
+    expect(await bench.queues.counts(Q)).toMatchObject({ active: 12, waiting: 18 })
+    open()
+    await waitFor(async () => (await done()) === 30, { what: 'all are done' })
+    expect(new Set(claims.map(({ task }) => task.id)).size).toBe(30)
+    expect(claims).toHaveLength(30)
+  })
+
+  test.each([0, 1, 2, 4, 8, 16])(
+    'a stop %i ms after many came settles what was taken',
+    async ms => {
+      const { consumer, claims } = await bench.consume({
+        queue: aQueue({ concurrency: 16 }),
+        handle: () => delay(5).then(() => DONE),
+      })
+      await add(...Array.from({ length: 300 }, (_, n) => ({ id: `t${n}` })))
+      await delay(ms)
+      expect(await consumer.stop()).toBe(true)
+      const counts = await bench.queues.counts(Q)
+      expect(counts).toMatchObject({ active: 0, waiting: 300 - claims.length })
+      expect(await done()).toBe(claims.length)
+      expect(new Set(claims.map(({ task }) => task.id)).size).toBe(claims.length)
+    },
+  )
 
   test('no faster than the rate', async () => {
     await add(...Array.from({ length: 7 }, (_, n) => ({ id: `r${n}` })))

@@ -1,7 +1,7 @@
 # Starts processes for a worker. A fork copies the page tables of whoever forks: from a Node
 # process it takes a millisecond of the main thread, from this small one a fifth of that.
 #
-# Used where launcher.c could not be compiled: perl is part of every Debian and Ubuntu. launcher.ts
+# Used where launcher-c could not be compiled: perl is part of every Debian and Ubuntu. launcher.ts
 # describes the frames that come and go.
 use strict;
 use warnings;
@@ -25,6 +25,7 @@ my (%run_of_pid, %run_of_fd);
 my $bits    = '';
 my $input   = '';
 my $pending = '';
+my $was_large;
 my ($shown, $shown_at) = (0, 0);
 vec($bits, 0, 1) = 1;
 vec(my $reader = '', 1, 1) = 1;
@@ -61,6 +62,7 @@ sub frame {
 }
 
 sub push_out {
+    $was_large ||= length $pending > BEHIND;
     while ($pending ne '') {
         my $written = syswrite STDOUT, $pending;
         if (!defined $written) {
@@ -70,6 +72,10 @@ sub push_out {
         }
         substr $pending, 0, $written, '';
     }
+    # An empty text keeps its memory, and every child would count it as its own.
+    return if !$was_large;
+    undef $pending;
+    ($pending, $was_large) = ('', 0);
 }
 
 sub requests {

@@ -212,6 +212,7 @@ describe('claiming and reporting', () => {
     ['report', { finish: [''] }],
     ['report', { failed: [{ attempt: 1 }] }],
     ['report', { finish: 'a\nb' }],
+    ['report', { finished: ['a'] }],
   ])('%s with %j: 400', async (path, body) => {
     const answer = await post(path, body)
     expect([answer.status, codeOf(answer)]).toEqual([400, 'E_BAD_REQUEST'])

@@ -1,11 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
 import type { Spawner } from '../../../src/workers/spawn.ts'
-import { launcherCommand, launcherOf } from '../../support/launchers.ts'
+import { type Kind, launcherCommand, launcherOf } from '../../support/launchers.ts'
+import { BASE } from '../../support/runs.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { waitFor } from '../../support/wait.ts'
 
@@ -21,6 +22,28 @@ async function outputOf(launcher: Spawner, text: string, environment?: Variables
   const exit = await exitOf(launcher, ['/bin/sh', '-c', text], environment)
   if (exit instanceof Error) throw exit
   return exit.output
+}
+
+function frame(...fields: readonly string[]): Buffer {
+  const body = Buffer.from(fields.join('\0'))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(body.length)
+  return Buffer.concat([length, body])
+}
+
+/** A launcher, and the file that its pid is written to. */
+async function launcherWithPid(kind: Kind, folder: string) {
+  const file = join(folder, 'pid')
+  const script = 'echo $$ >"$0"; exec "$@"'
+  const launcher = await launcherOf(kind, BASE, ['/bin/sh', '-c', script, file])
+  await outputOf(launcher, 'true')
+  return { launcher, pid: Number(readFileSync(file, 'utf8')) }
+}
+
+/** Of this process so far, in both modes. */
+function processorMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) * 10
 }
 
 /** What the suite of runs cannot see: what a process inherits, and a system that has nothing left. */
@@ -90,12 +113,9 @@ describe.each(['compiled', 'perl'] as const)('the launcher: %s', kind => {
   test('ends with its reader, and not by what ends others; its processes go on', async () => {
     const [file = '', ...args] = launcherCommand(kind)
     const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    const body = Buffer.from(['R', '1', '', '', '/', '2', '/bin/sleep', '60'].join('\0'))
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(body.length)
-    child.stdin.write(Buffer.concat([length, body]))
-    const [frame] = (await once(child.stdout, 'data')) as [Buffer]
-    const [, id, pid] = frame.subarray(4).toString().split('\0')
+    child.stdin.write(frame('R', '1', '', '', '/', '2', '/bin/sleep', '60'))
+    const [said] = (await once(child.stdout, 'data')) as [Buffer]
+    const [, id, pid] = said.subarray(4).toString().split('\0')
     expect(id).toBe('1')
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) child.kill(signal)
     await realClock.sleep(100)
@@ -108,11 +128,7 @@ describe.each(['compiled', 'perl'] as const)('the launcher: %s', kind => {
 
   test('does nothing at all while nothing happens', async () => {
     await using folder = tempDir('taskd-launcher-')
-    const file = join(folder.path, 'pid')
-    const script = 'echo $$ >"$0"; exec "$@"'
-    const launcher = await launcherOf(kind, {}, ['/bin/sh', '-c', script, file])
-    await outputOf(launcher, 'true')
-    const pid = readFileSync(file, 'utf8').trim()
+    const { pid } = await launcherWithPid(kind, folder.path)
     const wakes = () =>
       /^voluntary_ctxt_switches.*$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[0]
     const rested = await waitFor(
@@ -124,5 +140,77 @@ describe.each(['compiled', 'perl'] as const)('the launcher: %s', kind => {
       { what: 'half a second without a wake' },
     )
     expect(rested).toMatch(/\d$/)
+  })
+
+  test('tells of an end while others write without a pause', async () => {
+    const launcher = await launcherOf(kind)
+    const writer = { file: '/bin/cat', args: ['/dev/zero'], directory: '/', environment: {} }
+    const writers = await Promise.all(Array.from({ length: 80 }, () => launcher(writer)))
+    try {
+      let ended = 0
+      const late = realClock.sleep(10_000).then(() => ended)
+      const quick = async () => {
+        while (ended < 10) {
+          expect(await exitOf(launcher, ['/bin/true'])).toMatchObject({ exitCode: 0 })
+          ended += 1
+        }
+        return ended
+      }
+      expect(await Promise.race([quick(), late])).toBe(10)
+    } finally {
+      for (const one of writers) if (!(one instanceof Error)) process.kill(-one.pid, 'SIGKILL')
+    }
+  })
+
+  test('hears what was written before the pipes are shut, also when it stood still meanwhile', async () => {
+    await using folder = tempDir('taskd-launcher-')
+    const { launcher, pid } = await launcherWithPid(kind, folder.path)
+    const wait = 'while [ ! -e go ]; do sleep 0.01; done; echo late; >said; exec sleep 60'
+    const args = ['-c', `(${wait}) & exit 0`]
+    const directory = folder.path
+    const run = await launcher({ file: '/bin/sh', args, directory, environment: {} })
+    if (run instanceof Error) throw run
+    while (existsSync(`/proc/${run.pid}`)) await realClock.sleep(1)
+    process.kill(pid, 'SIGSTOP')
+    try {
+      writeFileSync(join(directory, 'go'), '')
+      await waitFor(() => existsSync(join(directory, 'said')), { what: 'it has written' })
+      await realClock.sleep(300)
+    } finally {
+      process.kill(pid, 'SIGCONT')
+    }
+    expect(await run.exit).toMatchObject({ exitCode: 0, output: 'late\n' })
+    process.kill(-run.pid, 'SIGKILL')
+  })
+
+  test('gives back what large outputs took: no later process is said to have needed it', async () => {
+    const launcher = await launcherOf(kind)
+    const large = ['/usr/bin/head', '-c', '2000000', '/dev/zero']
+    await Promise.all(Array.from({ length: 40 }, () => exitOf(launcher, large)))
+    const exit = await exitOf(launcher, ['/bin/true'])
+    if (exit instanceof Error) throw exit
+    expect(exit.peakMemory ?? 0).toBeLessThan(25_000_000)
+  })
+
+  test('a reader that is late by 100 MB costs no more time than one that is not', async () => {
+    const [file = '', ...args] = launcherCommand(kind)
+    const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    const command = ['3', '/usr/bin/head', '-c1048576', '/dev/zero']
+    for (let n = 0; n < 100; n += 1) {
+      child.stdin.write(frame('R', `late-${n}`, '', '', '/', ...command))
+    }
+    const { pid = 0 } = child
+    const resident = () =>
+      Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1])
+    await waitFor(() => resident() > 100_000, { what: 'all has been written' })
+    let bytes = 0
+    child.stdout.on('data', (chunk: Buffer) => {
+      bytes += chunk.length
+    })
+    await waitFor(() => bytes > 100 * (1_048_576 + 65_536), { what: 'all has been read' })
+    console.log(kind, processorMs(pid))
+    expect(processorMs(pid)).toBeLessThan(1500)
+    child.stdin.end()
+    await once(child, 'exit')
   })
 })

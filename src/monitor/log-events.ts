@@ -6,10 +6,16 @@ import type { DaemonEvent, Events } from '../model/events.ts'
 
 /** Writes what happens to the log. No `param` and no output: they may hold secrets. */
 export function logEvents(events: Events, log: Logger): () => void {
-  return events.subscribe(event => write(event, log))
+  const ticks = new TickLog(log)
+  return events.subscribe(event => {
+    if (event.type === 'tick') ticks.write(event)
+    else write(event, log)
+  })
 }
 
-function write(event: DaemonEvent, log: Logger): void {
+type TickEvent = Extract<DaemonEvent, { type: 'tick' }>
+
+function write(event: Exclude<DaemonEvent, TickEvent>, log: Logger): void {
   switch (event.type) {
     case 'program':
       return program(event, log)
@@ -30,8 +36,6 @@ function write(event: DaemonEvent, log: Logger): void {
     case 'died':
       // Whoever found it dead has said so.
       return undefined
-    case 'tick':
-      return tick(event, log)
     case 'health':
       if (event.ok) return log.info(`${event.part} answers`)
       return log.error(
@@ -97,13 +101,33 @@ function ended(event: Extract<DaemonEvent, { type: 'run-ended' }>, log: Logger):
   }
 }
 
-function tick(event: Extract<DaemonEvent, { type: 'tick' }>, log: Logger): void {
-  const { job, action, taskId, detail } = event
-  const fields = {
-    tick: isoWithOffset(event.at),
-    ...(taskId && { task: taskId }),
-    ...(detail && { why: detail }),
+/** A job of each second that is held for a day is worth two lines, and not 86,400. */
+class TickLog {
+  readonly #log: Logger
+  /** Of jobs whose last ticks did not run: how many, and why. */
+  readonly #held = new Map<string, { action: string; detail: string; count: number }>()
+
+  constructor(log: Logger) {
+    this.#log = log
   }
-  if (action === 'queued') return log.debug(fields, `job ${job}: queued`)
-  return log.info(fields, `job ${job}: tick ${action}`)
+
+  write({ job, action, taskId, detail, at }: TickEvent): void {
+    const fields = {
+      tick: isoWithOffset(at),
+      ...(taskId && { task: taskId }),
+      ...(detail && { why: detail }),
+    }
+    const holds = action === 'skipped' || action === 'paused'
+    const before = this.#held.get(job)
+    if (before?.action === action && before.detail === detail) {
+      before.count += 1
+      return this.#log.debug(fields, `job ${job}: tick ${action}`)
+    }
+    this.#held.delete(job)
+    if (before && before.count > 1)
+      this.#log.info({ why: before.detail }, `job ${job}: ${before.count} ticks ${before.action}`)
+    if (holds) this.#held.set(job, { action, detail, count: 1 })
+    if (action === 'queued') return this.#log.debug(fields, `job ${job}: queued`)
+    return this.#log.info(fields, `job ${job}: tick ${action}`)
+  }
 }

@@ -105,6 +105,43 @@ test('ticks that do not run are worth a line, those that do are details', () => 
   expect(said({ ...tick, action: 'skipped' })).toMatch(/^info: job pay: tick skipped .*"why":"why"/)
 })
 
+test('ticks that do not run for the same reason are a line when that begins and one when it ends', () => {
+  const events = new Events()
+  const { log, lines } = recordedLog()
+  logEvents(events, log)
+  let seen = 0
+  const told = () => {
+    const fresh = lines.slice(seen)
+    seen = lines.length
+    return fresh.map(({ level, message, fields }) =>
+      fields?.['why'] ? [level, message, fields['why']] : [level, message],
+    )
+  }
+  const tick = (job: string, action: 'queued' | 'skipped' | 'paused', detail = '') =>
+    events.emit({ type: 'tick', job, at: 0, lateMs: 0, taskId: '', detail, action })
+  for (let n = 0; n < 3; n += 1) tick('pay', 'skipped', 'busy')
+  tick('other', 'skipped', 'busy')
+  expect(told()).toEqual([
+    ['info', 'job pay: tick skipped', 'busy'],
+    ['debug', 'job pay: tick skipped', 'busy'],
+    ['debug', 'job pay: tick skipped', 'busy'],
+    ['info', 'job other: tick skipped', 'busy'],
+  ])
+  tick('pay', 'paused', 'by hand')
+  tick('other', 'queued')
+  expect(told()).toEqual([
+    ['info', 'job pay: 3 ticks skipped', 'busy'],
+    ['info', 'job pay: tick paused', 'by hand'],
+    ['debug', 'job other: queued'],
+  ])
+  tick('pay', 'queued')
+  tick('pay', 'skipped', 'busy')
+  expect(told()).toEqual([
+    ['debug', 'job pay: queued'],
+    ['info', 'job pay: tick skipped', 'busy'],
+  ])
+})
+
 test('a message of any length is cut', () => {
   expect(said(ended({ outcome: 'fail', code: 'fail', msg: 'x'.repeat(5000) })).length).toBeLessThan(
     400,

@@ -84,7 +84,8 @@ function addVerb(program: Command, name: string, verb: Verb): Command {
     if (verb.required?.includes(flags)) option.makeOptionMandatory()
     command.addOption(option.hideHelp(verb.hidden?.includes(flags) ?? false))
   }
-  command.option('--json', 'the answer as JSON')
+  const json = new Option('--json', 'the answer as JSON')
+  command.addOption(json.hideHelp(verb.hidden?.includes('--json') ?? false))
   const exits = verb.exits === undefined ? '' : `\n\nExit codes:\n${indent(verb.exits)}`
   return command.addHelpText('after', `${examplesText(verb.examples)}${exits}`)
 }

@@ -23,6 +23,7 @@ export const AGENT: Verbs = {
       ['--log-level <level>', 'debug, info, warn, error or fatal'],
       ['--log-format <format>', 'text or json'],
     ],
+    hidden: ['--json'],
     required: ['--master <url>', '--queue <name>'],
     examples: [
       'taskd agent --master http://127.0.0.1:9595 --queue crawl',

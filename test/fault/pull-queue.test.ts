@@ -152,6 +152,8 @@ it('keeps what it has answered when Redis itself is KILLed and comes back', asyn
       await bench.server.restart()
     }
     await Promise.all([pushing, working])
+    // Both may have been done before the last KILL.
+    await patiently(async () => void (await queue.counts()))
     expect(accepted.size).toBe(6000)
     const { finishedTotal } = await queue.counts()
     expect(finishedTotal).toBeGreaterThanOrEqual(finished.size)

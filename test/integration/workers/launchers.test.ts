@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, writeFileSync 
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
+import { startLauncher } from '../../../src/workers/launcher.ts'
 import type { Spawner } from '../../../src/workers/spawn.ts'
 import { type Kind, launcherCommand, launcherOf } from '../../support/launchers.ts'
 import { BASE } from '../../support/runs.ts'
@@ -218,3 +219,30 @@ describe.each(['compiled', 'perl'] as const)('the launcher: %s', kind => {
     for (const fd of [out, reader]) closeSync(fd)
   })
 })
+
+test.each([
+  [
+    'made for another machine',
+    (program: Buffer) => {
+      program.writeUInt16LE(0xffff, 18)
+      return program
+    },
+  ],
+  ['cut off when it was copied', (program: Buffer) => program.subarray(0, 10)],
+  ['not there at all', () => undefined],
+])(
+  'a compiled launcher that is %s is left to the next one, and no shell reads it',
+  async (_what, spoilt) => {
+    await using folder = tempDir('taskd-launcher-')
+    const [compiled = ''] = launcherCommand('compiled')
+    const file = join(folder.path, 'launcher')
+    const bytes = spoilt(readFileSync(compiled))
+    if (bytes) writeFileSync(file, bytes, { mode: 0o755 })
+    let lost = 0
+    const options = { environment: BASE, onLost: () => (lost += 1) }
+    expect(await startLauncher({ ...options, among: [[file]] })).toBeUndefined()
+    const launcher = await startLauncher({ ...options, among: [[file], launcherCommand('perl')] })
+    expect(launcher && (await outputOf(launcher, 'echo fine'))).toBe('fine\n')
+    expect(lost).toBe(0)
+  },
+)

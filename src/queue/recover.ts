@@ -48,7 +48,7 @@ export async function findOrphans(
       redis.get(`${base}:${id}:lock`),
       redis.hget(`${base}:${id}`, 'pb'),
     ])
-    const owner = lock?.replace(/:\d+$/, '') ?? processedBy ?? ''
+    const owner = lock?.replace(/:\w+$/, '') ?? processedBy ?? ''
     if (owner === '' || !isDead(owner)) continue
     const token = lock ?? `${owner}:recovered`
     if ((await redis.seizeLock(`${base}:${id}:lock`, lock ?? '', token, LOCK_MS)) === 0) continue

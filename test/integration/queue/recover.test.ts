@@ -63,6 +63,16 @@ test('a dead owner’s task goes back to the front of its queue, with the death 
   ])
 })
 
+test('whose a task was is known by any lock of theirs', async () => {
+  const ids = Array.from({ length: 12 }, (_none, n) => `t${n}`)
+  await taken(ids, deadOwner('w'))
+  const locks = await bench.redis.mget(ids.map(lockOf))
+  expect(new Set(locks.map(lock => lock?.replace(/\d+$/, ''))).size).toBe(2)
+  const found = await orphans()
+  expect(found).toHaveLength(12)
+  expect(new Set(found.map(one => one.owner))).toEqual(new Set([deadOwner('w')]))
+})
+
 test('a living owner’s task is nobody’s to give', async () => {
   await taken(['a'], liveOwner('w'))
   expect(await orphans()).toEqual([])

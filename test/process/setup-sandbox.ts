@@ -21,6 +21,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   'redis-tools': 'redis-cli',
   'mariadb-server-core': 'mariadbd',
   postgresql: 'postgres',
+  gcc: 'cc',
   'php-cli': 'php',
   python3: 'python3',
   systemd: 'systemd-analyze',
@@ -130,7 +131,7 @@ export function setupSandbox(): Sandbox {
     writeFileSync(join(clone, one), '')
   program(
     join(clone, 'scripts/build'),
-    'echo build >>"$LOG"\nsleep 0.02 # longer than a tick of the file system\n[ -z "$FAKE_BUILD_FAILS" ] || exit 1\nmkdir -p dist/cli\ntouch dist/cli/main.js',
+    'echo build >>"$LOG"\nsleep 0.02 # longer than a tick of the file system\n[ -z "$FAKE_BUILD_FAILS" ] || exit 1\nmkdir -p dist/cli dist/workers\ntouch dist/cli/main.js\n[ ! -e "$SANDBOX/bin/cc" ] || touch dist/workers/launcher',
   )
   for (const tool of REAL_TOOLS) symlinkSync(which(tool), join(bin, tool))
   for (const [name, text] of Object.entries(FAKES)) program(join(bin, name), text)

@@ -5,6 +5,7 @@ import { lookAtConfiguration, lookAtDaemon } from '../doctor/configuration.ts'
 import { lookAtDatabase } from '../doctor/database.ts'
 import { type Finding, fail, type Look } from '../doctor/finding.ts'
 import { lookAtFolders } from '../doctor/folders.ts'
+import { lookAtLauncher } from '../doctor/launcher.ts'
 import { lookAtNode } from '../doctor/node.ts'
 import { lookAtRedis } from '../doctor/redis.ts'
 import { lookAtScripts } from '../doctor/scripts.ts'
@@ -23,6 +24,7 @@ const LOOKS: readonly Look[] = [
   lookAtDatabase,
   lookAtFolders,
   lookAtScripts,
+  lookAtLauncher,
   lookAtZones,
   lookAtClock,
   lookAtSystemd,

@@ -106,6 +106,18 @@ test.each<[string, Machine, string, string]>([
   expect(text).toMatch(new RegExp(`^fail  ${name}`, 'm'))
 })
 
+test('doctor tells what starts the scripts', async () => {
+  const perl = await doctor({ programs: { perl: '' } })
+  expect(perl.of('launcher')).toMatchObject([
+    { level: 'ok', message: expect.stringContaining('perl') },
+  ])
+  const neither = await doctor({})
+  expect(neither.of('launcher')).toMatchObject([
+    { level: 'warn', remedy: expect.stringContaining('perl-base') },
+  ])
+  expect(neither.code).toBe(0)
+})
+
 test('the interpreter of a disabled job is not missed', async () => {
   const ini = job('x.php', 'enabled = false')
   const { code, of } = await doctor({ ini, files: { 'x.php': '' } })

@@ -52,8 +52,11 @@ export function inState(
 /** Pids of the processes that run, by name; without the embedded Redis. */
 export async function pidsOf(daemon: TestDaemon): Promise<Record<string, number>> {
   const { programs } = await daemon.status()
-  const living = programs.filter(one => one.pid > 0 && one.group !== '')
-  return Object.fromEntries(living.map(one => [one.name, one.pid]))
+  return byName(programs.filter(one => one.pid > 0 && one.group !== ''))
+}
+
+function byName(programs: readonly { name: string; pid: number }[]): Record<string, number> {
+  return Object.fromEntries(programs.map(one => [one.name, one.pid]))
 }
 
 /** Resolves with their pids when exactly these run. */
@@ -69,7 +72,7 @@ export function running(
       const live = programs.filter(one => one.state === 'RUNNING' && one.group !== '')
       const found = live.map(one => one.name).toSorted()
       if (found.join(' ') !== wanted) throw new Error(`these run: ${found.join(' ')}`)
-      return pidsOf(daemon)
+      return byName(live)
     },
     { timeoutMs, what: `these run: ${wanted}` },
   )

@@ -184,7 +184,7 @@ describe('the intake', () => {
     const queue = aQueue({ capacity: 4 })
     await bench.intake(queue).start()
     await waitFor(async () => (await bench.redis.llen('sync_tasks')) === 6, { what: 'four are in' })
-    expect(await waiting()).toBe(4)
+    await hasWaiting(4)
     const { claims } = await bench.consume()
     await waitFor(() => claims.length === 10, { what: 'all are taken' })
     expect(claims.map(claim => Number(claim.task.controller))).toEqual(all.map((_, n) => n))

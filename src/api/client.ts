@@ -1,8 +1,9 @@
 import type { ExtractSchema } from 'hono/types'
 import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
 import type { App } from './app.ts'
-import type { Control, Status } from './control.ts'
+import type { Control } from './control.ts'
 import type { ErrorBody } from './errors.ts'
+import type { Status } from './status.ts'
 import { requestUnix, streamUnix, type UnixRequest, type UnixResponse } from './unix-request.ts'
 
 /** Longer than any answer but a wait should take: Redis away is told within a second. */

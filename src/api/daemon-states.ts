@@ -1,4 +1,4 @@
-import type { Status } from './control.ts'
+import type { Status } from './status.ts'
 
 /** What each state of the daemon means for people; '' where all is as usual. */
 export const STATE_MEANS: Readonly<Record<Status['state'], string>> = {

@@ -1,4 +1,5 @@
-import type { Control, Status } from '../api/control.ts'
+import type { Control } from '../api/control.ts'
+import type { Status } from '../api/status.ts'
 import { realClock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { isAlive, startTimeOf } from '../lib/proc.ts'

@@ -1,4 +1,4 @@
-import type { ProgramStatus } from '../api/control.ts'
+import type { ProgramStatus } from '../api/status.ts'
 import type { Clock } from '../lib/clock.ts'
 import { ageOf, usageOf } from '../lib/proc.ts'
 import type { ManagedProgram } from './managed-program.ts'

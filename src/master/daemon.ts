@@ -1,4 +1,5 @@
-import type { DrainReport, ReloadReport, Status } from '../api/control.ts'
+import type { DrainReport, ReloadReport } from '../api/control.ts'
+import type { Status } from '../api/status.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import { needsRedis } from '../config/needs-redis.ts'

@@ -1,4 +1,4 @@
-import type { Status } from '../api/control.ts'
+import type { Status } from '../api/status.ts'
 import { isNodesUrl, readNodes } from '../lib/redis-nodes.ts'
 
 /** How people reach this Redis by hand; a password shows as `***`. */

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
-import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../api/control.ts'
 import type { PullPort } from '../api/pull-port.ts'
+import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../api/status.ts'
 import type { Config } from '../config/config.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { withoutPasswords } from '../lib/redis-nodes.ts'

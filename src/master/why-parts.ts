@@ -1,5 +1,6 @@
-import type { HealthReport, Status, Why } from '../api/control.ts'
+import type { Why } from '../api/control.ts'
 import { DOWN_STATES, STATE_MEANS } from '../api/daemon-states.ts'
+import type { HealthReport, Status } from '../api/status.ts'
 
 /** What is no process, queue or job: the daemon itself, its servers, and what reaches out to others. */
 export function explainPart(name: string, status: Status): Why | undefined {

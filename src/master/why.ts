@@ -1,4 +1,5 @@
-import type { JobStatus, QueueStatus, Status, Why } from '../api/control.ts'
+import type { Why } from '../api/control.ts'
+import type { JobStatus, QueueStatus, Status } from '../api/status.ts'
 import { formatDuration } from '../lib/duration.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { suggest } from '../lib/suggest.ts'

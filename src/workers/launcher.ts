@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { open } from 'node:fs/promises'
 import { constants } from 'node:os'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorMap } from 'node:util'
+import { runsHere } from '../lib/native.ts'
 import { textOf } from './output.ts'
 import type { Exit, OutputListener, Spawned, Spawner } from './spawn.ts'
 
@@ -51,7 +51,7 @@ export async function startLauncher(options: LauncherOptions): Promise<Spawner |
 
 /** @returns undefined when it cannot be started: it is not there, or of another machine */
 async function begun([file = '', ...args]: readonly string[]): Promise<ChildProcess | undefined> {
-  if (isAbsolute(file) && !(await isOfThisMachine(file))) return undefined
+  if (isAbsolute(file) && !(await runsHere(file))) return undefined
   const stdio = ['pipe', 'pipe', 'inherit'] as const
   // Nothing of the worker's, but what perl needs to be found and to be quiet.
   const env = { PATH: process.env['PATH'], LC_ALL: 'C' }
@@ -60,26 +60,6 @@ async function begun([file = '', ...args]: readonly string[]): Promise<ChildProc
     child.once('spawn', () => resolve(child))
     child.once('error', () => resolve(undefined))
   })
-}
-
-/** What the system does not know as a program, execvp(3) has a shell read: a foreign one as well. */
-async function isOfThisMachine(file: string): Promise<boolean> {
-  try {
-    return (await machineOf(file)) === (await machineOf(process.execPath))
-  } catch {
-    return false
-  }
-}
-
-/** The parts of a program's head that say what it runs on, see elf(5). */
-async function machineOf(file: string): Promise<string> {
-  const handle = await open(file)
-  try {
-    const { buffer } = await handle.read(Buffer.alloc(20), 0, 20, 0)
-    return buffer.toString('latin1', 0, 6) + buffer.toString('latin1', 18)
-  } finally {
-    await handle.close()
-  }
 }
 
 /**

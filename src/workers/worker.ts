@@ -5,6 +5,7 @@ import type { FromWorker, ToWorker, WorkerInit, WorkerLimits } from '../model/ip
 import { cancelledResult, lostResult, MAX_DEATHS, type RunResult } from '../model/run-result.ts'
 import { WorkerHashes } from '../monitor/hashes.ts'
 import { type Claim, Consumer, type Settlement } from '../queue/consumer.ts'
+import { dayOf } from '../queue/day-counts.ts'
 import { HEARTBEAT_MS } from '../queue/keys.ts'
 import { type EndedRun, RunHistory } from '../queue/run-history.ts'
 import { environmentOf } from './environment.ts'
@@ -82,6 +83,8 @@ export class TaskWorker {
     this.#heartbeat = setInterval(() => this.beat(), HEARTBEAT_MS)
     await this.#consumer.start()
     this.#deps.send({ type: 'ready' })
+    // The first takes its time: not while the end of a task waits for it.
+    dayOf(this.#deps.clock.now(), this.#limits.timezone)
   }
 
   /** Renews the rows; the master's measure comes with it when there is one. */

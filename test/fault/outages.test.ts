@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { describe, expect, it } from 'vitest'
-import type { Status, StoredFail } from '../../src/api/control.ts'
+import type { StoredFail } from '../../src/api/control.ts'
+import type { Status } from '../../src/api/status.ts'
 import { isAlive, startTimeOf } from '../../src/lib/proc.ts'
 import {
   gone,

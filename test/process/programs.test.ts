@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { ChangeResult, Status, Why } from '../../src/api/control.ts'
+import type { ChangeResult, Why } from '../../src/api/control.ts'
+import type { Status } from '../../src/api/status.ts'
 import { gone, jsonOf, linesOf, startDaemon, type TestDaemon } from '../support/daemon.ts'
 import { manySection, pidsOf, programSection, running } from '../support/programs.ts'
 import { waitFor } from '../support/wait.ts'

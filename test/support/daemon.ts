@@ -11,7 +11,8 @@ import {
 import { join, resolve } from 'node:path'
 import { Redis } from 'ioredis'
 import { createClient } from '../../src/api/client.ts'
-import type { Control, Status } from '../../src/api/control.ts'
+import type { Control } from '../../src/api/control.ts'
+import type { Status } from '../../src/api/status.ts'
 import { type Found, killAll, MARK, processesOf } from './daemon-processes.ts'
 
 export { gone, killNow, linesOf } from './daemon-processes.ts'

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { ProgramStatus, StateName } from '../../src/api/control.ts'
+import type { ProgramStatus, StateName } from '../../src/api/status.ts'
 import { linesOf, type TestDaemon } from './daemon.ts'
 import { waitFor } from './wait.ts'
 

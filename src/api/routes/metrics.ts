@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import type { Control, Status } from '../control.ts'
+import type { Control } from '../control.ts'
 import type { DoorModule } from '../door-routes.ts'
+import type { Status } from '../status.ts'
 
 /** What counts and measures; the master has it made. */
 export interface MetricsPort {

@@ -1,4 +1,4 @@
-import type { Status } from '../../api/control.ts'
+import type { Status } from '../../api/status.ts'
 import { messageOf, TaskdError } from '../../lib/errors.ts'
 import type { Command, Context } from '../context.ts'
 import { lookAtConfiguration, lookAtDaemon } from '../doctor/configuration.ts'

@@ -1,4 +1,4 @@
-import type { Status } from '../../api/control.ts'
+import type { Status } from '../../api/status.ts'
 import type { Config, Environment, Loaded } from '../../config/config.ts'
 
 /** What one look at the machine found. */

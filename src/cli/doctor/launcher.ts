@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { runsHere } from '../../lib/native.ts'
 import { type Look, ok, warn } from './finding.ts'
 import { findProgram } from './programs.ts'
 
@@ -6,8 +7,8 @@ import { findProgram } from './programs.ts'
 const COMPILED = fileURLToPath(new URL('../../workers/launcher', import.meta.url))
 
 /** What starts the scripts of tasks: see docs/decisions/005-compiled-launcher.md. */
-export const lookAtLauncher: Look = ({ env }) => {
-  if (findProgram(COMPILED, env) !== undefined)
+export const lookAtLauncher: Look = async ({ env }) => {
+  if (findProgram(COMPILED, env) !== undefined && (await runsHere(COMPILED)))
     return [ok('launcher', 'the compiled one starts the scripts')]
   if (findProgram('perl', env) !== undefined)
     return [

@@ -1,5 +1,5 @@
-import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../../api/control.ts'
 import { STATE_MEANS } from '../../api/daemon-states.ts'
+import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../../api/status.ts'
 import { clean, count } from '../render.ts'
 import { formatUptime, shortTime } from '../times.ts'
 

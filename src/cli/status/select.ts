@@ -1,5 +1,5 @@
-import type { Status } from '../../api/control.ts'
 import { DOWN_STATES } from '../../api/daemon-states.ts'
+import type { Status } from '../../api/status.ts'
 
 export interface Selected {
   readonly status: Status

@@ -1,5 +1,5 @@
-import type { JobStatus } from '../../api/control.ts'
 import type { SqlJobsStatus } from '../../api/sql-jobs-port.ts'
+import type { JobStatus } from '../../api/status.ts'
 import { SQL_QUEUE } from '../../model/sql-job.ts'
 import type { BadRow } from './job-list.ts'
 import type { SqlJobs } from './sql-jobs.ts'

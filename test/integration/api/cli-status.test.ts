@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Status } from '../../../src/api/control.ts'
+import type { Status } from '../../../src/api/status.ts'
 import { textWidth } from '../../../src/cli/render.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import { job, queue, status, worker } from './fake-control.ts'

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import type { Control, Status, StoredFail } from '../../../src/api/control.ts'
+import type { Control, StoredFail } from '../../../src/api/control.ts'
 import type { Backfilled, BackfillRequest, CursorReport } from '../../../src/api/schedule-port.ts'
 import type { SqlJob, SqlJobDone, SqlRun } from '../../../src/api/sql-jobs-port.ts'
+import type { Status } from '../../../src/api/status.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import type { RunRecord } from '../../../src/model/run-record.ts'
 

@@ -1,0 +1,103 @@
+import type { NotifyStatus } from '../model/notice.ts'
+import type { ProgramState } from '../model/program-state.ts'
+import type { ChannelStatus } from './data-port.ts'
+import type { RelayStatus } from './relay-port.ts'
+import type { SourceStatus } from './source-status.ts'
+import type { SqlJobsStatus } from './sql-jobs-port.ts'
+
+/** How it all is: what `GET /api/status` answers, and `taskd status --json` prints. */
+export interface Status {
+  readonly node: string
+  readonly pid: number
+  readonly version: string
+  readonly uptime_s: number
+  /** `waiting`: its programs run, and all else begins when Redis answers. */
+  readonly state: 'starting' | 'waiting' | 'running' | 'draining' | 'drained' | 'stopping'
+  readonly config: string
+  readonly redis: HealthReport & {
+    readonly url: string
+    readonly version: string
+    /** Where the masters are now, `host:port`; empty for an address of one server. */
+    readonly servers: readonly string[]
+  }
+  readonly database: HealthReport & {
+    readonly url: string
+    readonly backlog: number
+    readonly archived: number
+    /** Runs of functions that have ended and wait for their row in `execute_task` to say so. */
+    readonly runs_waiting: number
+  }
+  readonly workers: readonly WorkerStatus[]
+  readonly programs: readonly ProgramStatus[]
+  readonly queues: readonly QueueStatus[]
+  readonly jobs: readonly JobStatus[]
+  readonly sql_jobs: SqlJobsStatus
+  readonly channels: readonly ChannelStatus[]
+  readonly relays: readonly RelayStatus[]
+  readonly notices: readonly NotifyStatus[]
+  readonly sources: readonly SourceStatus[]
+}
+
+export interface HealthReport {
+  readonly ok: boolean
+  /** What is wrong, in words; '' when nothing is. */
+  readonly error: string
+  /** Since when it is as it is, ISO 8601. */
+  readonly since: string
+}
+
+export type StateName = ProgramState['name']
+
+interface ChildStatus {
+  readonly name: string
+  readonly state: StateName
+  /** 0 when there is none. */
+  readonly pid: number
+  readonly uptime_s: number
+  readonly restart_num: number
+  /** Why it is as it is: the last end, the next attempt, what it waits for. */
+  readonly detail: string
+  readonly cpu: number
+  readonly memory: number
+}
+
+export interface WorkerStatus extends ChildStatus {
+  readonly kind: 'sync' | 'async'
+  readonly task_key: string
+  readonly running_task: number
+}
+
+export interface ProgramStatus extends ChildStatus {
+  /** Its `[group:x]`, or the program itself; '' for the embedded Redis. */
+  readonly group: string
+  /** Bytes of its output that could not be kept. */
+  readonly dropped: number
+}
+
+export interface QueueStatus {
+  readonly task_key: string
+  readonly mode: 'sync' | 'async' | 'pull'
+  /** Messages in the plain list that are not taken in yet; null when its key is no list. */
+  readonly listed: number | null
+  readonly waiting: number
+  readonly delayed: number
+  readonly active: number
+  readonly bad: number
+  readonly paused: boolean
+}
+
+export interface JobStatus {
+  readonly name: string
+  readonly task_key: string
+  readonly enabled: boolean
+  /** A valid row of `task` that cannot run; `held` says why. */
+  readonly bad?: true | undefined
+  /** '' when enabled and not paused; else why it does not fire. */
+  readonly held: string
+  /** ISO 8601 with the zone's offset, or null when it never fires again. */
+  readonly next: string | null
+  /** The last tick that made a task. */
+  readonly last: string | null
+  readonly last_code: string
+  readonly failures: number
+}

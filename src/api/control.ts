@@ -26,8 +26,10 @@ export interface Control extends ScheduleControl, NotifyControl, SqlJobsPort {
   plan(): Promise<ReloadReport>
   /** Applies the configuration as it now is; when it has a mistake, nothing at all changes. */
   reload(): Promise<ReloadReport>
-  /** Stops the daemon in order; answers as soon as it has begun. */
-  shutdown(options: { readonly hurry: boolean }): Promise<void>
+  /**
+   * Stops the daemon in order; answers as soon as it has begun. May be asked again, with more haste.
+   */
+  shutdown(options: ShutdownOptions): Promise<void>
   /** Takes no new task on this node, on any queue, until `resume`; answers at once. */
   drain(): Promise<DrainReport>
   /**
@@ -72,6 +74,13 @@ export interface Control extends ScheduleControl, NotifyControl, SqlJobsPort {
   why(name: string): Promise<Why>
   /** How many processes a queue or a program has on this node, until the next reload. */
   scale(name: string, count: number): Promise<Scaled>
+}
+
+export interface ShutdownOptions {
+  /** Running tasks are ended, and run again after the next start. */
+  readonly hurry: boolean
+  /** The same, and programs are killed instead of stopped by their stopsignal. */
+  readonly kill: boolean
 }
 
 export interface PushRequest {

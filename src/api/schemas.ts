@@ -26,7 +26,10 @@ export const pushBody = z.object({
   task: z.record(z.string(), z.unknown()),
   wait: flag().default(false),
 })
-export const shutdownBody = z.object({ hurry: flag().default(false) })
+export const shutdownBody = z.object({
+  hurry: flag().default(false),
+  kill: flag().default(false),
+})
 
 /** A query's values are text. */
 export const failsQuery = z.object({

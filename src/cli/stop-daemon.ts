@@ -1,4 +1,4 @@
-import type { Control } from '../api/control.ts'
+import type { Control, ShutdownOptions } from '../api/control.ts'
 import type { Status } from '../api/status.ts'
 import { realClock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
@@ -10,6 +10,7 @@ import { count } from './render.ts'
 const POLL_MS = 50
 /** Shorter stops need no word. */
 const QUIET_MS = 500
+const NAMED = 5
 
 /**
  * Stops the daemon and waits until its process is gone, saying what it waits for.
@@ -18,7 +19,7 @@ const QUIET_MS = 500
  */
 export async function stopDaemon(
   context: Context,
-  hurry: boolean,
+  how: ShutdownOptions,
   object: (pid: number) => void = () => undefined,
 ): Promise<number | undefined> {
   const { out } = context
@@ -33,7 +34,7 @@ export async function stopDaemon(
   }
   object(pid)
   const startTime = startTimeOf(pid) ?? 0
-  await daemon.shutdown({ hurry })
+  await daemon.shutdown(how)
   const began = realClock.monotonic()
   let said = ''
   while (isAlive({ pid, startTime })) {
@@ -51,14 +52,21 @@ export async function stopDaemon(
 async function whatFor(daemon: Control, pid: number): Promise<string> {
   const status = await daemon.status().catch(() => undefined)
   if (status === undefined || status.pid !== pid) return ''
-  return describe(status.workers)
+  return describe(status)
 }
 
-function describe(workers: Status['workers']): string {
+function describe({ workers, programs }: Status): string {
   const busy = workers.filter(one => one.running_task > 0)
   const tasks = busy.reduce((sum, one) => sum + one.running_task, 0)
   if (tasks > 0)
     return `${count(tasks, 'running task')} (${busy.map(one => one.name).join(', ')}); taskd stop --now ends them`
   const left = workers.filter(one => one.pid > 0)
-  return left.length === 0 ? '' : `${count(left.length, 'worker')} to leave`
+  if (left.length > 0) return `${count(left.length, 'worker')} to leave`
+  // Redis is stopped last, and as quickly whoever asks.
+  const ending = programs.filter(one => one.pid > 0 && one.group !== '')
+  const names = ending.slice(0, NAMED).map(one => one.name)
+  const more = ending.length > NAMED ? `, and ${ending.length - NAMED} more` : ''
+  return ending.length === 0
+    ? ''
+    : `${count(ending.length, 'program')} to end (${names.join(', ')}${more}); taskd stop --kill ends them at once`
 }

@@ -47,9 +47,10 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     plan: () => daemon.plan(),
     reload: () => daemon.reload(),
     drain: async () => daemon.drain(),
-    shutdown({ hurry }) {
+    shutdown({ hurry, kill }) {
       void daemon.stop('asked over the control socket')
-      if (hurry) daemon.hurry()
+      if (kill) daemon.kill()
+      else if (hurry) daemon.hurry()
       return Promise.resolve()
     },
 

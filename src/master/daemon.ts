@@ -184,10 +184,17 @@ export class Daemon {
     this.#stopped.resolve()
   }
 
+  /** Running tasks are ended and run again later. A program still gets its stopsignal and its time. */
   hurry(): void {
     this.#deps.root.log.warn('in a hurry: running tasks are ended and given back')
     this.#engine?.pools.hurry()
-    this.#deps.supervisor.hurry()
+  }
+
+  /** As `hurry`, and KILL for each program, once its turn to stop has come. */
+  kill(): void {
+    this.hurry()
+    this.#deps.root.log.warn('programs are killed without waiting for their stopwaitsecs')
+    this.#deps.supervisor.kill()
   }
 
   /** After an outside logrotate has moved them. */

@@ -90,7 +90,7 @@ export class ManagedProgram {
     }
   }
 
-  /** Asks once more: the launch may know a quicker way by now. */
+  /** Asks a child that is stopping once more: the launch may know a quicker way by now. */
   hurry(): void {
     if (this.state.name === 'STOPPING') this.#launched?.terminate()
   }

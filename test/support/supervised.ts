@@ -100,7 +100,7 @@ export function supervise(): Supervised {
     }),
     async [Symbol.asyncDispose]() {
       for (const one of made) {
-        one.hurry()
+        one.kill()
         await one.stop('the test is over')
       }
       await folder.remove()

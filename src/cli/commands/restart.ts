@@ -15,7 +15,7 @@ export const run: Command = async (context, names, options) => {
   }
   // A daemon that could not come back is not stopped.
   requireConfig(context)
-  await stopDaemon(context, hurry, refuseUnderSystemd)
+  await stopDaemon(context, { hurry, kill: false }, refuseUnderSystemd)
   return launchDaemon(context, options)
 }
 

@@ -21,12 +21,19 @@ export const DAEMON: Verbs = {
     summary: 'stop the daemon, or workers and programs by name',
     about:
       'Without names: the daemon takes no new task, lets running ones end (stop_wait), and ' +
-      'leaves. Returns when it is gone.\n' +
+      'leaves. Returns when it is gone. Programs get their stopsignal and stopwaitsecs, ' +
+      'also with --now.\n' +
       'With names: stops programs and workers; they stay so until they are started by name.',
     options: [
       ['--now', 'do not let tasks end: they are killed and run again after the next start'],
+      ['--kill', 'as --now, and kill programs without their stopsignal: they may lose data'],
     ],
-    examples: ['taskd stop', 'taskd stop --now', 'taskd stop web-1-sync_tasks-1'],
+    examples: [
+      'taskd stop',
+      'taskd stop --now',
+      'taskd stop --kill',
+      'taskd stop web-1-sync_tasks-1',
+    ],
     load: () => import('../commands/stop.ts'),
   },
   restart: {

@@ -16,8 +16,8 @@ export interface ProgramLaunch {
   /** As it is when the process starts: a reload may have changed it. */
   readonly spec: () => ProcessSpec
   readonly outputs: ProgramOutputs
-  /** No more patience: a stop is a KILL. */
-  readonly hurrying: () => boolean
+  /** A stop is a KILL. */
+  readonly killing: () => boolean
   /** The process, as long as it lives. */
   readonly onProcess: (process: ProgramProcess | undefined) => void
 }
@@ -100,7 +100,7 @@ export function programLauncher(options: ProgramLaunch, deps: LaunchDeps): Launc
           return undefined
         }
         const { stopSignal, stopAsGroup, killAsGroup } = spec()
-        if (options.hurrying()) return running.signal('SIGKILL', killAsGroup)
+        if (options.killing()) return running.signal('SIGKILL', killAsGroup)
         running.signal(stopSignal, stopAsGroup)
         // One that is stopped must wake to hear it.
         return running.signal('SIGCONT', stopAsGroup)

@@ -31,7 +31,7 @@ export class Leftovers {
   #left = new Map<string, Orphan>()
   readonly #endings = new Map<string, Promise<boolean>>()
   #look: Promise<ReadonlyMap<string, Orphan>> | undefined
-  #hurrying = false
+  #killing = false
 
   constructor(deps: LeftoverDeps) {
     this.#deps = deps
@@ -91,9 +91,9 @@ export class Leftovers {
     await Promise.allSettled(this.#endings.values())
   }
 
-  /** KILL from now on, instead of patience. */
-  hurry(): void {
-    this.#hurrying = true
+  /** KILL from now on, instead of the signal and the time to obey it. */
+  kill(): void {
+    this.#killing = true
   }
 
   /** While it ends it may start others that nobody has seen yet. */
@@ -101,7 +101,7 @@ export class Leftovers {
     let orphan: Orphan | undefined = found
     for (let round = 0; orphan && round < ROUNDS; round += 1) {
       const waitMs = round === 0 ? how.waitMs : 0
-      const manner = { signal: how.signal, waitMs, hurrying: () => this.#hurrying }
+      const manner = { signal: how.signal, waitMs, killing: () => this.#killing }
       if (!(await endOrphan(orphan, manner, this.#deps))) return false
       orphan = (await this.#lookAgain()).get(orphan.name)
     }

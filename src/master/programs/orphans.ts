@@ -65,8 +65,8 @@ export async function endOrphan(
   how: {
     readonly signal: NodeJS.Signals
     readonly waitMs: number
-    /** No more patience: KILL now. */
-    readonly hurrying: () => boolean
+    /** KILL now, without waiting. */
+    readonly killing: () => boolean
   },
   { clock, log }: { readonly clock: Clock; readonly log: Logger },
 ): Promise<boolean> {
@@ -75,7 +75,7 @@ export async function endOrphan(
   send(orphan, how.signal)
   // One that is stopped would not hear it.
   send(orphan, 'SIGCONT')
-  if (await gone(orphan, how.waitMs, clock, how.hurrying)) return true
+  if (await gone(orphan, how.waitMs, clock, how.killing)) return true
   send(orphan, 'SIGKILL')
   if (await gone(orphan, GONE_MS, clock)) return true
   log.error({ pids }, `${orphan.name}: what the daemon before has left cannot be ended`)
@@ -91,11 +91,11 @@ async function gone(
   orphan: Orphan,
   withinMs: number,
   clock: Clock,
-  hurrying = () => false,
+  killing = () => false,
 ): Promise<boolean> {
   const deadline = clock.monotonic() + withinMs
   while (orphan.processes.some(isAlive)) {
-    if (clock.monotonic() >= deadline || hurrying()) return false
+    if (clock.monotonic() >= deadline || killing()) return false
     await clock.sleep(POLL_MS)
   }
   return true

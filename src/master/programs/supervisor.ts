@@ -56,7 +56,7 @@ export class Supervisor {
   readonly #members = new Map<string, Member>()
   readonly #leftovers: Leftovers
   readonly #launchDeps: LaunchDeps
-  #hurrying = false
+  #killing = false
   #stopping = false
 
   constructor(deps: SupervisorDeps) {
@@ -173,9 +173,10 @@ export class Supervisor {
     await this.#deps.logs.stop()
   }
 
-  hurry(): void {
-    this.#hurrying = true
-    this.#leftovers.hurry()
+  /** From now on a stop is a KILL: of what stops already, and of what will be told to stop. */
+  kill(): void {
+    this.#killing = true
+    this.#leftovers.kill()
     for (const { program } of this.#members.values()) program.hurry()
   }
 
@@ -196,7 +197,7 @@ export class Supervisor {
       {
         spec: () => member.spec,
         outputs,
-        hurrying: () => this.#hurrying,
+        killing: () => this.#killing,
         onProcess: process => {
           member.process = process
         },

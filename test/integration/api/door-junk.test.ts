@@ -42,7 +42,7 @@ const example: DoorModule = door =>
 
 /** What the fields of all routes are called: junk that has these gets further. */
 const FIELDS =
-  'names name by signal count unique_task_id job wait task_key task hurry limit lines follow stream things on __proto__ constructor x[]'.split(
+  'names name by signal count unique_task_id job wait task_key task hurry kill limit lines follow stream things on __proto__ constructor x[]'.split(
     ' ',
   )
 
@@ -59,6 +59,7 @@ const nearly = record(
     task_key: string(),
     task: dictionary(string(), junk),
     hurry: boolean(),
+    kill: boolean(),
   },
   { requiredKeys: [] },
 )

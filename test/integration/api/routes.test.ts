@@ -37,7 +37,12 @@ const CALLS: [string, (client: Control) => Promise<unknown>, unknown[], unknown]
     ['reload'],
     { applied: true, changes: ['job a: added'], problems: [] },
   ],
-  ['shutdown', c => c.shutdown({ hurry: true }), ['shutdown', { hurry: true }], undefined],
+  [
+    'shutdown',
+    c => c.shutdown({ hurry: true, kill: false }),
+    ['shutdown', { hurry: true, kill: false }],
+    undefined,
+  ],
   ['drain', c => c.drain(), ['drain'], { running: 2 }],
   [
     'run a job',

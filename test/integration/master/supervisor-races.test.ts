@@ -79,14 +79,14 @@ test('a stop waits for the leftover of a program that was stopped by hand', asyn
   await started
 })
 
-test('one in a hurry KILLs leftovers at once', async () => {
+test('one that is told to kill KILLs leftovers at once', async () => {
   await using world = supervise()
   const old = await leftover(world, 'a')
   const patient = { restart: { ...policy, stopWaitMs: 600_000 } }
   const started = world.supervisor.start([world.spec('a', DEAF, patient)])
   await waitFor(() => world.logged.some(line => line.includes('ends what')), { what: 'its end' })
   const stopped = world.supervisor.stop('the end')
-  world.supervisor.hurry()
+  world.supervisor.kill()
   await stopped
   await started
   expect(isAlive(old)).toBe(false)

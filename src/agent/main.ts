@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { realClock } from '../lib/clock.ts'
+import { closeInherited } from '../lib/descriptors.ts'
 import { messageOf, TaskdError } from '../lib/errors.ts'
 import { instanceOf } from '../lib/instance.ts'
 import { type Lock, lockFolder } from '../lib/lock.ts'
@@ -36,6 +37,7 @@ const LAST_WORDS_MS = 5000
  */
 export async function runAgent(options: AgentOptions): Promise<number> {
   const { dataDir, node, master, queue } = options
+  closeInherited(process.env)
   const { instance, lock } = await takeFolder(dataDir)
   const root = openLog({ level: options.logLevel, format: options.logFormat })
   const { log } = root

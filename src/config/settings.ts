@@ -8,7 +8,7 @@ import { type Checked, checkSection, SCHEMAS, type Values } from './schema.ts'
 import type { Section } from './section.ts'
 
 /** `TASKD_` variables that are no settings: set for scripts, or read elsewhere. */
-const OTHERS = ['CONFIG', 'TASK_ID', 'TASK_KEY', 'JOB', 'WORKER_ID', 'ATTEMPT', 'SCHEDULED_AT']
+const OTHERS = 'CONFIG DESCRIPTORS TASK_ID TASK_KEY JOB WORKER_ID ATTEMPT SCHEDULED_AT'.split(' ')
 
 /** Where a value comes from that no file holds. */
 export const ENVIRONMENT = 'environment'

@@ -11,6 +11,13 @@ use POSIX ();
 my @handed_on = qw(HUP INT QUIT TERM USR1 USR2 ALRM CONT);
 delete $ENV{PERL_BADLANG};    # set by bin/taskd, for this process alone
 
+# A lock that the caller holds would be held for as long as we live. Perl has read this file by now.
+if (opendir my $open, '/proc/self/fd') {
+    my @above = grep { /^\d+$/ && $_ > 2 } readdir $open;
+    closedir $open;
+    POSIX::close($_) for @above;
+}
+
 # All are held back but for the moment of waiting, so that none comes in between.
 my $held = POSIX::SigSet->new(map { POSIX->can("SIG$_")->() } @handed_on, 'CHLD');
 my $before = POSIX::SigSet->new;

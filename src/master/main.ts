@@ -1,6 +1,7 @@
 import type { Control } from '../api/control.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import { loadConfig } from '../config/load.ts'
+import { closeInherited } from '../lib/descriptors.ts'
 import { messageOf, TaskdError } from '../lib/errors.ts'
 import { openLog, type RootLog } from '../lib/log.ts'
 import { checkTrigger } from '../schedule/check.ts'
@@ -38,6 +39,8 @@ export async function runDaemon(options: RunOptions): Promise<number> {
   }
   const { config } = loaded
   const { settings } = config
+  // The configuration may have been one of them: `-c /dev/fd/3`.
+  closeInherited(process.env)
   let root: RootLog | undefined
   try {
     const instance = prepareDataDir(settings.dataDir)

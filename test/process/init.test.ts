@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { asSubreaper, childrenOf } from '../support/pid-one.ts'
+import { tempDir } from '../support/temp-dir.ts'
 import { waitFor } from '../support/wait.ts'
 
 /** The init that bin/taskd starts as process 1, with any command in the place of Node. */
@@ -73,6 +74,17 @@ it('no variable of the init comes to the command', async () => {
   await ended
   expect(told.stdout).toContain('KEPT=yes\n')
   expect(told.stdout).not.toContain('PERL_BADLANG')
+})
+
+it('nothing that the caller has left open stays open, in the init or in the command', async () => {
+  await using folder = tempDir('taskd-init-')
+  const lock = join(folder.path, 'deploy.lock')
+  const look = 'readlink /proc/$PPID/fd/* /proc/self/fd/*'
+  const script = `exec 9>'${lock}' 200>&9; exec perl '${INIT}' sh -c '${look}'`
+  const { told, ended } = run(['bash', '-c', script])
+  await ended
+  expect(told.stdout).toContain('socket:')
+  expect(told.stdout).not.toContain(lock)
 })
 
 it('Ctrl-C at a terminal comes to the command once, and not handed on a second time', async () => {

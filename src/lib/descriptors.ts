@@ -1,0 +1,46 @@
+import { closeSync, readdirSync, readFileSync } from 'node:fs'
+
+/** By bin/taskd: its pid, then the descriptors above 2 that it was started with. */
+export const DESCRIPTORS_VARIABLE = 'TASKD_DESCRIPTORS'
+
+/** Of /proc/PID/fdinfo/FD, in octal (proc(5)). */
+const CLOSE_ON_EXEC = 0o2000000
+
+/**
+ * Closes what whoever started us has left open, but for 0, 1 and 2: a daemon that keeps it holds
+ * that lock, pipe or port for as long as it and its children live. Node marks the first 15 to close
+ * in its children (uv_disable_stdio_inheritance), so afterwards only bin/taskd can tell which of
+ * those are not Node's own; the others lack that mark, which all that Node opens has.
+ * @param env read, and rid of the variable: it is true of this process alone
+ */
+export function closeInherited(env: NodeJS.ProcessEnv): void {
+  const [pid, ...listed] = (env[DESCRIPTORS_VARIABLE] ?? '').split(' ').map(Number)
+  delete env[DESCRIPTORS_VARIABLE]
+  const inherited = [...(pid === process.pid ? listed : []), ...kept()]
+  for (const fd of new Set(inherited))
+    if (Number.isInteger(fd) && fd > 2)
+      try {
+        closeSync(fd)
+      } catch {
+        // It was closed before.
+      }
+}
+
+/** What would come to our children. */
+function kept(): number[] {
+  try {
+    return readdirSync('/proc/self/fdinfo').map(Number).filter(staysOpen)
+  } catch {
+    return []
+  }
+}
+
+function staysOpen(fd: number): boolean {
+  try {
+    const [, flags] =
+      /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1')) ?? []
+    return flags !== undefined && (Number.parseInt(flags, 8) & CLOSE_ON_EXEC) === 0
+  } catch {
+    return false
+  }
+}

@@ -8,6 +8,7 @@ import type { Events } from '../model/events.ts'
 import { RUN_VARIABLE, WORKER_VARIABLE } from '../model/ipc.ts'
 import { ownerLives, parseOwner } from '../model/owner.ts'
 import { lostResult, MAX_DEATHS } from '../model/run-result.ts'
+import { wake } from '../queue/give-back.ts'
 import { runRow } from '../queue/keys.ts'
 import { findOrphans, type Orphan } from '../queue/recover.ts'
 import { RunHistory } from '../queue/run-history.ts'
@@ -130,6 +131,7 @@ export class Recovery implements Service {
       try {
         const orphans = await findOrphans(this.#deps.redis, taskKey, text => this.#isDead(text))
         for (const orphan of orphans) await this.#settle(orphan)
+        await wake(this.#deps.redis, taskKey)
         return
       } catch (error) {
         // Redis went away in between: what was done stays done, the rest is found again.

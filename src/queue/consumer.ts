@@ -8,8 +8,10 @@ import type { Task } from '../model/task.ts'
 import { amend, type Looping } from './amend.ts'
 import { answers } from './answers.ts'
 import { onConnected } from './connection.ts'
+import { giveBack } from './give-back.ts'
 import { insist } from './insist.ts'
-import { ENGINE_PREFIX } from './keys.ts'
+import { ENGINE_PREFIX, engineKeys } from './keys.ts'
+import type { Scripts } from './scripts.ts'
 import { fromStored, retryDelay, type StoredTask } from './stored-task.ts'
 import { returnUnheard } from './unheard.ts'
 
@@ -43,7 +45,7 @@ export type Settlement =
   | { readonly type: 'returned'; readonly inMs?: number }
 
 export interface ConsumerOptions {
-  readonly redis: Redis
+  readonly redis: Redis & Scripts
   readonly queue: QueueSpec
   /** Goes into every lock, see model/owner.ts. */
   readonly owner: string
@@ -181,17 +183,21 @@ export class Consumer {
       case 'failed':
         throw failure(settlement)
       case 'returned':
-        // Before the move: after it, somebody else may have taken the task already.
-        await insist(() => this.#uncount(job))
         return this.#giveBack(job, token, settlement.inMs ?? 0)
     }
   }
 
+  /** A run that we ended ourselves is neither an attempt nor a death. */
   async #giveBack(job: Job, token: string, inMs: number): Promise<never> {
+    const { redis, queue } = this.#options
+    const { taskKey } = queue
+    const jobId = job.id ?? ''
     if (inMs <= 0) {
-      await insist(() => job.moveToWait(token))
+      await insist(() => giveBack(redis, { taskKey, jobId, token }, true))
       throw new WaitingError()
     }
+    // Before the move: after it, somebody else may have taken the task already.
+    await insist(() => redis.hincrby(engineKeys(taskKey).job(jobId), 'ats', -1))
     await insist(() => job.moveToDelayed(Date.now() + inMs, token))
     throw new DelayedError()
   }
@@ -205,11 +211,5 @@ export class Consumer {
       deaths: Math.max(0, job.attemptsStarted - made - 1),
       retryInMs: willRetry ? retryDelay(job.data.retryIntervalsMs, made + 1) : undefined,
     }
-  }
-
-  /** A run that we ended ourselves is neither an attempt nor a death. */
-  async #uncount(job: Job<StoredTask, Answer>): Promise<void> {
-    const client = this.#options.redis
-    await client.hincrby(`${ENGINE_PREFIX}:${this.#options.queue.taskKey}:${job.id}`, 'ats', -1)
   }
 }

@@ -3,6 +3,25 @@
 /** BullMQ's keys: `{taskd}:<task_key>:…`; the braces keep them in one slot of a cluster. */
 export const ENGINE_PREFIX = '{taskd}'
 
+/** Those of the engine's keys that our own moves touch. */
+export const engineKeys = (taskKey: string) => {
+  const base = `${ENGINE_PREFIX}:${taskKey}`
+  return {
+    /** HASH of a task; `ats` counts its starts. */
+    job: (jobId: string) => `${base}:${jobId}`,
+    /** STRING, leased: the owner's token. */
+    lock: (jobId: string) => `${base}:${jobId}:lock`,
+    /** LIST of ids that are being worked on. */
+    active: `${base}:active`,
+    /** SET of ids whose lock the engine's next check looks at. */
+    stalled: `${base}:stalled`,
+    /** ZSET of ids that wait. */
+    prioritized: `${base}:prioritized`,
+    /** ZSET that idle workers pop from: member `0` wakes one now, `1` at the time of its score. */
+    marker: `${base}:marker`,
+  }
+}
+
 /** Never there: deleting it tells whether writes are taken where the engine's keys are. */
 export const WRITE_PROBE = `${ENGINE_PREFIX}:probe`
 

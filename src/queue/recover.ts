@@ -2,7 +2,8 @@ import { Job, Queue, UnrecoverableError } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
-import { ENGINE_PREFIX } from './keys.ts'
+import { giveBack } from './give-back.ts'
+import { ENGINE_PREFIX, engineKeys } from './keys.ts'
 import type { Scripts } from './scripts.ts'
 import { fromStored, type StoredTask } from './stored-task.ts'
 
@@ -33,8 +34,8 @@ export async function findOrphans(
   taskKey: string,
   isDead: (owner: string) => boolean,
 ): Promise<Orphan[]> {
-  const base = `${ENGINE_PREFIX}:${taskKey}`
-  const ids = await redis.lrange(`${base}:active`, 0, -1)
+  const keys = engineKeys(taskKey)
+  const ids = await redis.lrange(keys.active, 0, -1)
   if (ids.length === 0) return []
   const queue = new Queue<StoredTask, Answer>(taskKey, {
     connection: redis,
@@ -45,20 +46,21 @@ export async function findOrphans(
   const orphans: Orphan[] = []
   for (const id of ids) {
     const [lock, processedBy] = await Promise.all([
-      redis.get(`${base}:${id}:lock`),
-      redis.hget(`${base}:${id}`, 'pb'),
+      redis.get(keys.lock(id)),
+      redis.hget(keys.job(id), 'pb'),
     ])
     const owner = lock?.replace(/:\w+$/, '') ?? processedBy ?? ''
     if (owner === '' || !isDead(owner)) continue
     const token = lock ?? `${owner}:recovered`
-    if ((await redis.seizeLock(`${base}:${id}:lock`, lock ?? '', token, LOCK_MS)) === 0) continue
+    if ((await redis.seizeLock(keys.lock(id), lock ?? '', token, LOCK_MS)) === 0) continue
     const job = await Job.fromId<StoredTask, Answer>(queue, id)
-    if (job) orphans.push(toOrphan(taskKey, job, owner, token))
+    if (job) orphans.push(toOrphan(redis, taskKey, job, owner, token))
   }
   return orphans
 }
 
 function toOrphan(
+  redis: Redis & Scripts,
   taskKey: string,
   job: Job<StoredTask, Answer>,
   owner: string,
@@ -70,7 +72,7 @@ function toOrphan(
     attempt: (job.data.earlierAttempts ?? 0) + job.attemptsStarted,
     deaths: Math.max(1, job.attemptsStarted - job.attemptsMade),
     async giveBack() {
-      await job.moveToWait(token)
+      await giveBack(redis, { taskKey, jobId: job.id ?? '', token })
     },
     async bury(answer) {
       job.opts.stackTraceLimit = 0

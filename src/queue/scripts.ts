@@ -16,6 +16,7 @@ export interface Scripts {
     maxTotal: number,
   ): Promise<Buffer[]>
   dropTaken(mine: string, count: number, first: Buffer): Promise<number>
+  giveBack(...keysAndArguments: Arguments): Promise<number>
   seizeLock(lock: string, deadToken: string, token: string, ms: number): Promise<number>
   advanceCursor(state: string, tick: number, taskId: string, era: number): Promise<number>
   expireFail(row: string, attempt: number, ms: number): Promise<number>
@@ -30,6 +31,7 @@ export interface Scripts {
 const KEY_COUNTS = {
   take: 3,
   dropTaken: 1,
+  giveBack: 6,
   seizeLock: 1,
   advanceCursor: 1,
   expireFail: 1,

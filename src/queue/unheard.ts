@@ -1,16 +1,15 @@
-import { Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { type Clock, realClock } from '../lib/clock.ts'
-import type { Answer } from '../model/run-result.ts'
+import { giveBack } from './give-back.ts'
 import { insist } from './insist.ts'
-import { ENGINE_PREFIX } from './keys.ts'
-import type { StoredTask } from './stored-task.ts'
+import { engineKeys } from './keys.ts'
+import type { Scripts } from './scripts.ts'
 
 /** A task that was handed out just now may still be on its way to us. */
 const SECOND_LOOK_MS = 1000
 
 export interface Holder {
-  readonly redis: Redis
+  readonly redis: Redis & Scripts
   readonly taskKey: string
   /** The text form of this incarnation: what its locks begin with. */
   readonly owner: string
@@ -29,29 +28,19 @@ export async function returnUnheard(holder: Holder, clock: Clock = realClock): P
   if (first.size === 0) return
   await clock.sleep(SECOND_LOOK_MS)
   const { redis, taskKey } = holder
-  const queue = new Queue<StoredTask, Answer>(taskKey, {
-    connection: redis,
-    prefix: ENGINE_PREFIX,
-    skipMetasUpdate: true,
-  })
-  queue.on('error', () => undefined)
-  for (const [id, lock] of await unheardOf(holder)) {
-    if (first.get(id) !== lock) continue
-    const job = await Job.fromId<StoredTask, Answer>(queue, id)
-    if (!job) continue
-    // It was never begun: neither an attempt nor a death.
-    await insist(() => redis.hincrby(`${ENGINE_PREFIX}:${taskKey}:${id}`, 'ats', -1))
-    await insist(() => job.moveToWait(lock))
-  }
+  // They were never begun.
+  for (const [jobId, token] of await unheardOf(holder))
+    if (first.get(jobId) === token)
+      await insist(() => giveBack(redis, { taskKey, jobId, token }, true))
 }
 
 /** Ids with their locks. */
 async function unheardOf({ redis, taskKey, owner, holds }: Holder): Promise<Map<string, string>> {
-  const base = `${ENGINE_PREFIX}:${taskKey}`
+  const keys = engineKeys(taskKey)
   const found = new Map<string, string>()
-  for (const id of await redis.lrange(`${base}:active`, 0, -1)) {
+  for (const id of await redis.lrange(keys.active, 0, -1)) {
     if (holds(id)) continue
-    const lock = await redis.get(`${base}:${id}:lock`)
+    const lock = await redis.get(keys.lock(id))
     if (lock?.startsWith(`${owner}:`)) found.set(id, lock)
   }
   return found

@@ -4,6 +4,7 @@ import type { FromWorker, ToWorker, WorkerInit } from '../model/ipc.ts'
 import { currentOwner, formatOwner } from '../model/owner.ts'
 import { createClient } from '../queue/connection.ts'
 import { Orders } from '../queue/orders.ts'
+import { withScripts } from '../queue/scripts.ts'
 import { scriptEnvironment } from './environment.ts'
 import { startLauncher } from './launcher.ts'
 import { nodeSpawner } from './spawn.ts'
@@ -45,7 +46,7 @@ async function begin(init: WorkerInit): Promise<void> {
   told = init
   const environment = scriptEnvironment(process.env)
   const launcher = await startLauncher({ environment, onLost: () => process.exit(LAUNCHER_LOST) })
-  const redis = createClient(init.redisUrl, 'work', init.workerId)
+  const redis = withScripts(createClient(init.redisUrl, 'work', init.workerId))
   worker = new TaskWorker({
     init,
     redis,

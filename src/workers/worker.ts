@@ -8,6 +8,7 @@ import { type Claim, Consumer, type Settlement } from '../queue/consumer.ts'
 import { dayOf } from '../queue/day-counts.ts'
 import { HEARTBEAT_MS } from '../queue/keys.ts'
 import { type EndedRun, RunHistory } from '../queue/run-history.ts'
+import type { Scripts } from '../queue/scripts.ts'
 import { environmentOf } from './environment.ts'
 import { NotBegun } from './not-begun.ts'
 import { Rows } from './rows.ts'
@@ -18,7 +19,7 @@ import type { Spawner } from './spawn.ts'
 
 export interface WorkerDeps {
   readonly init: WorkerInit
-  readonly redis: Redis
+  readonly redis: Redis & Scripts
   /** The text form of this incarnation, see model/owner.ts. */
   readonly owner: string
   readonly clock: Clock

@@ -59,6 +59,33 @@ describe('a worker is KILLed', () => {
     expect(await fails(daemon)).toEqual([])
   })
 
+  it('an idle worker is woken for its task, whatever holds up the successor', async () => {
+    await using daemon = await startDaemon({ ini: '[queue:async_tasks]\nworkers = 2\n' })
+    const script = daemon.script(
+      'where.sh',
+      '#!/bin/sh\necho "$TASKD_WORKER_ID" >> "$1/where"\nwhile [ ! -e "$1/go" ]; do sleep 0.05; done\n',
+    )
+    const where = () => linesOf(join(daemon.dir, 'where')).map(one => one.slice(-1))
+    await daemon.push('async_tasks', { script, controller: daemon.dir, unique_task_id: 'w' })
+    const [first = ''] = await waitFor(() => where().length === 1 && where(), { what: 'it runs' })
+    const other = first === '1' ? '2' : '1'
+    const markers = () => daemon.redis.exists('{taskd}:async_tasks:marker')
+    await waitFor(async () => (await markers()) === 0, { what: 'the other one waits' })
+    const workers = () => daemon.processes().filter(one => one.command.includes('workers/main'))
+    const old = new Set(workers().map(one => one.pid))
+    process.kill(await daemon.worker(`-async_tasks-${first}`), 'SIGKILL')
+    const successor = await waitFor(() => workers().find(one => !old.has(one.pid)), {
+      what: 'the successor',
+    })
+    process.kill(successor.pid, 'SIGSTOP')
+    const held = performance.now()
+    await waitFor(() => where().length === 2, { what: 'it runs again' })
+    expect(performance.now() - held).toBeLessThan(2500)
+    expect(where()).toEqual([first, other])
+    process.kill(successor.pid, 'SIGCONT')
+    letGo(daemon)
+  })
+
   it('ends what its runs had started, down to a grandchild that ignores TERM', async () => {
     await using daemon = await startDaemon()
     const script = daemon.script('stubborn.sh', STUBBORN)

@@ -72,6 +72,21 @@ function run(owner: string): number {
   return child.pid ?? 0
 }
 
+test('a worker is woken for a task that the dead one had been woken for', async () => {
+  const { claims } = await bench.consume({ owner: alive })
+  await waitFor(async () => (await bench.redis.info('clients')).includes('blocked_clients:1'), {
+    what: 'it waits',
+  })
+  // As if another had been woken and died before it took the task.
+  await bench.queues.pause(Q)
+  await bench.queues.add(Q, [aTask({ id: 'task-1', taskKey: Q })])
+  await bench.redis.hdel(`{taskd}:${Q}:meta`, 'paused')
+  const from = performance.now()
+  await recovering().recovery.recover()
+  await waitFor(() => claims.length === 1, { what: 'it is taken' })
+  expect(performance.now() - from).toBeLessThan(2500)
+})
+
 test('a dead worker’s run is ended before its task is given back, and its row goes', async () => {
   await taken(dead)
   const pid = run(dead)

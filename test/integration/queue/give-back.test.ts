@@ -1,0 +1,138 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { Settlement } from '../../../src/queue/consumer.ts'
+import { toJobId } from '../../../src/queue/job-id.ts'
+import { engineKeys } from '../../../src/queue/keys.ts'
+import { findOrphans } from '../../../src/queue/recover.ts'
+import { returnUnheard } from '../../../src/queue/unheard.ts'
+import {
+  DONE,
+  deadOwner,
+  liveOwner,
+  type QueueBench,
+  queueBench,
+} from '../../support/queue-bench.ts'
+import { aTask } from '../../support/runs.ts'
+import { waitFor } from '../../support/wait.ts'
+
+let bench: QueueBench
+beforeAll(async () => {
+  bench = await queueBench()
+})
+afterEach(async () => {
+  for (const end of ends.splice(0)) end()
+  await bench.reset()
+})
+afterAll(() => bench.remove())
+
+const Q = 'sync_tasks'
+const keys = engineKeys(Q)
+const ends: (() => void)[] = []
+/** A worker that waits looks by itself every 5 s. */
+const AT_ONCE_MS = 2500
+
+/** A task that somebody has taken; what comes of it when the test says so. */
+async function taken(owner: string, then: Settlement = DONE) {
+  await bench.queues.add(Q, [aTask({ id: 'a', taskKey: Q })])
+  const ended = new Promise<void>(resolve => ends.push(resolve))
+  const { consumer, claims } = await bench.consume({ owner, handle: () => ended.then(() => then) })
+  await waitFor(() => claims.length === 1, { what: 'it is taken' })
+  return consumer
+}
+
+/** Another worker, that has looked, found nothing, and waits to be woken. */
+async function idle() {
+  const { claims } = await bench.consume({ owner: liveOwner('idle') })
+  await waitFor(
+    async () => {
+      const [info, marked] = await Promise.all([
+        bench.redis.info('clients'),
+        bench.redis.exists(keys.marker),
+      ])
+      return info.includes('blocked_clients:1') && marked === 0
+    },
+    { what: 'it waits' },
+  )
+  const from = performance.now()
+  return async () => {
+    await waitFor(() => claims.length === 1, { what: 'it is taken again' })
+    return { claim: claims[0], afterMs: performance.now() - from }
+  }
+}
+
+test('a task of a dead worker wakes a worker that waits', async () => {
+  await taken(deadOwner('w1'))
+  const again = await idle()
+  for (const orphan of await findOrphans(bench.redis, Q, owner => owner === deadOwner('w1')))
+    await orphan.giveBack()
+  const { claim, afterMs } = await again()
+  expect(afterMs).toBeLessThan(AT_ONCE_MS)
+  expect(claim).toMatchObject({ task: { id: 'a' }, attempt: 2, deaths: 1 })
+})
+
+test('a task that its worker returns wakes a worker that waits, and counts no start', async () => {
+  const consumer = await taken(liveOwner('w1'), { type: 'returned' })
+  const again = await idle()
+  const stopped = consumer.stop()
+  for (const end of ends.splice(0)) end()
+  const { claim, afterMs } = await again()
+  await stopped
+  expect(afterMs).toBeLessThan(AT_ONCE_MS)
+  expect(claim).toMatchObject({ attempt: 1, deaths: 0 })
+})
+
+test('a task that its worker never heard of wakes a worker that waits, and counts no start', async () => {
+  await taken(liveOwner('w1'))
+  const again = await idle()
+  await returnUnheard({
+    redis: bench.redis,
+    taskKey: Q,
+    owner: liveOwner('w1'),
+    holds: () => false,
+  })
+  const { claim, afterMs } = await again()
+  // A second of it is the second look.
+  expect(afterMs).toBeLessThan(1000 + AT_ONCE_MS)
+  expect(claim).toMatchObject({ attempt: 1, deaths: 0 })
+})
+
+test('several that are given back wake as many as can take them', async () => {
+  const ids = Array.from({ length: 6 }, (_none, n) => `t${n}`)
+  await bench.queues.pause(Q)
+  await bench.queues.add(
+    Q,
+    ids.map(id => aTask({ id, taskKey: Q })),
+  )
+  const claimed: string[] = []
+  const ended = new Promise<void>(resolve => ends.push(resolve))
+  for (const n of ids.keys())
+    await bench.consume({
+      owner: liveOwner(`w${n}`),
+      handle: ({ task }) => {
+        claimed.push(task.id)
+        return ended.then(() => DONE)
+      },
+    })
+  await waitFor(async () => (await bench.redis.info('clients')).includes('blocked_clients:6'), {
+    what: 'all wait',
+  })
+  // As after the death of one that had them all: active, and no word to those that wait.
+  await bench.redis.hdel(`{taskd}:${Q}:meta`, 'paused')
+  for (const id of ids.map(toJobId)) {
+    await bench.redis.zrem(keys.prioritized, id)
+    await bench.redis.lpush(keys.active, id)
+    await bench.redis.set(keys.lock(id), `${deadOwner('w')}:1`)
+  }
+  const from = performance.now()
+  for (const orphan of await findOrphans(bench.redis, Q, owner => owner === deadOwner('w')))
+    await orphan.giveBack()
+  await waitFor(() => claimed.length === 6, { what: 'all are taken' })
+  expect(performance.now() - from).toBeLessThan(AT_ONCE_MS)
+})
+
+test('what is not ours any more is left alone', async () => {
+  await taken(liveOwner('w1'))
+  const [orphan] = await findOrphans(bench.redis, Q, owner => owner === liveOwner('w1'))
+  await bench.redis.set(keys.lock(toJobId('a')), `${liveOwner('other')}:0`)
+  await orphan?.giveBack()
+  expect(await bench.queues.counts(Q)).toMatchObject({ active: 1, waiting: 0 })
+})

@@ -25,9 +25,12 @@ export interface FailOutbox {
 }
 
 export interface ArchiverStatus {
-  /** Whether the database took what it was last asked to. */
+  /** Whether the database took all that it was asked to. */
   readonly ok: boolean
-  /** Rows that wait, as of the last look (5 s ago at most while the database is away). */
+  /**
+   * Rows that wait, those set aside among them, as of the last look (5 s ago at most while the
+   * database is away).
+   */
   readonly backlog: number
   readonly error?: string
   /** Since when it is not ok, ms. */
@@ -84,6 +87,7 @@ class FailArchiver implements Archiver {
   #trouble: { readonly error: string; readonly since: number } | undefined
   /** Refused rows by their id in the outbox, with the reason. */
   #aside = new Map<string, string>()
+  #asideSince: number | undefined
   #asideUntil = 0
 
   constructor(deps: ArchiverDeps) {
@@ -107,13 +111,22 @@ class FailArchiver implements Archiver {
   }
 
   status(): ArchiverStatus {
+    const trouble = this.#trouble ?? this.#refusals()
     return {
-      ok: this.#trouble === undefined,
+      ok: trouble === undefined,
       backlog: this.#backlog,
-      ...this.#trouble,
+      ...trouble,
       archived: this.#archived,
       aside: this.#aside.size,
     }
+  }
+
+  /** Rows that are missing from fail_log are a trouble, be the database as well as it likes. */
+  #refusals(): { readonly error: string; readonly since: number } | undefined {
+    const [why] = this.#aside.values()
+    if (why === undefined || this.#asideSince === undefined) return undefined
+    const rows = this.#aside.size === 1 ? '1 row' : `${this.#aside.size} rows`
+    return { error: `fail_log refuses ${rows}: ${why}`, since: this.#asideSince }
   }
 
   async #run(signal: AbortSignal): Promise<void> {
@@ -140,6 +153,7 @@ class FailArchiver implements Archiver {
     if (entries.length > 0) return this.#archive(entries, signal)
     await store.ping()
     this.#well()
+    if (this.#aside.size === 0) this.#asideSince = undefined
     await ofOutbox(outbox.waitForMore(IDLE_MS, signal))
     // Rows set aside may count as "more"; they must not make this a busy loop.
     if (this.#aside.size > 0) await clock.sleep(AWAY.baseMs, signal)
@@ -169,6 +183,7 @@ class FailArchiver implements Archiver {
     if (entry === undefined) return
     const { clock, log } = this.#deps
     if (this.#aside.size === 0) this.#asideUntil = clock.monotonic() + ASIDE_AGAIN_MS
+    this.#asideSince ??= clock.now()
     this.#aside.set(entry.id, why)
     log.error(
       { task: entry.row.unique_task_id, attempt: entry.row.attempt, error: why },

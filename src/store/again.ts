@@ -1,14 +1,14 @@
 import { type BackoffPolicy, backoffDelay } from '../lib/backoff.ts'
 import type { Clock } from '../lib/clock.ts'
-import { DeadlineError, failureOf } from './failure.ts'
+import { failureOf } from './failure.ts'
 
 const BUSY: BackoffPolicy = { baseMs: 30, factor: 2, capMs: 1000, jitter: 0.5 }
 const BUSY_TRIES = 7
 
 /**
  * The same again while it is a deadlock, a serialization failure or a lock of somebody else's; and
- * once when the connection broke, as those in the pool do when the server was started anew. So it
- * is for work that may be repeated.
+ * once when the connection broke, as those in the pool do when the server was started anew. Who
+ * waited for a server that hangs does not wait a second time. It is for work that may be repeated.
  */
 export async function again<T>(clock: Pick<Clock, 'sleep'>, work: () => Promise<T>): Promise<T> {
   let cuts = 0
@@ -17,8 +17,7 @@ export async function again<T>(clock: Pick<Clock, 'sleep'>, work: () => Promise<
       return await work()
     } catch (error) {
       const failure = failureOf(error)
-      // Who waited for a server that hangs does not wait a second time.
-      if (failure === 'cut' && cuts === 0 && !(error instanceof DeadlineError)) {
+      if (failure === 'cut' && cuts === 0) {
         cuts += 1
         continue
       }

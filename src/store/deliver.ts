@@ -26,7 +26,7 @@ export type Deliver = (rows: readonly FailRow[], signal: AbortSignal) => Promise
 
 const BUSY: BackoffPolicy = { baseMs: 50, factor: 2, capMs: 1000, jitter: 0.5 }
 const BUSY_TRIES = 6
-/** The connection broke so often in a row, while the server is there: it is the rows. */
+/** The connection broke so often in a row, while the server is there: the rows may be too large. */
 const CUTS = 3
 
 /** A row that the database refuses is cut to fit, and must not hold up the others. */
@@ -47,9 +47,10 @@ export function createDelivery({ store, clock, random, log }: DeliveryDeps): Del
   }
 
   /**
-   * Gives the reason when the rows are at fault, and throws when the database is. A connection
+   * Gives the reason when the rows may be at fault, and throws when the database is. A connection
    * that breaks is the database's fault, unless it breaks again and again over the same rows while
-   * the server is well: so a packet that is too large may show.
+   * the server is well: so a packet that is too large may show. A wait that is too long, for a lock
+   * or for a server that hangs, is never a row's fault.
    */
   async function refusal(error: unknown): Promise<string> {
     const failure = failureOf(error)
@@ -61,11 +62,17 @@ export function createDelivery({ store, clock, random, log }: DeliveryDeps): Del
     return messageOf(error)
   }
 
+  /** As `refusal`, of a row that is as small as it gets: over that no connection breaks. */
+  async function lastRefusal(error: unknown): Promise<string> {
+    if (failureOf(error) !== 'refused') throw error
+    return messageOf(error)
+  }
+
   /** Undefined when it is stored, whole or cut. */
   async function appendOne(row: FailRow, signal: AbortSignal): Promise<string | undefined> {
     const refused = await append([row], signal).then(() => undefined, refusal)
     if (refused === undefined) return undefined
-    const stillRefused = await append([fitted(row)], signal).then(() => undefined, refusal)
+    const stillRefused = await append([fitted(row)], signal).then(() => undefined, lastRefusal)
     const task = { task: row.unique_task_id, attempt: row.attempt, error: refused }
     if (stillRefused === undefined) log.warn(task, 'fail_log refused a row: it was cut to fit')
     return stillRefused

@@ -5,10 +5,12 @@ import { codeOf, messageOf } from '../lib/errors.ts'
  * - `refused`: these values can never be stored as they are
  * - `busy`: a deadlock or a lock held by somebody else; the same again will do
  * - `missing`: the database or a table is not there (any more); migrate
- * - `cut`: the connection broke or the answer did not come; nobody knows whether it was done
+ * - `late`: the answer did not come in time: a table that is locked, a server that hangs or is slow.
+ *   Nobody knows whether it was done, and it says nothing about the values
+ * - `cut`: the connection broke; nobody knows whether it was done
  * - `unable`: the server is away, full, read-only, or lets us not in
  */
-export type SqlFailure = 'refused' | 'busy' | 'missing' | 'cut' | 'unable'
+export type SqlFailure = 'refused' | 'busy' | 'missing' | 'late' | 'cut' | 'unable'
 
 /** A server that takes longer than it may; ours, because no driver tells it in the same way. */
 export class DeadlineError extends Error {
@@ -32,7 +34,7 @@ export class RefusedError extends Error {
 
 /** Whatever is unknown is `unable`: waiting loses nothing, giving up on a row might. */
 export function failureOf(error: unknown): SqlFailure {
-  if (error instanceof DeadlineError) return 'cut'
+  if (error instanceof DeadlineError) return 'late'
   const code = codeOf(error)
   // The one case in which SQLite has no code of its own.
   if (code === 'SQLITE_ERROR')
@@ -58,10 +60,7 @@ const TABLE: Readonly<Record<string, SqlFailure>> = {
   ER_LOCK_DEADLOCK: 'busy',
   ER_LOCK_WAIT_TIMEOUT: 'busy',
   ER_CHECKREAD: 'busy', // MariaDB: "record has changed since last read"
-  SQLITE_BUSY: 'busy',
-  SQLITE_BUSY_SNAPSHOT: 'busy',
-  SQLITE_BUSY_RECOVERY: 'busy',
-  SQLITE_LOCKED: 'busy',
+  ER_LOCK_NOWAIT: 'busy',
   '55P03': 'busy', // lock_not_available
 
   ER_NO_SUCH_TABLE: 'missing',
@@ -89,6 +88,7 @@ const TABLE: Readonly<Record<string, SqlFailure>> = {
 
 function classOf(code: string): SqlFailure {
   if (code.startsWith('SQLITE_CONSTRAINT')) return 'refused'
+  if (/^SQLITE_(?:BUSY|LOCKED)/.test(code)) return 'busy'
   if (!/^[0-9A-Z]{5}$/.test(code)) return 'unable'
   switch (code.slice(0, 2)) {
     case '22': // data exception

@@ -108,7 +108,7 @@ describe('Debian packages', () => {
   it.each([
     [
       'test',
-      'redis-server redis-tools mariadb-server-core postgresql gcc libc6-dev php-cli python3 systemd supervisor',
+      'redis-server redis-tools mariadb-server-core mariadb-client-core postgresql gcc libc6-dev php-cli python3 systemd supervisor',
     ],
     ['bench', 'redis-server gcc libc6-dev php-cli supervisor cron'],
   ])('`%s` installs: %s', async (purpose, packages) => {

@@ -20,6 +20,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   'redis-server': 'redis-server',
   'redis-tools': 'redis-cli',
   'mariadb-server-core': 'mariadbd',
+  'mariadb-client-core': 'my_print_defaults',
   postgresql: 'postgres',
   gcc: 'cc',
   'php-cli': 'php',

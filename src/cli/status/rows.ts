@@ -133,8 +133,10 @@ function farRow(far: Far, nowMs: number): Row {
     isChannel && far.backlog > 0 ? `backlog of ${far.backlog} on disk` : '',
     isChannel && far.bad > 0 ? `${far.bad} bad` : '',
   ].filter(part => part !== '')
-  const [state, tone] = far.ok ? (['OPEN', 'good'] as const) : (['AWAY', 'bad'] as const)
-  return { name: clean(far.name), state, tone, detail: clean(parts.join(', ')) }
+  const detail = clean(parts.join(', '))
+  if (!far.ok) return { name: clean(far.name), state: 'AWAY', tone: 'bad', detail }
+  const tone = isChannel && far.bad > 0 ? 'between' : 'good'
+  return { name: clean(far.name), state: 'OPEN', tone, detail }
 }
 
 /** A table queue. */

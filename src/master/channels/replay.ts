@@ -28,6 +28,8 @@ const AWAY: BackoffPolicy = { baseMs: 500, factor: 2, capMs: 30_000, jitter: 0.2
 export const BUSY: BackoffPolicy = { baseMs: 50, factor: 2, capMs: 1000, jitter: 0.5 }
 /** The connection broke so often in a row over one batch, while the server is there. */
 const CUTS = 3
+/** Over fewer characters no server breaks a connection: 1 MiB even when each takes four bytes. */
+const LARGE = 1 << 18
 
 /**
  * Moves what waits on disk into the table, the oldest first:
@@ -77,7 +79,7 @@ export class Replay {
           await more
           continue
         }
-        await this.#send(JSON.parse(text) as SpooledBatch)
+        await this.#send(JSON.parse(text) as SpooledBatch, text.length > LARGE)
         failures = 0
       } catch (error) {
         if (signal.aborted) return
@@ -89,13 +91,13 @@ export class Replay {
     }
   }
 
-  async #send(batch: SpooledBatch): Promise<void> {
+  async #send(batch: SpooledBatch, large: boolean): Promise<void> {
     const { store, onStored } = this.#deps
     try {
       const { duplicate } = await store.insert(batch)
       onStored(batch, duplicate ? 0 : batch.rows.length)
     } catch (error) {
-      const reason = await this.#refusal(error)
+      const reason = await this.#refusal(error, large)
       await this.#setAside(batch, reason)
       return
     }
@@ -105,11 +107,13 @@ export class Replay {
 
   /**
    * Why the batch is at fault; throws when the database is. A connection that breaks is the
-   * database's fault, unless it breaks again and again over one batch while the server is well.
+   * database's fault, unless it breaks again and again over one large batch while the server is
+   * well: so a packet that is too large may show. A wait that is too long, for a lock or for a
+   * server that hangs, is never a batch's fault.
    */
-  async #refusal(error: unknown): Promise<string> {
+  async #refusal(error: unknown, large: boolean): Promise<string> {
     if (!(error instanceof InsertError)) throw error
-    if (error.failure === 'cut') {
+    if (error.failure === 'cut' && large) {
       this.#cuts += 1
       if (this.#cuts < CUTS) throw error
       await this.#deps.store.ping()

@@ -1,5 +1,5 @@
 import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
-import type { Clock } from '../../lib/clock.ts'
+import { type Clock, isoWithOffset } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { type Condition, Trouble } from '../../lib/trouble.ts'
@@ -16,6 +16,14 @@ export interface WriteBackDeps {
   readonly clock: Clock
   readonly random: () => number
   readonly log: Logger
+}
+
+interface Refused {
+  readonly reason: string
+  /** Wall time, ms. */
+  readonly since: number
+  /** Monotonic, ms. */
+  readonly againAt: number
 }
 
 /** Verdicts of other nodes are noticed this late, ours at once. */
@@ -42,8 +50,8 @@ export class WriteBack {
   readonly #abort = new AbortController()
   #wake = new AbortController()
   #running: Promise<void> | undefined
-  /** Verdicts that the table refuses, by their row, and when they are tried again. */
-  readonly #aside = new Map<string, number>()
+  /** Verdicts that the table refuses, by their row. */
+  readonly #aside = new Map<string, Refused>()
   written = 0
 
   constructor(deps: WriteBackDeps) {
@@ -58,8 +66,13 @@ export class WriteBack {
     })
   }
 
+  /** A result that is missing from its row is a trouble, be the database as well as it likes. */
   get condition(): Condition {
-    return this.#trouble.condition
+    const [first] = this.#aside.values()
+    if (first === undefined || !this.#trouble.ok) return this.#trouble.condition
+    const results = this.#aside.size === 1 ? '1 result' : `${this.#aside.size} results`
+    const error = `the table refuses ${results}: ${first.reason}`
+    return { ok: false, error, since: isoWithOffset(first.since) }
   }
 
   start(): void {
@@ -106,14 +119,19 @@ export class WriteBack {
   /** All verdicts that wait. */
   async #pass(): Promise<void> {
     const { claims } = this.#deps
-    if ((await ofRedis(claims.backlog())) === 0 || !(await ofRedis(claims.begin()))) return
+    if ((await ofRedis(claims.backlog())) === 0) return this.#aside.clear()
+    if (!(await ofRedis(claims.begin()))) return
+    const seen = new Set<string>()
     try {
       const parts = claims.waiting()
       for (;;) {
         const { value, done } = await ofRedis(parts.next())
-        if (done) return
+        if (done) break
+        for (const one of value) seen.add(one.row)
         await this.#apply(value)
       }
+      // What another node has written waits no more.
+      for (const row of this.#aside.keys()) if (!seen.has(row)) this.#aside.delete(row)
     } finally {
       await claims.end().catch(() => undefined)
     }
@@ -122,7 +140,7 @@ export class WriteBack {
   async #apply(part: readonly WaitingVerdict[]): Promise<void> {
     const { claims, table } = this.#deps
     const now = this.#deps.clock.monotonic()
-    const due = part.filter(one => (this.#aside.get(one.row) ?? 0) <= now)
+    const due = part.filter(one => (this.#aside.get(one.row)?.againAt ?? 0) <= now)
     const live = due.filter(one => one.claim !== '')
     const refused = live.length === 0 ? new Map() : await table.write(live.map(this.#rowOf))
     for (const [place, reason] of refused) this.#setAside(live[place], String(reason))
@@ -146,7 +164,8 @@ export class WriteBack {
   #setAside(verdict: WaitingVerdict | undefined, error: string): void {
     if (verdict === undefined) return
     const { clock, log, spec } = this.#deps
-    this.#aside.set(verdict.row, clock.monotonic() + ASIDE_MS)
+    const since = this.#aside.get(verdict.row)?.since ?? clock.now()
+    this.#aside.set(verdict.row, { reason: error, since, againAt: clock.monotonic() + ASIDE_MS })
     log.error(
       { source: spec.name, row: verdict.row, error },
       'a table refuses what became of its row: it stays in Redis and is tried again in 10 minutes',

@@ -1,7 +1,10 @@
+import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
 import type { FailRow } from '../../../src/model/fail-row.ts'
 import { type Archiver, createArchiver } from '../../../src/monitor/archiver.ts'
+import { parseAddress } from '../../../src/store/address.ts'
+import { openDatabase } from '../../../src/store/dialect.ts'
 import { openStore, type Store } from '../../../src/store/store.ts'
 import { ENGINES, type Engine } from '../../support/engines.ts'
 import { failRow, failRows } from '../../support/fail-rows.ts'
@@ -16,9 +19,36 @@ const hasty = {
   sleep: (ms: number, signal?: AbortSignal) => realClock.sleep(ms / 100, signal),
 }
 
+/** Nobody else reads or writes the table until the lock is let go. */
+async function lockFailLog(url: string): Promise<() => Promise<void>> {
+  const address = parseAddress(url)
+  const db = openDatabase(address)
+  let unlock = () => {}
+  const over = new Promise<void>(resolve => {
+    unlock = resolve
+  })
+  let locked = false
+  const held = db.connection().execute(async holder => {
+    if (address.kind === 'mysql') await sql`lock tables fail_log write`.execute(holder)
+    else {
+      await sql`begin`.execute(holder)
+      await sql`lock table fail_log in access exclusive mode`.execute(holder)
+    }
+    locked = true
+    await over
+  })
+  await waitFor(() => locked, { what: 'the table is locked' })
+  return async () => {
+    unlock()
+    await held
+    await db.destroy()
+  }
+}
+
 describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => {
   let engine: Engine
   let server: SqlServer
+  let url: string
   let store: Store
   let outbox: MemoryOutbox
   let archiver: Archiver
@@ -28,7 +58,8 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
     if (engine.server === undefined) throw new Error(`${name} has no server`)
     server = engine.server
     const { log } = recordedLog()
-    store = openStore(engine.freshUrl(), log)
+    url = engine.freshUrl()
+    store = openStore(url, log)
     outbox = memoryOutbox()
     archiver = createArchiver({ outbox, store, clock: hasty, random: Math.random, log })
   })
@@ -98,6 +129,36 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
     server.thaw()
     await archived('the rows that waited')
     expect(await store.failLog.count()).toBe(20)
+  })
+
+  test('rows wait for a table that is locked, however long, and all of them are stored', async () => {
+    await store.migrate()
+    let appends = 0
+    const { failLog } = store
+    const counted = {
+      ...failLog,
+      append: (rows: readonly FailRow[]) => {
+        appends += 1
+        return failLog.append(rows)
+      },
+    }
+    const { log } = recordedLog()
+    const parts = { ...store, failLog: counted }
+    archiver = createArchiver({ outbox, store: parts, clock: hasty, random: Math.random, log })
+    const unlock = await lockFailLog(url)
+    try {
+      outbox.put(...failRows(30))
+      await archiver.start()
+      // Three broken connections in a row once made it look at each row by itself.
+      await waitFor(() => appends >= 5, { timeoutMs: 60_000, what: 'it has tried five times' })
+      expect(archiver.status()).toMatchObject({ ok: false, backlog: 30, aside: 0 })
+      expect(archiver.status().error).toContain('did not answer')
+    } finally {
+      await unlock()
+    }
+    await archived('the rows that waited')
+    expect(await store.failLog.count()).toBe(30)
+    expect(archiver.status()).toMatchObject({ archived: 30, aside: 0 })
   })
 
   test('closing while the server hangs takes seconds, not for ever', async () => {

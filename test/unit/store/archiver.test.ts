@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { FailRow } from '../../../src/model/fail-row.ts'
 import { createArchiver } from '../../../src/monitor/archiver.ts'
+import { DeadlineError } from '../../../src/store/failure.ts'
 import { failRow, failRows } from '../../support/fail-rows.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 import { recordedLog } from '../../support/logs.ts'
@@ -179,7 +180,14 @@ describe('the archiver', () => {
     outbox.put(...failRows(90, 1, { node: 'bad' }), ...failRows(300, 1000))
     await archiver.start()
     await time.advance(0)
-    expect(archiver.status()).toEqual({ ok: true, backlog: 90, archived: 300, aside: 90 })
+    expect(archiver.status()).toEqual({
+      ok: false,
+      error: 'fail_log refuses 90 rows: code ER_DATA_TOO_LONG',
+      since: expect.any(Number),
+      backlog: 90,
+      archived: 300,
+      aside: 90,
+    })
     expect(outbox.ids).toHaveLength(90)
     expect(recorded.lines.filter(line => line.level === 'error')).toHaveLength(90)
     table.onAppend = () => undefined
@@ -248,6 +256,29 @@ describe('the archiver', () => {
     await archiver.start()
     await time.advance(10_000)
     expect(table.rows.get('task-1 1')?.output).toHaveLength(100_000)
+    await archiver.stop()
+  })
+
+  test.each([
+    ['a locked table', () => new DeadlineError(5000)],
+    ['a lock that is waited for too long', () => coded('ER_LOCK_WAIT_TIMEOUT')],
+    ['a deadlock, again and again', () => coded('40P01')],
+    ['a statement that is cancelled', () => coded('57014')],
+    ['a proxy that cuts each statement off', () => coded('ECONNRESET')],
+  ])('%s is no fault of the rows, however long it lasts', async (_, error) => {
+    const { archiver, outbox, table, time } = archiving()
+    await archiver.start()
+    await time.advance(0)
+    table.onAppend = () => {
+      throw error()
+    }
+    outbox.put(...failRows(30), failRow({ attempt: 2, output: 'x'.repeat(100_000) }))
+    await time.advance(300_000)
+    expect(archiver.status()).toMatchObject({ ok: false, backlog: 31, archived: 0, aside: 0 })
+    table.onAppend = () => undefined
+    await time.advance(40_000)
+    expect(archiver.status()).toEqual({ ok: true, backlog: 0, archived: 31, aside: 0 })
+    expect(table.rows.get('task-1 2')?.output).toHaveLength(100_000)
     await archiver.stop()
   })
 

@@ -75,7 +75,8 @@ export class Engine {
     this.cron = new CronStore(deps.redis)
     const pull = new PullFeed(deps.redis, () => deps.clock.now())
     const taskKeys = () => deps.config().queues.map(queue => queue.taskKey)
-    this.#intakes = new Intakes({ ...deps, queues: this.queues, pull, taskKeys })
+    const workers = (taskKey: string) => this.pools.byQueue.get(taskKey)?.members.length ?? 0
+    this.#intakes = new Intakes({ ...deps, queues: this.queues, pull, taskKeys, workers })
     this.outputs = new RunOutputs(() => this.pools.members, deps.events)
     this.#orders = new Orders(deps.redisUrl, `${deps.node} orders`, {
       onCancel: (id, reason) => this.pools.cancel(id, reason),

@@ -18,6 +18,8 @@ export interface IntakesDeps {
   readonly pull: PullFeed
   /** The names of all queues. */
   readonly taskKeys: () => readonly string[]
+  /** How many workers the queue has on this node, now. */
+  readonly workers: (taskKey: string) => number
   readonly clock: Clock
   readonly log: Logger
 }
@@ -70,9 +72,10 @@ export class Intakes {
   }
 
   #intake<T>(spec: QueueSpec, sink: IntakeSink<T>): Running {
-    const { redis, redisUrl, clock, log, node } = this.#deps
+    const { redis, redisUrl, clock, log, node, workers } = this.#deps
     const name = `${node} intake ${spec.taskKey}`
     const connect = () => withScripts(createClient(redisUrl, 'work', name))
-    return new Intake(spec, { connect, redis, sink, clock, log, node })
+    const leaves = () => spec.mode === 'sync' && workers(spec.taskKey) === 0
+    return new Intake(spec, { connect, redis, sink, clock, log, node, leaves })
   }
 }

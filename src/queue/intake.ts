@@ -22,6 +22,8 @@ const BLOCK_GRACE_MS = 3000
 /** How long a look at the queue's length is trusted, while there is plenty of room. */
 const ROOM_AGE_MS = 30_000
 const FULL_WAIT_MS = 250
+/** How often a node looks whether the list has become its own to take. */
+const LEFT_WAIT_MS = 250
 const RETRY = { baseMs: 50, factor: 2, capMs: 2000, jitter: 0.2 }
 
 export interface IntakeDeps<T> {
@@ -33,6 +35,11 @@ export interface IntakeDeps<T> {
   readonly clock: Clock
   readonly log: Logger
   readonly node: string
+  /**
+   * Whether the list is left to other nodes, where its tasks run. Two that take from one list keep
+   * no order between them, and the order of a sync queue is a promise.
+   */
+  readonly leaves?: () => boolean
   readonly onTaken?: (taskKey: string, count: number) => void
 }
 
@@ -90,7 +97,8 @@ export class Intake<T> implements Service {
     while (!signal.aborted) {
       try {
         if (this.#leftovers) await this.#sendLeftovers()
-        if ((await this.#hasRoom()) && (await this.#take(blocking)) === 0)
+        if (this.#deps.leaves?.()) await clock.sleep(LEFT_WAIT_MS, signal)
+        else if ((await this.#hasRoom()) && (await this.#take(blocking)) === 0)
           await this.#waitAndTake(blocking)
         failures = 0
       } catch (error) {

@@ -98,6 +98,27 @@ describe.concurrent('two daemons on one Redis', () => {
     expect(ticksOf(both).every(one => one.attempt === '1')).toBe(true)
   })
 
+  it('a sync queue with its worker on one of them runs in the order of its list', async () => {
+    await using both = await pair()
+    const { a, b, server, shared } = both
+    const queue = (workers: number) => `[queue:order]\nmode = sync\nworkers = ${workers}\n`
+    a.configure({ taskd: { redis: server.url }, ini: queue(1) })
+    b.configure({ taskd: { redis: server.url }, ini: queue(0) })
+    await Promise.all([a.start(), b.start()])
+    const script = a.script('note.sh', '#!/bin/sh\necho "$2" >> "$1"\n')
+    using redis = redisClient(server.path)
+    const numbers = Array.from({ length: 150 }, (_, n) => `${n}`)
+    // One by one: what comes in a batch stays together, whoever takes it.
+    for (const number of numbers)
+      await redis.lpush(
+        'order',
+        JSON.stringify({ script, controller: join(shared, 'order'), function: number }),
+      )
+    const ran = () => linesOf(join(shared, 'order'))
+    await waitFor(() => ran().length >= numbers.length, { what: 'all have run' })
+    expect(ran()).toEqual(numbers)
+  })
+
   it('a task that one of them runs is cancelled through the other', async () => {
     await using both = await pair()
     const { a, b, server, shared } = both

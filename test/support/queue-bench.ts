@@ -54,7 +54,7 @@ export interface QueueBench {
   connect(): Redis & Scripts
   intake(
     spec?: QueueSpec,
-    changes?: { node?: string; clock?: Clock; queues?: TaskQueues },
+    changes?: { node?: string; clock?: Clock; queues?: TaskQueues; leaves?: () => boolean },
   ): Intake<Task>
   /** A started consumer, with the claims it has got. */
   consume(plan?: ConsumerPlan): Promise<{ consumer: Consumer; claims: Claim[] }>

@@ -68,6 +68,23 @@ describe('the intake', () => {
     bench.redis.dropTaken = drop
   })
 
+  test('leaves a list to other nodes, but for what it had already taken', async () => {
+    let leaves = true
+    await bench.redis.rpush(intakeList('sync_tasks', 'node'), `mleft\n${message()}`)
+    await bench.redis.lpush('sync_tasks', message(), message())
+    await bench.intake(aQueue(), { leaves: () => leaves }).start()
+    await hasWaiting(1)
+    // Longer than a list that is not left would be let alone.
+    await bench.redis.lpush('async_tasks', message())
+    await bench.intake(aQueue({ taskKey: 'async_tasks' })).start()
+    await waitFor(async () => (await waiting('async_tasks')) === 1, {
+      what: 'another list is taken',
+    })
+    expect(await bench.redis.llen('sync_tasks')).toBe(2)
+    leaves = false
+    await hasWaiting(3)
+  })
+
   test('the same id twice is one task; no id is an id of its own', async () => {
     const same = message({ unique_task_id: 'order-1' })
     await bench.redis.lpush('sync_tasks', same, same, message(), message())

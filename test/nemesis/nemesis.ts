@@ -1,0 +1,156 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { messageOf } from '../../src/lib/errors.ts'
+import { waitFor } from '../support/wait.ts'
+import { check, type Violation } from './checker.ts'
+import { doFault, FAULTS } from './faults.ts'
+import type { Fault, History, TickingJob } from './history.ts'
+import { readLedger } from './ledger.ts'
+import { startLoad } from './load.ts'
+import { seeded } from './random.ts'
+import { keepArtefacts, Timeline } from './report.ts'
+import { rest } from './rest.ts'
+import { type Step, scheduleOf } from './schedule.ts'
+import { uptime } from './uptime.ts'
+import { readVerdicts } from './verdicts.ts'
+import { startWatch } from './watch.ts'
+import { JOBS, NODES, startWorld, type World } from './world.ts'
+
+export interface NemesisOptions {
+  readonly seed: number
+  readonly minutes: number
+  /** Gets each line of the timeline as it comes. */
+  readonly print?: (line: string) => void
+  /** Only faults whose name has this in it. */
+  readonly only?: string
+}
+
+export interface NemesisResult {
+  readonly history: History
+  readonly violations: readonly Violation[]
+  /** Where ledger, logs and history are kept; '' when nothing was found. */
+  readonly folder: string
+}
+
+const REST_MS = 180_000
+const TICKS_MS = 120_000
+const SQL_JOB = 'beat'
+
+/** One run: raises a world, loads it, does the faults of the seed, lets it come to rest, judges. */
+export async function runNemesis(options: NemesisOptions): Promise<NemesisResult> {
+  const { seed, minutes, print = () => undefined, only = '' } = options
+  const kinds = FAULTS.filter(kind => kind.name.includes(only))
+  const steps = scheduleOf(seed, minutes, kinds, NODES)
+  const timeline = new Timeline(print)
+  timeline.say(`seed ${seed}, ${minutes} min, ${steps.length} faults`)
+  await using world = await startWorld()
+  await Promise.all(world.nodes.map(node => node.start()))
+  await Promise.all(world.nodes.map(node => node.daemon.ready()))
+  await world.tables.insertTask(SQL_JOB, '3', `"${world.dir}",50`)
+  timeline.say('three nodes are up')
+
+  const watch = startWatch(world.nodes)
+  const firstTick = Date.now() + 1500
+  const load = startLoad(world, seeded(seed).fork())
+  const faults = await doAll(steps, world, timeline)
+  const unrest = [...faults.failed]
+  await load.stop()
+  timeline.say(`the faults are over, ${load.tasks.length} tasks were handed in`)
+
+  const jobs = dueTicks(firstTick, Date.now())
+  await untilTicked(world, jobs)
+  world.configure(false)
+  for (const node of world.nodes) await attempt(unrest, () => node.reload())
+  await attempt(unrest, () => world.tables.setValid(SQL_JOB, false))
+  unrest.push(...(await rest(world, REST_MS)))
+  timeline.say('at rest')
+  await watch.stop()
+
+  const verdicts = await readVerdicts(world.redis)
+  const tables = {
+    failRows: await world.tables.failLog(),
+    executeRows: await world.tables.executeTask(),
+    sourceRows: await world.tables.sourceRows(),
+  }
+  await Promise.all(world.nodes.map(node => attempt(unrest, () => node.stop())))
+  const history: History = {
+    tasks: load.tasks,
+    runs: readLedger(join(world.dir, 'ledger')),
+    faults: faults.done,
+    verdicts,
+    ...tables,
+    committedRows: load.rows,
+    jobs,
+    wallLessUptime: Date.now() / 1000 - uptime(),
+    pauses: load.pauses,
+    looks: watch.looks,
+    left: leftOf(world),
+    unrest: [...unrest, ...world.deaths],
+  }
+  const violations = check(history)
+  timeline.say(`${history.runs.length} runs, ${violations.length} violations`)
+  const folder = violations.length > 0 ? keepArtefacts(world, options, history, timeline) : ''
+  return { history, violations, folder }
+}
+
+/** Does the faults at their times; one that cannot be done is told, and the others go on. */
+async function doAll(steps: readonly Step[], world: World, timeline: Timeline) {
+  const done: Fault[] = []
+  const failed: string[] = []
+  const begun = performance.now()
+  const one = async (step: Step) => {
+    await delay(Math.max(0, step.atMs - (performance.now() - begun)))
+    const kind = FAULTS.find(other => other.name === step.fault)
+    if (!kind) return
+    timeline.say(`${step.fault} begins, ${step.forMs} ms`)
+    try {
+      const drawn = { node: world.node(step.node), ms: step.forMs, pick: step.pick }
+      const fault = await doFault(kind, world, drawn)
+      done.push(fault)
+      timeline.say(`${step.fault} over: ${fault.what}`)
+    } catch (error) {
+      failed.push(`${step.fault} on ${step.node}: ${messageOf(error)}`)
+      timeline.say(`${step.fault} failed: ${messageOf(error)}`)
+    }
+  }
+  await Promise.all(steps.map(one))
+  return { done, failed }
+}
+
+/** The ticks of the jobs from one moment to another, ms. */
+function dueTicks(from: number, to: number): TickingJob[] {
+  return JOBS.map(({ name, every, how, retries }) => {
+    const due: number[] = []
+    const step = every * 1000
+    for (let at = Math.ceil(from / step) * step; at < to; at += step) due.push(at)
+    return { name, due, how, retries }
+  })
+}
+
+/** Resolves when each tick has begun, or when that takes too long; the checker tells which is missing. */
+async function untilTicked(world: World, jobs: readonly TickingJob[]): Promise<void> {
+  const all = () => {
+    const ran = new Set(readLedger(join(world.dir, 'ledger')).map(run => run.id))
+    return jobs.every(({ name, due }) => due.every(at => ran.has(`cron-${name}-${at}`)))
+  }
+  await waitFor(all, { timeoutMs: TICKS_MS, what: 'all ticks have run' }).catch(() => undefined)
+}
+
+async function attempt(unrest: string[], act: () => Promise<unknown>): Promise<void> {
+  try {
+    await act()
+  } catch (error) {
+    unrest.push(messageOf(error))
+  }
+}
+
+/** What is still there although every node was stopped in order. */
+function leftOf(world: World): string[] {
+  return world.nodes.flatMap(({ name, daemon }) => [
+    ...daemon.processes().map(({ pid, command }) => `${name}: process ${pid} ${command}`),
+    ...['taskd.sock', 'taskd.pid']
+      .filter(file => existsSync(join(daemon.dataDir, file)))
+      .map(file => `${name}: ${file}`),
+  ])
+}

@@ -1,0 +1,51 @@
+import type { Rule, Violation } from '../checker.ts'
+import { cutsOf, describeTask, runsById, story } from '../facts.ts'
+import type { HandedIn, History } from '../history.ts'
+import type { Run } from '../ledger.ts'
+
+/** Every accepted task has one final verdict, the one it was to have, and has run for it. */
+export const accepted: Rule = history => {
+  const byId = runsById(history.runs)
+  return history.tasks.flatMap(task => judge(history, task, byId.get(task.id) ?? []))
+}
+
+function judge(history: History, task: HandedIn, runs: readonly Run[]): Violation[] {
+  const verdicts = history.verdicts.get(task.id) ?? []
+  const evidence = [describeTask(task), ...story(history, runs)]
+  const found = (what: string) => [{ rule: 'accepted', what: `${task.id} ${what}`, evidence }]
+  const [verdict, second] = verdicts
+  if (verdict === undefined) return task.answer === 'accepted' ? found('has no verdict') : []
+  if (second) return found(`has ${verdicts.length} verdicts`)
+  const first = runs[0]
+  if (first && task.notBefore !== undefined && first.begin < task.notBefore)
+    return found(`ran ${(task.notBefore - first.begin).toFixed(2)} s before its time`)
+  if (verdict.state === 'removed')
+    return task.cancel ? [] : found('was removed, and nobody had cancelled it')
+  const wanted = task.how === 'succ' ? 'completed' : 'failed'
+  if (verdict.state === 'completed' && !runs.some(run => run.end !== undefined))
+    return found('succeeded without a run that ended')
+  if (verdict.state === wanted || excused(history, task, runs)) return []
+  return found(`is ${verdict.state} where it was to be ${wanted}`)
+}
+
+/** Why a task that was to succeed may have failed. */
+function excused(history: History, task: HandedIn, runs: readonly Run[]): boolean {
+  const rows = history.failRows.filter(row => row.id === task.id)
+  return rows.some(({ kind, attempt }) => {
+    const run = runs.find(one => one.attempt === attempt)
+    switch (kind) {
+      case 'cancelled':
+        return task.cancel !== undefined
+      case 'signal':
+        return (
+          run !== undefined && cutsOf(history.faults, run).some(cut => cut.scope.kind === 'run')
+        )
+      case 'lost':
+        return runs.filter(one => cutsOf(history.faults, one).length > 0).length > 2
+      case 'spawn':
+        return run === undefined && history.faults.some(fault => fault.name === 'descriptors out')
+      default:
+        return false
+    }
+  })
+}

@@ -1,0 +1,288 @@
+import { describe, expect, it } from 'vitest'
+import { check } from '../../nemesis/checker.ts'
+import type { Cut, Fault, HandedIn, History, Look } from '../../nemesis/history.ts'
+import { parseLedger } from '../../nemesis/ledger.ts'
+
+/** A ledger, as the scripts write it: `b` and `e` are begin and end. */
+const ledger = (text: string) =>
+  parseLedger(
+    text
+      .trim()
+      .split('\n')
+      .map(line => line.trim().replace(/^b /, 'begin ').replace(/^e /, 'end ')),
+  )
+
+const task = (id: string, other: Partial<HandedIn> = {}): HandedIn => ({
+  id,
+  taskKey: 'async_tasks',
+  at: 9,
+  answer: 'accepted',
+  how: 'succ',
+  retries: 0,
+  ...other,
+})
+
+const fault = (name: string, from: number, to: number, other: Partial<Fault> = {}): Fault => ({
+  name,
+  what: '',
+  from,
+  to,
+  cuts: [],
+  away: [],
+  mute: [],
+  ...other,
+})
+
+const cutting = (from: number, scope: Cut['scope']) =>
+  fault('kill', from, from, { cuts: [{ from, to: from, scope }] })
+
+/** All went well, but for what a test makes of it. */
+const history = (other: Partial<History> = {}): History => ({
+  tasks: [],
+  runs: [],
+  faults: [],
+  verdicts: new Map((other.tasks ?? []).map(({ id }) => [id, [{ state: 'completed' }]])),
+  failRows: [],
+  executeRows: [],
+  sourceRows: [],
+  committedRows: [],
+  jobs: [],
+  wallLessUptime: 1000,
+  pauses: [],
+  looks: [],
+  left: [],
+  unrest: [],
+  ...other,
+})
+
+const rules = (other: Partial<History>) =>
+  check(history(other)).map(one => `${one.rule}: ${one.what}`)
+
+const ONCE = `
+  b 10.00 ann-async_tasks-1 1 501 alone a succ
+  e 10.20 ann-async_tasks-1 1 501 alone a succ`
+const AGAIN = `${ONCE}
+  b 12.00 bob-async_tasks-1 2 502 alone a succ
+  e 12.20 bob-async_tasks-1 2 502 alone a succ`
+const CUT_OFF = `
+  b 10.00 ann-async_tasks-1 1 501 alone a succ
+  b 12.00 bob-async_tasks-1 2 502 alone a succ
+  e 12.20 bob-async_tasks-1 2 502 alone a succ`
+
+describe('the checker of the nemesis', () => {
+  it('finds nothing where all went well', () => {
+    expect(rules({ tasks: [task('a')], runs: ledger(ONCE) })).toEqual([])
+  })
+
+  it('finds an accepted task without a verdict, and none where nobody had said that it was taken', () => {
+    const lost = { tasks: [task('a')], verdicts: new Map() }
+    expect(rules(lost)).toEqual(['accepted: a has no verdict'])
+    expect(rules({ ...lost, tasks: [task('a', { answer: 'unsure' })] })).toEqual([])
+  })
+
+  it('finds a task that counts as done and never ran, or has two verdicts', () => {
+    expect(rules({ tasks: [task('a')] })).toEqual([
+      'accepted: a succeeded without a run that ended',
+    ])
+    const both = [{ state: 'completed' }, { state: 'failed' }] as const
+    expect(
+      rules({ tasks: [task('a')], runs: ledger(ONCE), verdicts: new Map([['a', both]]) }),
+    ).toEqual(['accepted: a has 2 verdicts'])
+  })
+
+  it('finds a task that failed where it was to succeed, and one that succeeded where it was to fail', () => {
+    const failed = new Map([['a', [{ state: 'failed' }]]]) as History['verdicts']
+    expect(rules({ tasks: [task('a')], runs: ledger(ONCE), verdicts: failed })).toEqual([
+      'accepted: a is failed where it was to be completed',
+    ])
+    const runs = ledger(ONCE.replaceAll('succ', 'fail'))
+    expect(
+      rules({
+        tasks: [task('a', { how: 'fail' })],
+        runs,
+        failRows: [{ id: 'a', attempt: 1, kind: 'answer' }],
+      }),
+    ).toEqual(['accepted: a is completed where it was to be failed'])
+  })
+
+  it('finds a task that ran before its time', () => {
+    expect(rules({ tasks: [task('a', { notBefore: 11 })], runs: ledger(ONCE) })).toEqual([
+      'accepted: a ran 1.00 s before its time',
+    ])
+  })
+
+  it('finds two runs of one task at once, even after a kill', () => {
+    const runs = ledger(CUT_OFF.replace('502 alone a succ', '502 beside a succ'))
+    const faults = [cutting(11, { kind: 'node', node: 'ann' })]
+    expect(rules({ tasks: [task('a')], runs, faults })).toEqual([
+      'overlap: a began at 12 while another run of it lived',
+    ])
+  })
+
+  it('finds a second run without a reason', () => {
+    const double = 'double: a ran 2 times; nothing explains a run after the one of 10'
+    expect(rules({ tasks: [task('a')], runs: ledger(AGAIN) })).toEqual([double])
+    expect(rules({ tasks: [task('a')], runs: ledger(CUT_OFF) })).toEqual([double])
+  })
+
+  it('takes a kill of its own worker, node or process as a reason, and no other', () => {
+    const double = 'double: a ran 2 times; nothing explains a run after the one of 10'
+    const after = (...faults: Fault[]) =>
+      rules({ tasks: [task('a')], runs: ledger(CUT_OFF), faults })
+    expect(after(cutting(11, { kind: 'worker', worker: 'ann-async_tasks-1' }))).toEqual([])
+    expect(after(cutting(11, { kind: 'node', node: 'ann' }))).toEqual([])
+    expect(after(cutting(11, { kind: 'node', node: 'bob' }))).toEqual([double])
+    expect(after(cutting(11, { kind: 'worker', worker: 'ann-sync_tasks-1' }))).toEqual([double])
+    expect(after(cutting(7, { kind: 'node', node: 'ann' }))).toEqual([double])
+    expect(after(fault('freeze redis', 10, 12))).toEqual([double])
+  })
+
+  it('takes no kill long after the end of a run as a reason', () => {
+    const faults = [cutting(14, { kind: 'node', node: 'ann' })]
+    const runs = ledger(AGAIN.replaceAll(' 12.', ' 15.'))
+    expect(rules({ tasks: [task('a')], runs, faults })).toEqual([
+      'double: a ran 2 times; nothing explains a run after the one of 10',
+    ])
+  })
+
+  it('counts the tries of a task that fails', () => {
+    const runs = ledger(AGAIN.replaceAll('succ', 'fail'))
+    const failRows = [1, 2].map(attempt => ({ id: 'a', attempt, kind: 'answer' }))
+    const verdicts: History['verdicts'] = new Map([['a', [{ state: 'failed' }]]])
+    const of = (retries: number) =>
+      rules({ tasks: [task('a', { how: 'fail', retries })], runs, failRows, verdicts })
+    expect(of(1)).toEqual([])
+    expect(of(0)).toEqual(['double: a ran 2 times; nothing explains a run after the one of 10'])
+  })
+
+  it('finds a queue out of order, also when what comes late runs again', () => {
+    const tasks = ['a', 'b'].map(id => task(id, { taskKey: 'order' }))
+    const flipped = ledger(`
+      b 10.00 ann-order-1 1 501 alone b succ
+      e 10.20 ann-order-1 1 501 alone b succ
+      b 10.30 ann-order-1 1 502 alone a succ
+      e 10.40 ann-order-1 1 502 alone a succ`)
+    expect(rules({ tasks, runs: flipped })).toEqual(['order: a ran after b'])
+  })
+
+  it('finds a tick that is missing, and one that is none', () => {
+    const jobs = [{ name: 'every', due: [1_010_000, 1_011_000], how: 'succ', retries: 0 }] as const
+    const of = (...ids: string[]) =>
+      ledger(
+        ids
+          .map(
+            (id, n) =>
+              `b 10.00 ann-async_tasks-1 1 ${n} alone ${id} succ\ne 10.1 ann-async_tasks-1 1 ${n} alone ${id} succ`,
+          )
+          .join('\n'),
+      )
+    expect(rules({ jobs, runs: of('cron-every-1010000', 'cron-every-1011000') })).toEqual([])
+    expect(rules({ jobs, runs: of('cron-every-1010000') })).toEqual([
+      'tick: the tick of every at 1970-01-01T00:16:51.000Z (uptime 11.00) never ran',
+    ])
+    expect(
+      rules({ jobs, runs: of('cron-every-1010000', 'cron-every-1010500', 'cron-every-1011000') }),
+    ).toEqual(['tick: cron-every-1010500 is no tick of its schedule'])
+  })
+
+  it('finds a tick of a paused job', () => {
+    const runs = ledger(`
+      b 12.01 ann-async_tasks-1 1 501 alone cron-held-1012000 succ
+      e 12.20 ann-async_tasks-1 1 501 alone cron-held-1012000 succ`)
+    expect(rules({ runs, pauses: [{ job: 'held', from: 13, to: 15 }] })).toEqual([])
+    expect(rules({ runs, pauses: [{ job: 'held', from: 10, to: 15 }] })).toEqual([
+      'pause: held ran for its tick of uptime 12.00, paused from 10 to 15',
+    ])
+  })
+
+  it('finds a row of fail_log too few, too many, and of another kind', () => {
+    const runs = ledger(ONCE.replaceAll('succ', 'exit'))
+    const verdicts: History['verdicts'] = new Map([['a', [{ state: 'failed' }]]])
+    const of = (...rows: [number, string][]) =>
+      rules({
+        tasks: [task('a', { how: 'exit' })],
+        runs,
+        verdicts,
+        failRows: rows.map(([attempt, kind]) => ({ id: 'a', attempt, kind })),
+      })
+    expect(of([1, 'exit'])).toEqual([])
+    expect(of()).toEqual(['fail_log: a has no row'])
+    expect(of([1, 'exit'], [2, 'exit'])).toEqual([
+      'fail_log: a has a row that nothing explains: attempt 2, kind exit',
+    ])
+    expect(of([1, 'exit'], [1, 'exit'])).toEqual(['fail_log: a has 2 rows of attempt 1, kind exit'])
+    expect(of([1, 'lost'])).toEqual([
+      'fail_log: a has a row that nothing explains: attempt 1, kind lost',
+    ])
+  })
+
+  it('finds a row of execute_task too few, in doubt, and with the wrong end', () => {
+    const runs = ledger(ONCE.replaceAll('succ', 'row:7'))
+    const of = (...executeRows: History['executeRows']) => rules({ runs, executeRows })
+    const row = (id: number, status: string) => ({ id, status, kind: '', taskId: 'a' })
+    expect(of(row(7, 'succ'))).toEqual([])
+    expect(of()[0]).toContain('there is no row 7')
+    expect(of(row(7, 'doing'))).toEqual(['execute_task: row 7 of a is doing , and nothing runs'])
+    expect(of(row(7, 'fail'))).toEqual([
+      'execute_task: row 7 of a is fail , and its run was not cut off',
+    ])
+    expect(of(row(7, 'succ'), row(8, 'succ'))).toEqual([
+      'execute_task: row 8 of a is succ  without a run',
+    ])
+  })
+
+  it('finds a row of a table queue that never ran, became two tasks, or says what is not so', () => {
+    const of = (status: 'done' | 'failed' | 'taken', ...ids: string[]) =>
+      rules({
+        committedRows: [5],
+        sourceRows: [{ row: 5, status }],
+        runs: ledger(ids.map(id => ONCE.replaceAll(' a ', ` ${id} `)).join('')),
+      })
+    expect(of('done', 'source@rows@5@abcdef12-1')).toEqual([])
+    expect(of('done')).toEqual(['table queue: row 5 never ran; it is done'])
+    expect(of('done', 'source@rows@5@abcdef12-1', 'source@rows@5@abcdef12-2')).toEqual([
+      'table queue: row 5 became 2 tasks',
+    ])
+    expect(of('taken', 'source@rows@5@abcdef12-1')).toEqual([
+      'table queue: row 5 is taken where it was to be done',
+    ])
+  })
+
+  it('finds a status that shows as well what is away, once it had the time to see it', () => {
+    const faults = [
+      fault('freeze redis', 10, 20, { away: [{ part: 'redis', node: 'ann', from: 10, to: 20 }] }),
+    ]
+    const look = (from: number, redis: boolean, node = 'ann'): Look => ({
+      node,
+      from,
+      to: from + 0.1,
+      answer: { ok: true, redis, database: true },
+    })
+    expect(rules({ faults, looks: [look(12, true), look(16, false), look(21, true)] })).toEqual([])
+    expect(rules({ faults, looks: [look(16, true, 'bob')] })).toEqual([])
+    expect(rules({ faults, looks: [look(16, true)] })).toEqual([
+      'status: ann shows redis as well 6.0 s into: freeze redis ',
+    ])
+  })
+
+  it('finds a status that does not answer, unless its daemon cannot', () => {
+    const looks: Look[] = [{ node: 'ann', from: 10, to: 18, answer: { ok: false, error: 'late' } }]
+    const killed = [fault('kill daemon', 11, 12, { mute: [{ node: 'ann', from: 11, to: 12 }] })]
+    expect(rules({ looks })).toEqual(['status: ann did not answer from 10 to 18: late'])
+    expect(rules({ looks, faults: killed })).toEqual([])
+  })
+
+  it('finds an exit code that says well where something is away', () => {
+    const answer = { ok: true, redis: false, database: true, exit: 0 } as const
+    expect(rules({ looks: [{ node: 'ann', from: 1, to: 2, answer }] })).toEqual([
+      'status: ann: taskd status exits 0 though something is away',
+    ])
+  })
+
+  it('passes on what was left behind and what did not come to rest', () => {
+    expect(rules({ left: ['a process'], unrest: ['a queue waits'] })).toEqual([
+      'left: left behind: a process',
+      'unrest: a queue waits',
+    ])
+  })
+})

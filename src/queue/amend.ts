@@ -2,7 +2,7 @@ import type { Job, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Answer } from '../model/run-result.ts'
 import { abandon } from './answers.ts'
-import { insist } from './insist.ts'
+import type { HeldJobs } from './held-jobs.ts'
 import type { StoredTask } from './stored-task.ts'
 
 type Step = 'moveToActive' | 'processJob' | 'handleCompleted' | 'handleFailed'
@@ -26,38 +26,52 @@ export interface Looping {
 }
 
 interface Watch {
-  /** Ids of jobs from their arrival until the queue has taken our verdict on them. */
-  readonly held: Set<string>
+  readonly held: HeldJobs
+  /** Resolves when tasks may be asked for: after a loss of Redis, not before those we hold are sure. */
+  readonly mayTake: () => Promise<void>
   readonly onArrival: (job: Job<StoredTask, Answer>) => void
 }
 
 /** Adds to the engine's own steps what they lack: who is held, haste, and patience. */
-export function amend(worker: Worker<StoredTask, Answer>, { held, onArrival }: Watch): void {
+export function amend(
+  worker: Worker<StoredTask, Answer>,
+  { held, mayTake, onArrival }: Watch,
+): void {
   const inner = worker as unknown as Inner
   const processJob = inner.processJob.bind(worker)
   inner.processJob = async (...args) => {
-    const { id = '' } = args[0] as Job
-    held.add(id)
     try {
       return await processJob(...args)
     } finally {
-      held.delete(id)
+      held.drop(args[0] as Job<StoredTask>)
     }
+  }
+  const arrived = (job: Job<StoredTask, Answer> | undefined) => {
+    if (!job || !held.add(job)) return undefined
+    onArrival(job)
+    return job
   }
   // The engine begins a job only when it has asked for the next one: with room for sixteen, that
   // is a round trip for each that waits and one in vain. So we begin as soon as it arrives.
   const moveToActive = inner.moveToActive.bind(worker)
   const more = askingAhead(worker, token => inner.moveToActive(token, worker.opts.name))
   inner.moveToActive = async (...args) => {
+    await mayTake()
+    if (worker.closing) return undefined
     const job = (await moveToActive(...args)) as Job<StoredTask, Answer> | undefined
-    if (job) onArrival(job)
     more(job !== undefined)
-    return job
+    return arrived(job)
   }
-  // A full disk would turn a task that is done into a failed one, or have it run again.
+  // A full disk, or a lock that Redis has lost, would turn a task that is done into a failed one,
+  // or have it run again.
   for (const name of ['handleCompleted', 'handleFailed'] as const) {
     const settle = inner[name].bind(worker)
-    inner[name] = (...args) => insist(() => settle(...args))
+    inner[name] = async (verdict, job, token, ...rest) => {
+      const next = await held.move(job as Job<StoredTask>, token as string, current =>
+        settle(verdict, job, current, ...rest),
+      )
+      return arrived(next as Job<StoredTask, Answer> | undefined)
+    }
   }
   leaveAnyway(inner.backend)
 }

@@ -107,6 +107,16 @@ export function onConnected(client: Redis, then: () => void): () => void {
 }
 
 /**
+ * Calls back when the connection is lost, after which `onConnected` is sure to. In a cluster never:
+ * one of its nodes may be gone for good. @returns how to end that
+ */
+export function onDisconnected(client: Redis, then: () => void): () => void {
+  if (isCluster(client)) return () => undefined
+  client.on('close', then)
+  return () => void client.off('close', then)
+}
+
+/**
  * Connection errors are seen by the health check; an unheard `error` event would end the process.
  * What is sent within one turn of the event loop goes out in one write: on a virtual machine a
  * write that wakes another process costs 0.1 ms, more than all else that a command does here.

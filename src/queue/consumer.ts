@@ -7,17 +7,16 @@ import type { Answer, FailKind } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { amend, type Looping } from './amend.ts'
 import { answers } from './answers.ts'
-import { onConnected } from './connection.ts'
+import { onConnected, onDisconnected } from './connection.ts'
 import { giveBack } from './give-back.ts'
+import { HeldJobs, LOCK_MS } from './held-jobs.ts'
 import { insist } from './insist.ts'
+import { fromJobId, toJobId } from './job-id.ts'
 import { ENGINE_PREFIX, engineKeys } from './keys.ts'
 import type { Scripts } from './scripts.ts'
 import { fromStored, retryDelay, type StoredTask } from './stored-task.ts'
 import { returnUnheard } from './unheard.ts'
 
-/** Long, because a Redis that freezes for less must not make a task run twice. */
-const LOCK_MS = 120_000
-const STALLED_CHECK_MS = 15_000
 /** For so long the engine may take to stop, and then Redis to answer. */
 const LEAVE_MS = 1000
 
@@ -43,6 +42,8 @@ export type Settlement =
     }
   /** Given back unharmed: it was we who stopped it. With `inMs`, nobody has it before then. */
   | { readonly type: 'returned'; readonly inMs?: number }
+  /** Another worker has it by now: the queue is told nothing. */
+  | { readonly type: 'taken' }
 
 export interface ConsumerOptions {
   readonly redis: Redis & Scripts
@@ -51,11 +52,9 @@ export interface ConsumerOptions {
   readonly owner: string
   readonly keepMs: number
   readonly keepCount: number
-  /** How long Redis keeps a task for us without a word from us, ms. */
-  readonly lockMs?: number
-  /** Whether any task is still being worked on, told apart from one whose end is still to be told. */
-  readonly isRunning: () => boolean
   handle(claim: Claim): Promise<Settlement>
+  /** Another worker has a task that `handle` has: what comes of it here is not taken. */
+  onTaken?(taskId: string): void
   onError(error: Error): void
 }
 
@@ -69,9 +68,11 @@ function failure({ answer, kind = '', retry }: Settlement & { readonly type: 'fa
 export class Consumer {
   readonly #worker: Worker<StoredTask, Answer>
   readonly #options: ConsumerOptions
-  /** Jobs from their arrival until the queue has taken our verdict on them. */
-  readonly #held = new Set<string>()
+  readonly #held: HeldJobs
   readonly #begun = new WeakMap<Job, Promise<Settlement>>()
+  /** From a loss of Redis until the queue has said what of ours is still ours. */
+  #doubt: Deferred | undefined
+  #looks = 0
   #unwatch = () => {}
   #looking: Promise<void> = Promise.resolve()
 
@@ -79,6 +80,12 @@ export class Consumer {
     const { queue } = options
     const keep = { age: Math.ceil(options.keepMs / 1000), count: options.keepCount }
     this.#options = options
+    this.#held = new HeldJobs({
+      redis: options.redis,
+      taskKey: queue.taskKey,
+      owner: options.owner,
+      onTaken: id => options.onTaken?.(fromJobId(id)),
+    })
     this.#worker = new Worker<StoredTask, Answer>(
       queue.taskKey,
       (job, token) => this.#process(job, token ?? ''),
@@ -88,10 +95,10 @@ export class Consumer {
         autorun: false,
         name: options.owner,
         concurrency: queue.concurrency,
-        lockDuration: options.lockMs ?? LOCK_MS,
-        stalledInterval: STALLED_CHECK_MS,
-        // Deaths are counted by `attempt`, in one place, whoever noticed them.
-        maxStalledCount: 1000,
+        lockDuration: LOCK_MS,
+        skipLockRenewal: true,
+        // It judges by locks alone, and would give away tasks of workers that live.
+        skipStalledCheck: true,
         runRetryDelay: 500,
         removeOnComplete: keep,
         removeOnFail: keep,
@@ -105,19 +112,35 @@ export class Consumer {
     // The lock's value; a prefix that recovery understands instead of a random one.
     ;(this.#worker as { id: string }).id = options.owner
     this.#worker.on('error', error => options.onError(error))
-    amend(this.#worker, { held: this.#held, onArrival: job => this.#begin(job) })
+    amend(this.#worker, {
+      held: this.#held,
+      mayTake: async () => this.#doubt?.promise,
+      onArrival: job => this.#begin(job),
+    })
   }
 
   #begin(job: Job<StoredTask, Answer>): void {
-    this.#held.add(job.id ?? '')
+    if (this.#begun.has(job)) return
     const settlement = this.#options.handle(this.#claim(job))
     // The engine asks for it later; until then a failure is nobody's to hear.
     settlement.catch(() => undefined)
     this.#begun.set(job, settlement)
   }
 
-  /** See unheard.ts; one look at a time, and one that fails is followed by another. */
+  /** Whether another worker has a task that `handle` has; while that is in doubt, it waits. */
+  async isTaken(taskId: string): Promise<boolean> {
+    while (this.#doubt) await this.#doubt.promise
+    return this.#held.isTaken(toJobId(taskId))
+  }
+
+  /**
+   * First what we hold, before anything is told of it and before anything else is taken; then
+   * what we may hold unheard, see unheard.ts.
+   */
   #look(): void {
+    this.#doubt ??= deferred()
+    this.#looks += 1
+    void this.#confirm(this.#looks)
     const { redis, queue, owner } = this.#options
     const holder = {
       redis,
@@ -130,9 +153,26 @@ export class Consumer {
       .catch((error: unknown) => this.#fault(error))
   }
 
+  async #confirm(look: number): Promise<void> {
+    await this.#held.confirm().catch((error: unknown) => this.#fault(error))
+    // Redis was lost once more meanwhile: the next look says.
+    if (look !== this.#looks) return
+    this.#doubt?.resolve()
+    this.#doubt = undefined
+  }
+
   async start(): Promise<void> {
     await this.#worker.waitUntilReady()
-    this.#unwatch = onConnected(this.#options.redis, () => this.#look())
+    const { redis } = this.#options
+    const unwatch = [
+      onDisconnected(redis, () => {
+        this.#doubt ??= deferred()
+      }),
+      onConnected(redis, () => this.#look()),
+    ]
+    this.#unwatch = () => {
+      for (const end of unwatch) end()
+    }
     this.#worker.run().catch((error: unknown) => this.#fault(error))
   }
 
@@ -149,27 +189,25 @@ export class Consumer {
 
   /**
    * Takes no more tasks; resolves when those it has are settled. A Redis that is away is waited
-   * for as long as its locks hold: what has ended until then cannot be told any more.
-   * @returns false when it is
+   * for as long as there is something to tell it.
+   * @returns false when it is away
    */
   async stop(): Promise<boolean> {
-    this.#unwatch()
     const over = new AbortController()
     const closed = this.#worker.close().then(() => true)
     const left = this.#emptyHanded(over.signal).then(() => false)
-    return Promise.race([closed, left]).finally(() => over.abort())
+    return Promise.race([closed, left]).finally(() => {
+      over.abort()
+      this.#unwatch()
+    })
   }
 
-  /** Resolves when Redis is away and none of its tasks is ours, or ours any longer. */
+  /** Resolves when Redis is away and none of its tasks is ours. */
   async #emptyHanded(signal: AbortSignal): Promise<void> {
-    const { redis, isRunning, lockMs = LOCK_MS } = this.#options
-    let answeredAt = realClock.monotonic()
     for (;;) {
       await realClock.sleep(LEAVE_MS, signal)
       if (signal.aborted) return
-      if (await answers(redis, LEAVE_MS)) answeredAt = realClock.monotonic()
-      else if (this.#held.size === 0) return
-      else if (realClock.monotonic() - answeredAt > lockMs && !isRunning()) return
+      if (!(await answers(this.#options.redis, LEAVE_MS)) && this.#held.size === 0) return
     }
   }
 
@@ -184,21 +222,28 @@ export class Consumer {
         throw failure(settlement)
       case 'returned':
         return this.#giveBack(job, token, settlement.inMs ?? 0)
+      case 'taken':
+        this.#held.drop(job)
+        // To the engine: it has been moved.
+        throw new WaitingError()
     }
   }
 
   /** A run that we ended ourselves is neither an attempt nor a death. */
-  async #giveBack(job: Job, token: string, inMs: number): Promise<never> {
+  async #giveBack(job: Job<StoredTask, Answer>, token: string, inMs: number): Promise<never> {
     const { redis, queue } = this.#options
     const { taskKey } = queue
     const jobId = job.id ?? ''
     if (inMs <= 0) {
-      await insist(() => giveBack(redis, { taskKey, jobId, token }, true))
+      await this.#held.move(job, token, current =>
+        giveBack(redis, { taskKey, jobId, token: current }, true),
+      )
       throw new WaitingError()
     }
     // Before the move: after it, somebody else may have taken the task already.
-    await insist(() => redis.hincrby(engineKeys(taskKey).job(jobId), 'ats', -1))
-    await insist(() => job.moveToDelayed(Date.now() + inMs, token))
+    if ((await this.#held.standingOf(jobId)) === 'ours')
+      await insist(() => redis.hincrby(engineKeys(taskKey).job(jobId), 'ats', -1))
+    await this.#held.move(job, token, current => job.moveToDelayed(Date.now() + inMs, current))
     throw new DelayedError()
   }
 
@@ -212,4 +257,17 @@ export class Consumer {
       retryInMs: willRetry ? retryDelay(job.data.retryIntervalsMs, made + 1) : undefined,
     }
   }
+}
+
+interface Deferred {
+  readonly promise: Promise<void>
+  resolve(): void
+}
+
+function deferred(): Deferred {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>(done => {
+    resolve = done
+  })
+  return { promise, resolve }
 }

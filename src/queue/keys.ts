@@ -9,7 +9,7 @@ export const engineKeys = (taskKey: string) => {
   return {
     /** HASH of a task; `ats` counts its starts. */
     job: (jobId: string) => `${base}:${jobId}`,
-    /** STRING, leased: the owner's token. */
+    /** STRING: the owner's token. */
     lock: (jobId: string) => `${base}:${jobId}:lock`,
     /** LIST of ids that are being worked on. */
     active: `${base}:active`,
@@ -17,6 +17,10 @@ export const engineKeys = (taskKey: string) => {
     stalled: `${base}:stalled`,
     /** ZSET of ids that wait. */
     prioritized: `${base}:prioritized`,
+    /** LIST of ids that wait without a priority: an older version may have put some there. */
+    wait: `${base}:wait`,
+    /** ZSET of ids that wait for their time. */
+    delayed: `${base}:delayed`,
     /** ZSET that idle workers pop from: member `0` wakes one now, `1` at the time of its score. */
     marker: `${base}:marker`,
   }

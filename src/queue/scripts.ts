@@ -17,6 +17,7 @@ export interface Scripts {
   ): Promise<Buffer[]>
   dropTaken(mine: string, count: number, first: Buffer): Promise<number>
   giveBack(...keysAndArguments: Arguments): Promise<number>
+  holdOn(...keysAndArguments: Arguments): Promise<number>
   seizeLock(lock: string, deadToken: string, token: string, ms: number): Promise<number>
   advanceCursor(state: string, tick: number, taskId: string, era: number): Promise<number>
   expireFail(row: string, attempt: number, ms: number): Promise<number>
@@ -32,6 +33,7 @@ const KEY_COUNTS = {
   take: 3,
   dropTaken: 1,
   giveBack: 6,
+  holdOn: 6,
   seizeLock: 1,
   advanceCursor: 1,
   expireFail: 1,

@@ -73,6 +73,11 @@ export class Rows {
     this.#asked.get(ask)?.(row)
   }
 
+  /** Another worker has the task by now, and the row is ended by whoever took it. */
+  forget(taskId: string): void {
+    this.#open.delete(taskId)
+  }
+
   /** Resolves once the end of a run is safe; at once for one that has no row. */
   async ended(
     { task, attempt }: Claim,

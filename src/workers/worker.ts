@@ -73,8 +73,15 @@ export class TaskWorker {
       owner: deps.owner,
       keepMs: init.limits.resultKeepMs,
       keepCount: init.limits.resultKeepCount,
-      isRunning: () => this.#runs.size > 0,
       handle: claim => this.#handle(claim),
+      onTaken: id =>
+        this.#log(
+          'warn',
+          'another worker has taken a task over: what became of it here is dropped',
+          {
+            task: id,
+          },
+        ),
       onError: error => this.#log('debug', 'queue', { error: error.message }),
     })
   }
@@ -165,6 +172,8 @@ export class TaskWorker {
     this.#runs.delete(task.id)
     this.watch.ended(task.id, ended)
     this.#lastEnd = this.#deps.clock.monotonic()
+    // Before anything is recorded: it would be there twice.
+    if (await this.#consumer.isTaken(task.id)) return this.#letGo(claim, startedAt)
     if (ended.stopped === 'returned') return this.#giveBack(claim, startedAt, ended)
     return this.#settle(claim, verdictOn(task, ended), startedAt, ended)
   }
@@ -198,6 +207,14 @@ export class TaskWorker {
     this.#remember(claim, startedAt, ended, { outcome: 'returned', kind: '', code: '' })
     this.#report(claim, startedAt, { outcome: 'returned', kind: '', code: '', msg: 'given back' })
     return { type: 'returned' }
+  }
+
+  #letGo(claim: Claim, startedAt: number): Settlement {
+    this.#rows.forget(claim.task.id)
+    this.#hashes.runEnded(claim.task.id, undefined)
+    const verdict = { outcome: 'returned', kind: '', code: '' } as const
+    this.#report(claim, startedAt, { ...verdict, msg: 'another worker has taken it over' })
+    return { type: 'taken' }
   }
 
   async #settle(

@@ -42,8 +42,7 @@ export interface ConsumerPlan {
   readonly queue?: QueueSpec
   readonly owner?: string
   readonly handle?: (claim: Claim) => Promise<Settlement> | Settlement
-  readonly lockMs?: number
-  readonly isRunning?: () => boolean
+  readonly onTaken?: (taskId: string) => void
 }
 
 export interface QueueBench {
@@ -106,7 +105,6 @@ export async function queueBench(): Promise<QueueBench> {
       queue = aQueue(),
       owner = liveOwner('w1'),
       handle = () => DONE,
-      isRunning = () => false,
       ...rest
     } = {}) {
       const claims: Claim[] = []
@@ -116,7 +114,6 @@ export async function queueBench(): Promise<QueueBench> {
         owner,
         keepMs: 3_600_000,
         keepCount: 10_000,
-        isRunning,
         ...rest,
         handle: async claim => {
           claims.push(claim)

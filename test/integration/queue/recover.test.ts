@@ -129,7 +129,8 @@ test('deaths add up over the owners that died with it', async () => {
     const ended = new Promise<void>(resolve => ends.push(resolve))
     const worker = await bench.consume({
       owner: deadOwner(`x${n}`),
-      handle: () => ended.then(() => DONE),
+      // Of the dead nothing more is heard.
+      handle: () => ended.then(() => ({ type: 'taken' })),
     })
     await waitFor(() => worker.claims.length === 1, { what: 'it is taken' })
     const [orphan] = await orphans()

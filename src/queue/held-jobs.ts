@@ -1,0 +1,142 @@
+import type { Job } from 'bullmq'
+import { insist } from './insist.ts'
+import { engineKeys } from './keys.ts'
+import type { Scripts } from './scripts.ts'
+import type { StoredTask } from './stored-task.ts'
+
+/**
+ * A lock says whose a task is, and never by its end that nobody has it any more: whether an owner
+ * lives is judged by other means (master/recovery.ts). So it holds for longer than anything runs.
+ */
+export const LOCK_MS = 10 * 365 * 86_400_000
+
+/** What the queue says of a task that we hold. */
+export type Standing =
+  | 'ours'
+  /** Somebody else has it by now, or has settled it: what became of it here counts for nothing. */
+  | 'taken'
+  /** The queue has our verdict already, or has forgotten the task. */
+  | 'over'
+
+interface Hold {
+  readonly job: Job<StoredTask>
+  token: string
+  readonly starts: number
+  readonly verdicts: number
+  standing: Standing
+}
+
+export interface HeldJobsDeps {
+  readonly redis: Scripts
+  readonly taskKey: string
+  /** The text form of this incarnation, see model/owner.ts. */
+  readonly owner: string
+  /** Called once for each that somebody else turns out to have. */
+  readonly onTaken: (jobId: string) => void
+}
+
+/** The tasks of one worker, from their arrival until the queue has taken our verdict on them. */
+export class HeldJobs {
+  readonly #deps: HeldJobsDeps
+  readonly #holds = new Map<string, Hold>()
+
+  constructor(deps: HeldJobsDeps) {
+    this.#deps = deps
+  }
+
+  get size(): number {
+    return this.#holds.size
+  }
+
+  has(jobId: string): boolean {
+    return this.#holds.has(jobId)
+  }
+
+  /**
+   * @returns false when we hold it already: a failover had lost that, and the queue has handed it
+   * to us once more. It stays one task, under its new lock.
+   */
+  add(job: Job<StoredTask>): boolean {
+    const id = job.id ?? ''
+    const known = this.#holds.get(id)
+    if (known?.job === job) return true
+    if (known) {
+      known.token = job.token ?? ''
+      return false
+    }
+    this.#holds.set(id, {
+      job,
+      token: job.token ?? '',
+      starts: job.attemptsStarted,
+      verdicts: job.attemptsMade,
+      standing: 'ours',
+    })
+    return true
+  }
+
+  drop(job: Job<StoredTask>): void {
+    const id = job.id ?? ''
+    if (this.#holds.get(id)?.job === job) this.#holds.delete(id)
+  }
+
+  isTaken(jobId: string): boolean {
+    return this.#holds.get(jobId)?.standing === 'taken'
+  }
+
+  /** Asks the queue, and takes the task's lock again where that was lost. */
+  async standingOf(jobId: string): Promise<Standing> {
+    const hold = this.#holds.get(jobId)
+    if (!hold) return 'over'
+    if (hold.standing !== 'ours') return hold.standing
+    const { redis, taskKey, owner, onTaken } = this.#deps
+    const engine = engineKeys(taskKey)
+    const { active, prioritized, wait, delayed } = engine
+    const { token, starts, verdicts } = hold
+    const keys = [engine.job(jobId), engine.lock(jobId), active, prioritized, wait, delayed]
+    const answer = await insist(() =>
+      redis.holdOn(...keys, jobId, token, owner, LOCK_MS, starts, verdicts),
+    )
+    if (answer === 1) return 'ours'
+    const standing = answer === 0 ? 'taken' : 'over'
+    hold.standing = standing
+    if (standing === 'taken') onTaken(jobId)
+    return standing
+  }
+
+  /** The same for all of them. */
+  async confirm(): Promise<void> {
+    await Promise.all([...this.#holds.keys()].map(id => this.standingOf(id)))
+  }
+
+  /**
+   * Makes a move that the queue takes only from a task's owner. Then we hold it no longer.
+   * @param token of its lock, where we do not know a newer one
+   * @returns undefined when the task is not ours any more, and nothing was moved
+   */
+  async move<T>(
+    job: Job<StoredTask>,
+    token: string,
+    make: (token: string) => Promise<T>,
+  ): Promise<T | undefined> {
+    const id = job.id ?? ''
+    try {
+      for (;;) {
+        try {
+          return await insist(() => make(this.#holds.get(id)?.token ?? token))
+        } catch (error) {
+          if (!isDisowned(error)) throw error
+        }
+        if ((await this.standingOf(id)) !== 'ours') return undefined
+      }
+    } finally {
+      this.drop(job)
+    }
+  }
+}
+
+/** The engine's codes for a task that is gone, has no lock, is not active, or is another's. */
+const DISOWNED: ReadonlySet<unknown> = new Set([-1, -2, -3, -6])
+
+function isDisowned(error: unknown): boolean {
+  return error instanceof Error && DISOWNED.has((error as Error & { code?: unknown }).code)
+}

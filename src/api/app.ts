@@ -1,10 +1,10 @@
-import { type ErrorHandler, Hono } from 'hono'
+import { type Context, type ErrorHandler, Hono } from 'hono'
 import { routePath } from 'hono/route'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { limitBody } from './body-size.ts'
 import type { Control } from './control.ts'
-import { type Failure, failure, failureOf } from './errors.ts'
+import { type Failure, failure, failureOf, type Refusal, refuse } from './errors.ts'
 import { configRoutes } from './routes/config.ts'
 import { daemonRoutes } from './routes/daemon.ts'
 import { failRoutes } from './routes/fails.ts'
@@ -32,12 +32,16 @@ export function createApp(control: Control, log: Pick<Logger, 'error'>) {
 }
 
 /** Whatever a route throws, as an answer; what is nobody's fault but ours goes to the log too. */
-export function onError(control: Control, log: Pick<Logger, 'error'>): ErrorHandler {
+export function onError(
+  control: Control,
+  log: Pick<Logger, 'error'>,
+  refusalOf: (c: Context) => Refusal | undefined = () => undefined,
+): ErrorHandler {
   return async (error, c) => {
     // A client that has left broke off what was being read or awaited for it; nobody reads this.
     if (c.req.raw.signal.aborted) return c.json(failure(400, 'E_GONE', 'the client left').body, 400)
-    const { status, body, unexpected } = await withCause(failureOf(error), control)
-    if (unexpected)
+    const failed = await withCause(failureOf(error), control)
+    if (failed.unexpected)
       log.error(
         {
           method: c.req.method,
@@ -47,7 +51,7 @@ export function onError(control: Control, log: Pick<Logger, 'error'>): ErrorHand
         },
         'a request failed unexpectedly',
       )
-    return c.json(body, status)
+    return refuse(c, failed, refusalOf(c))
   }
 }
 

@@ -3,7 +3,7 @@ import { bodyLimit } from 'hono/body-limit'
 import { TaskdError } from '../lib/errors.ts'
 
 /** A task is at most 1 MiB, and JSON may write one character as six. */
-const USUAL_BYTES = 8 << 20
+export const USUAL_BYTES = 8 << 20
 
 /** Refuses a larger body by what it says of itself; one that does not say is counted as it comes. */
 export function limitBody(maxSize = USUAL_BYTES): MiddlewareHandler {

@@ -6,7 +6,7 @@ import { limitBody } from './body-size.ts'
 import type { Control } from './control.ts'
 import { type Access, createRoutes, type DoorEnv, type DoorModule } from './door-routes.ts'
 import { failure } from './errors.ts'
-import { createGate } from './gate.ts'
+import { createGate, type GateDeps, routeOf } from './gate.ts'
 import type { RateLimiter } from './rate.ts'
 import { addDocs } from './routes/docs.ts'
 import { healthRoutes } from './routes/health.ts'
@@ -38,8 +38,10 @@ export function createDoorApp(deps: DoorAppDeps) {
   const app = new Hono<DoorEnv>()
   // Whatever slipped past the frame is not open by mistake.
   const accessOf = (route: string): Access => routes.access.get(route) ?? 'admin'
-  app.use(createGate({ ...deps, accessOf, answered: (...what) => deps.metrics.answered(...what) }))
-  app.onError(onError(control, log))
+  const refusalOf = (route: string) => routes.refusals.get(route)
+  const answered: GateDeps['answered'] = (...what) => deps.metrics.answered(...what)
+  app.use(createGate({ ...deps, accessOf, refusalOf, answered }))
+  app.onError(onError(control, log, c => refusalOf(routeOf(c) ?? '')))
 
   for (const add of [healthRoutes(deps.notReady), metricsRoute(deps.metrics, control)]) add(routes)
   for (const add of deps.modules) add(routes)

@@ -3,7 +3,8 @@ import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import type { Scope } from './auth.ts'
-import { limitBody } from './body-size.ts'
+import { limitBody, USUAL_BYTES } from './body-size.ts'
+import type { Refusal } from './errors.ts'
 import { listsOf } from './fields.ts'
 import { check } from './input.ts'
 import { readParams } from './params.ts'
@@ -31,6 +32,10 @@ export interface DoorRoute<P extends z.ZodObject> {
   readonly listAs?: keyof z.input<P> & string
   /** Where the usual limit is too small. */
   readonly maxBodyBytes?: number
+  /** Old clients send a body with GET. */
+  readonly getBody?: boolean
+  /** For clients that know another form of errors than ours. */
+  readonly refusal?: Refusal
   /** What it answers when all is well, by status; the errors that every route has are added. */
   readonly answers: Readonly<Record<number, Answer>>
   handle(params: z.output<P>, c: Context<DoorEnv>): Response | Promise<Response>
@@ -47,6 +52,8 @@ export interface DoorRoutes {
   readonly app: OpenAPIHono<DoorEnv>
   /** By `METHOD path` as Hono writes it: what is not here is for `admin`. */
   readonly access: ReadonlyMap<string, Access>
+  /** By `METHOD path`: the routes that word their errors themselves. */
+  readonly refusals: ReadonlyMap<string, Refusal>
   add<P extends z.ZodObject>(route: DoorRoute<P>): void
   /** Routes that are not in the documentation. */
   allow(method: string, path: string, access: Access): void
@@ -58,18 +65,22 @@ export type DoorModule = (door: Pick<DoorRoutes, 'add'>) => void
 export function createRoutes(): DoorRoutes {
   const app = new OpenAPIHono<DoorEnv>()
   const access = new Map<string, Access>()
+  const refusals = new Map<string, Refusal>()
   const allow = (method: string, path: string, who: Access) =>
     void access.set(`${method.toUpperCase()} ${path}`, who)
   return {
     app,
     access,
+    refusals,
     allow,
     add(route) {
       const path = route.path.replaceAll(/\/\{(\w+)\}/g, '/:$1')
-      const options = { lists: listsOf(route.params), listAs: route.listAs }
-      allow(route.method, path, route.access)
+      const { method, listAs, getBody = false, maxBodyBytes = USUAL_BYTES, refusal } = route
+      const options = { lists: listsOf(route.params), listAs, getBody, maxBodyBytes }
+      allow(method, path, route.access)
+      if (refusal) refusals.set(`${method.toUpperCase()} ${path}`, refusal)
       app.openAPIRegistry.registerPath(described(route))
-      app.on(route.method, path, limitBody(route.maxBodyBytes), async (c: Context<DoorEnv>) => {
+      app.on(method, path, limitBody(maxBodyBytes), async (c: Context<DoorEnv>) => {
         const params = check(route.params, await readParams(c, options))
         return route.handle(params, c)
       })

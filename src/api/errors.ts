@@ -1,3 +1,4 @@
+import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { TaskdError } from '../lib/errors.ts'
@@ -12,6 +13,18 @@ export interface Failure {
   readonly body: ErrorBody
   /** Nobody's fault but ours: to be logged. */
   readonly unexpected: boolean
+}
+
+/** How a route words what went wrong, where that is not an ErrorBody. */
+export type Refusal = (failure: Failure) => {
+  readonly status: ContentfulStatusCode
+  readonly body: object
+}
+
+/** As the route words it, or as every other does. */
+export function refuse(c: Context, failed: Failure, refusal?: Refusal, headers = {}): Response {
+  const { status, body } = refusal?.(failed) ?? failed
+  return c.json(body, status, headers)
 }
 
 /** What was thrown, as the client may see it: never a stack, never the words of a bug. */

@@ -4,7 +4,7 @@ import { TaskdError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { type Auth, secretOf } from './auth.ts'
 import type { Access, DoorEnv } from './door-routes.ts'
-import { failureOf } from './errors.ts'
+import { failureOf, refuse, type Refusal as Wording } from './errors.ts'
 import { isCrossSite, isLoopback, isOurHost } from './guard.ts'
 import type { RateLimiter } from './rate.ts'
 
@@ -17,6 +17,7 @@ export interface GateDeps {
   /** The limit as it is now. @param loopback whether the caller is on this machine */
   readonly limiter: (loopback: boolean) => RateLimiter | undefined
   readonly accessOf: (route: string) => Access
+  readonly refusalOf: (route: string) => Wording | undefined
   /** Told of each request that was answered. @param route `METHOD /pattern`, or `unknown` */
   readonly answered: (route: string, status: number, ms: number) => void
   /** Monotonic, ms. */
@@ -44,7 +45,7 @@ export function createGate(deps: GateDeps): MiddlewareHandler<DoorEnv> {
 const UNKNOWN = 'unknown'
 
 /** `POST /api/queue/:task_key/claim`; undefined when there is no such route. */
-function routeOf(c: Context): string | undefined {
+export function routeOf(c: Context): string | undefined {
   const route = matchedRoutes(c).findLast(one => one.method !== 'ALL')
   return route && `${route.method} ${route.path}`
 }
@@ -60,8 +61,8 @@ function refusal(
   const why = whyNot(c, deps, address, route)
   if (why === undefined) return undefined
   const [code, message, headers = {}] = why
-  const { status, body } = failureOf(new TaskdError(code, message))
-  return c.json(body, status, headers)
+  const wording = route === undefined ? undefined : deps.refusalOf(route)
+  return refuse(c, failureOf(new TaskdError(code, message)), wording, headers)
 }
 
 function whyNot(

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import type { Context } from 'hono'
 import { TaskdError } from '../lib/errors.ts'
+import { bodyBytes } from './body.ts'
+import { USUAL_BYTES } from './body-size.ts'
 
 /** What a request says, wherever it says it: still unchecked. */
 export type Params = Readonly<Record<string, unknown>>
@@ -14,6 +16,9 @@ export interface ReadOptions {
   readonly lists: ReadonlySet<string>
   /** A JSON body that is a list, and no object, is the parameter of this name. */
   readonly listAs?: string | undefined
+  /** Whether a GET may have a body. */
+  readonly getBody?: boolean
+  readonly maxBodyBytes?: number
 }
 
 /**
@@ -35,11 +40,11 @@ type Fields = Iterable<readonly [string, unknown]>
 
 async function bodyOf(c: Context, options: ReadOptions): Promise<Fields> {
   const { method } = c.req
-  if (method === 'GET' || method === 'HEAD') return []
+  if (method === 'HEAD' || (method === 'GET' && options.getBody !== true)) return []
   const header = c.req.header('content-type') ?? ''
   const type = header.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   if (type === 'multipart/form-data') return multipart(c, options)
-  const text = textOf(await c.req.arrayBuffer().catch(() => broken()))
+  const text = textOf(await bodyBytes(c, options.maxBodyBytes ?? USUAL_BYTES).catch(broken))
   if (text.trim() === '') return []
   if (JSON_TYPE.test(type)) return json(text, options)
   if (type === '' || type === 'application/x-www-form-urlencoded') {
@@ -91,7 +96,8 @@ async function multipart(c: Context, options: ReadOptions): Promise<Fields> {
   return pairs(found, options)
 }
 
-function broken(): never {
+function broken(error?: unknown): never {
+  if (error instanceof TaskdError) throw error
   throw bad('the body cannot be read')
 }
 

@@ -3,6 +3,8 @@ import { z } from 'zod'
 import { TaskdError } from '../lib/errors.ts'
 import { MAX_PULL_BATCH, type PullReport, type PullTask } from '../model/pull.ts'
 import { checkPullId, readPullTasks } from '../model/pull-task.ts'
+import { bodyBytes } from './body.ts'
+import type { DoorEnv } from './door-routes.ts'
 import { flag } from './fields.ts'
 import { check } from './input.ts'
 
@@ -39,9 +41,14 @@ type TaskParams = Readonly<Record<string, unknown>> & { readonly promote?: unkno
  */
 export async function readPush(
   params: TaskParams,
-  c: Context,
+  c: Context<DoorEnv>,
+  maxBodyBytes: number,
 ): Promise<{ readonly tasks: readonly PullTask[]; readonly promote: boolean }> {
-  const text = (await c.req.text()).replace(/^\uFEFF/, '').trim()
+  const bytes = await bodyBytes(c, maxBodyBytes)
+  const text = Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/^\uFEFF/, '')
+    .trim()
   const json = isJson(text)
   const tasks = readPullTasks(json ? text : JSON.stringify(withoutOurs(params)))
   if (!tasks.ok) throw new TaskdError('E_BAD_TASK', tasks.reason, 'see docs/http.md')
@@ -70,7 +77,8 @@ const id = z
     if (!checked.ok) refine.addIssue(checked.reason)
   })
 
-const item = z.union([
+/** One task of a report: its id, or more about it. */
+export const reported = z.union([
   id.transform((text): PullReport => ({ id: text })),
   z
     .object({
@@ -86,7 +94,7 @@ const item = z.union([
       }),
     ),
 ])
-const items = (what: string) => z.array(item).max(MAX_PULL_BATCH).default([]).describe(what)
+const items = (what: string) => z.array(reported).max(MAX_PULL_BATCH).default([]).describe(what)
 
 export const reportLists = {
   finish: items('Ids of those that are done; or objects with task_id and attempt.'),

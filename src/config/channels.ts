@@ -32,17 +32,31 @@ export function readChannels(
 export function readRelays(
   sections: readonly Section[],
   { folder }: Places,
+  channels: readonly ChannelSpec[],
   report: Report,
 ): readonly RelaySpec[] {
   const found: RelaySpec[] = []
+  const taken = new Map(
+    channels.flatMap(one => one.legacyPaths.map(path => [path, `channel:${one.name}`])),
+  )
   for (const section of sections) {
     if (report.full) break
     checkName(section, report)
     const { values, complete } = checkSection('relay', section, report)
     if (values.results !== undefined && values.results === values.list)
       report.problem(placeOf(section, 'results'), 'is the list of the tasks', 'name another list')
+    for (const path of values.legacy_path ?? []) {
+      const other = taken.get(path)
+      if (other === undefined) taken.set(path, `relay:${section.name}`)
+      else
+        report.problem(
+          placeOf(section, 'legacy_path'),
+          `${path} is a path of [${other}] already`,
+          'name another',
+        )
+    }
     if (complete === undefined) continue
-    const { redis, list, take, results, max, lease } = complete
+    const { redis, list, take, results, max, lease, legacy_path = [] } = complete
     found.push({
       name: section.name,
       redis: redis.startsWith('unix:') ? `unix:${resolve(folder, redis.slice(5))}` : redis,
@@ -51,6 +65,7 @@ export function readRelays(
       ...(results !== undefined && { results }),
       max,
       leaseMs: lease,
+      legacyPaths: legacy_path,
     })
   }
   return found
@@ -71,6 +86,7 @@ function channelOf(name: string, values: Complete, { settings, folder }: Places)
     spoolMax: values.spool_max,
     encrypt: values.encrypt ?? [],
     keys: values.encrypt_key ?? [],
+    legacyPaths: values.legacy_path ?? [],
     ...(values.encrypt_url !== undefined && { encryptUrl: values.encrypt_url }),
   }
 }

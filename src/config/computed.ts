@@ -27,6 +27,7 @@ function queueTexts(name: string, config: Config): Record<string, string> {
         mode,
         lease: formatDuration(queue.leaseMs),
         retries: String(queue.retries),
+        max_leases: String(queue.maxLeases),
         finish_keep: String(queue.finishKeep),
       }
     : {

@@ -71,7 +71,7 @@ export function judge(
 
   const around = { settings, folder: places.folder }
   const channels = readChannels(of('channel'), around, report)
-  const relays = readRelays(of('relay'), around, report)
+  const relays = readRelays(of('relay'), around, channels, report)
   const { root } = places
   const { queueNames } = rules
   const sources = readTableSources(of('source'), { ...around, root, queues, queueNames }, report)

@@ -34,6 +34,7 @@ export function buildQueue(taskKey: string, values: Partial<Values<'queue'>>): Q
     capacity: values.capacity ?? DEFAULTS.capacity,
     leaseMs: values.lease ?? DEFAULTS.lease,
     retries: values.retries ?? DEFAULTS.retries,
+    maxLeases: values.max_leases ?? 0,
     finishKeep: values.finish_keep ?? FINISH_KEEP,
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseSize } from '../lib/size.ts'
 import type { KeySpec } from '../model/channel.ts'
+import { refuseOldPath } from '../model/old-path.ts'
 import { readDatabase, readRedis } from './addresses.ts'
 import { readColumns, readTable } from './columns.ts'
 import { choice, duration, field, integer, no, type Read, yes } from './fields.ts'
@@ -36,6 +37,14 @@ const readNames: Read<readonly string[]> = text => {
   return names.includes('') ? no('has an empty name') : yes([...new Set(names)])
 }
 
+const readLegacyPaths: Read<readonly string[]> = text => {
+  const paths = [...new Set(text.split(/[\s,]+/).filter(one => one !== ''))]
+  const reason = paths.map(refuseOldPath).find(one => one !== undefined)
+  return reason === undefined ? yes(paths) : no(reason, 'write for instance /save_data_to_orders')
+}
+
+const legacyPath = field(readLegacyPaths, '/save_data_to_orders').optional()
+
 /** Empty names nothing, and a key of ours is not the user's. */
 const readKeyName: Read<string> = text =>
   text.startsWith('Task:Relay:') ? no('is a name that taskd needs itself') : yes(text)
@@ -54,6 +63,7 @@ export const channelSchema = z.object({
   encrypt: field(readNames, 'phone, id_card').optional(),
   encrypt_key: field(orFromFile(readKeys), '@/etc/taskd/keys').optional(),
   encrypt_url: field(orFromFile(readUpstream), 'https://crypto.example.org/encrypt').optional(),
+  legacy_path: legacyPath,
 })
 
 export const relaySchema = z.object({
@@ -63,4 +73,5 @@ export const relaySchema = z.object({
   results: field(readKeyName, 'results').optional(),
   max: integer(1, 10_000, 500).default(500),
   lease: duration('10m', 1000).default(600_000),
+  legacy_path: legacyPath,
 })

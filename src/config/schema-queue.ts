@@ -12,5 +12,6 @@ export const queueSchema = z.object({
   capacity: integer(1, 1_000_000_000, 500_000).default(500_000),
   lease: duration('1d', 1000).optional(),
   retries: integer(0, 1000, 3).optional(),
+  max_leases: integer(0, 1_000_000, 0).optional(),
   finish_keep: integer(0, 100_000_000, 100_000).optional(),
 })

@@ -76,7 +76,7 @@ export function checkQueueTogether(checked: Checked<'queue'>, report: Report): v
   const foreign =
     mode === 'pull'
       ? (['workers', 'concurrency', 'rate', 'period'] as const)
-      : (['lease', 'retries', 'finish_keep'] as const)
+      : (['lease', 'retries', 'max_leases', 'finish_keep'] as const)
   for (const name of foreign) {
     if (values[name] === undefined) continue
     const hint =

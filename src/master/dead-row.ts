@@ -11,7 +11,7 @@ const NOBODY = 'pull'
 
 /** A dead task of a pull queue as a row of fail_log. What is no task of ours is kept as its text. */
 export function deadRowOf(taskKey: string, dead: DeadTask, job: string): FailRow {
-  const { id, attempt, content, why, worker, msg, claimedAt, diedAt } = dead
+  const { id, attempt, content, why, worker, msg, claimedAt, diedAt, leases } = dead
   const message = parseMessage(content)
   const task = message.ok ? parseTask(message.value, taskKey, id) : message
   const { script, controller, param } = task.ok
@@ -32,9 +32,14 @@ export function deadRowOf(taskKey: string, dead: DeadTask, job: string): FailRow
     attempt,
     kind: why === 'lease' ? 'lost' : 'fail',
     code: 'fail',
-    msg: msg || (why === 'lease' ? 'claimed, and not reported before its lease was over' : ''),
+    msg: msg || (why === 'lease' ? leasesOver(leases) : ''),
     exit_code: null,
     signal: '',
     output: '',
   }
+}
+
+function leasesOver(leases: number): string {
+  const times = leases === 1 ? 'once' : `${leases} times`
+  return `claimed ${times}, and not reported before the lease was over (max_leases = ${leases})`
 }

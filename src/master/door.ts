@@ -1,11 +1,12 @@
 import { onError } from '../api/app.ts'
 import { type Auth, createAuth } from '../api/auth.ts'
-import { HttpDoor } from '../api/door.ts'
+import { type DoorOptions, HttpDoor } from '../api/door.ts'
 import { createDoorApp, type DoorAppDeps } from '../api/door-app.ts'
 import { createRoutes, type DoorModule } from '../api/door-routes.ts'
 import { failure } from '../api/errors.ts'
 import { type Rate, RateLimiter } from '../api/rate.ts'
 import { brokerRoutes } from '../api/routes/broker.ts'
+import { channelLegacyRoutes, type OldPathSpecs } from '../api/routes/channel-legacy.ts'
 import { dataRoutes } from '../api/routes/data.ts'
 import { encryptRoutes } from '../api/routes/encrypt.ts'
 import type { MetricsPort } from '../api/routes/metrics.ts'
@@ -28,8 +29,8 @@ export function buildDoor(parts: DoorParts): DoorService {
   const daemon = parts.daemon()
   const config = () => daemon.config
   const metrics = new Metrics({ ...parts, queueOf: id => queueOf(daemon, id) })
-  const modules = [...publicModules(parts), legacyPullRoutes(parts.pull)]
-  const app = createDoorApp({
+  const shared = publicModules(parts)
+  const common = {
     ...parts,
     control: daemon,
     host: http.host,
@@ -41,10 +42,14 @@ export function buildDoor(parts: DoorParts): DoorService {
     limiter: liveLimiter(config, clock),
     metrics: metricsPort(metrics, parts, clock),
     now: () => clock.monotonic(),
-    modules,
-  })
+  }
+  // A reload may bring other old paths.
+  const appNow = derived(config, ({ channels, relays }) =>
+    createDoorApp({ ...common, modules: [...shared, ...oldModules({ channels, relays }, parts)] }),
+  )
   const { httpCert: cert, httpKey: key } = config().settings
   const tls = cert !== undefined && key !== undefined ? { cert, key } : undefined
+  const app: DoorOptions['app'] = { fetch: (request, env) => appNow().fetch(request, env) }
   const door = new HttpDoor({ app, ...http, tls, log })
   return {
     name: door.name,
@@ -74,6 +79,12 @@ function publicModules(parts: PublicParts): readonly DoorModule[] {
     relayRoutes(parts.relays),
     pullRoutes(parts.pull),
   ]
+}
+
+/** What clients of other schedulers ask for. */
+function oldModules(specs: OldPathSpecs, { pull, channels, relays }: PublicParts) {
+  const ports = { data: channels, encrypt: channels, relays }
+  return [legacyPullRoutes(pull), channelLegacyRoutes(specs, ports)]
 }
 
 function buildBroker({ daemon, ask, clock }: PublicParts): Broker {

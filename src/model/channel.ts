@@ -37,6 +37,8 @@ export interface ChannelSpec {
   readonly keys: readonly KeySpec[]
   /** Who encrypts instead of us. */
   readonly encryptUrl?: string
+  /** Where clients of another scheduler ask for it. */
+  readonly legacyPaths: readonly string[]
 }
 
 export interface RelaySpec {
@@ -53,6 +55,8 @@ export interface RelaySpec {
   readonly max: number
   /** A task that is not acknowledged for so long goes back. */
   readonly leaseMs: number
+  /** Where clients of another scheduler ask for it. */
+  readonly legacyPaths: readonly string[]
 }
 
 /** Channels have folders called after them: so no `..`, and nothing hidden. */

@@ -97,12 +97,12 @@ export interface PullCounts {
   readonly deadTotal: number
 }
 
-/** A task that has used up its claims. */
+/** A task that failed as often as `retries` says, or whose lease was over `max_leases` times. */
 export interface DeadTask {
   readonly id: string
   readonly attempt: number
   readonly content: string
-  /** `failed`: it was reported so. `lease`: nobody reported in time. */
+  /** `failed`: it was reported so. `lease`: nobody reported in time, too often. */
   readonly why: 'failed' | 'lease'
   /** Who had claimed it, and what he said of it; '' when he did not. */
   readonly worker: string
@@ -110,6 +110,8 @@ export interface DeadTask {
   /** Wall time, ms. */
   readonly claimedAt: number
   readonly diedAt: number
+  /** How many leases were over when it died of that; else 0. */
+  readonly leases: number
 }
 
 /** A dead task that is kept, to be looked at or tried again. */

@@ -16,8 +16,10 @@ export interface QueueSpec {
   readonly capacity: number
   /** Pull queues: how long a claim is good for, ms. */
   readonly leaseMs: number
-  /** Pull queues: claims before a task is dead. */
+  /** Pull queues: reports of failure before a task is dead. */
   readonly retries: number
+  /** Pull queues: leases that may be over before a task is dead; 0 for any number. */
+  readonly maxLeases: number
   /** Pull queues: how many finished ids are kept. */
   readonly finishKeep: number
 }

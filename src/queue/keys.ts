@@ -111,6 +111,8 @@ const PULL_PARTS = [
   'died',
   /** HASH `finished dead`: counts that never go back. */
   'total',
+  /** HASH id -> how many leases of this life were over without a report. */
+  'leases',
 ] as const
 
 /** How many KEYS each lua/pull-*.lua has; pull-claim.lua has one more. */

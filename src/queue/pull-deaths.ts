@@ -15,6 +15,7 @@ export function deathsOf(entries: readonly [id: string, fields: string[]][]): De
       msg: text('msg'),
       claimedAt: Number(text('claimed_at')),
       diedAt: Number(text('died_at')),
+      leases: Number(text('leases')),
     }
   })
 }

@@ -153,7 +153,10 @@ export class PullQueue implements PullStore {
     return this.push(await this.#tasks(ids.filter((_, n) => typeof died[n] === 'string')))
   }
 
-  /** Puts back in front what nobody reported in time. One small command when there is nothing. */
+  /**
+   * Puts back in front what nobody reported in time, however often; `max_leases` ends that. One small
+   * command when there is nothing.
+   */
   async expire(): Promise<ExpiredLeases> {
     const sum = { requeued: 0, dead: 0 }
     for (;;) {
@@ -225,7 +228,8 @@ export class PullQueue implements PullStore {
         one.attempt ?? '',
         one.msg?.slice(0, MAX_MSG) ?? '',
       ])
-      const limits = [this.#now(), why, tries, KEPT_DEAD, CHUNK_BYTES]
+      const { maxLeases } = this.#spec
+      const limits = [this.#now(), why, tries, KEPT_DEAD, CHUNK_BYTES, maxLeases]
       return this.#redis.pullEnd(...this.#all, ...limits, ...triples)
     })
     return reports.map((one, n) => toReportAnswer(one.id, letters[n]))

@@ -100,7 +100,7 @@ describe('a pull queue', () => {
   })
 
   it('drains though Redis has no memory to spare, and takes no more', async () => {
-    const queue = bench.queue({ retries: 1 })
+    const queue = bench.queue({ retries: 1, maxLeases: 1 })
     await queue.push(someTasks(1000))
     await queue.claim(100, 'late')
     await bench.redis.config('SET', 'maxmemory', '1mb')
@@ -201,7 +201,8 @@ function runNode(
 ): Promise<string> {
   const module = (name: string) =>
     fileURLToPath(new URL(`../../dist/queue/${name}`, import.meta.url))
-  const spec = { taskKey: 'far', capacity: 1e6, leaseMs: LEASE_MS, retries: 100, finishKeep: 1e6 }
+  const limits = { leaseMs: LEASE_MS, retries: 100, maxLeases: 0, finishKeep: 1e6 }
+  const spec = { taskKey: 'far', capacity: 1e6, ...limits }
   const program = `
     import { createClient } from '${module('connection.js')}'
     import { PullQueue } from '${module('pull-queue.js')}'

@@ -19,7 +19,7 @@ export function channelSpec(
 ): ChannelSpec {
   const read = readColumns(columns)
   if (!read.ok) throw new Error(read.reason)
-  const rest = { maxRows: 100_000, spoolMax: 1 << 30, encrypt: [], keys: [] }
+  const rest = { maxRows: 100_000, spoolMax: 1 << 30, encrypt: [], keys: [], legacyPaths: [] }
   return { name: 'orders', database, table: 'orders', columns: read.value, ...rest, ...other }
 }
 

@@ -8,6 +8,8 @@ interface Life {
   /** Where this life began. */
   born: number
   tries: number
+  /** Leases that were over. */
+  leases: number
   /** When the lease ends, or when it died. */
   at: number
 }
@@ -16,6 +18,7 @@ export interface ModelLimits {
   readonly capacity: number
   readonly leaseMs: number
   readonly retries: number
+  readonly maxLeases: number
   readonly finishKeep: number
 }
 
@@ -52,7 +55,15 @@ export class PullModel {
       if (this.#todo.length + front.length >= this.#limits.capacity)
         return { id, answer: 'full', promoted: false }
       const attempt = life?.attempt ?? 0
-      this.#lives.set(id, { content, state: 'todo', attempt, born: attempt, tries: 0, at: 0 })
+      this.#lives.set(id, {
+        content,
+        state: 'todo',
+        attempt,
+        born: attempt,
+        tries: 0,
+        leases: 0,
+        at: 0,
+      })
       this.#finished = this.#finished.filter(one => one.id !== id)
       if (promote) front.push(id)
       else this.#todo.push(id)
@@ -93,7 +104,10 @@ export class PullModel {
 
   fail(reports: readonly PullReport[]): ReportWord[] {
     return this.#end(reports, (id, life) => {
-      if (this.#buried(id, life)) return 'dead'
+      if (life.tries >= this.#limits.retries) {
+        this.#bury(id, life)
+        return 'dead'
+      }
       this.#todo.push(id)
       return 'requeued'
     })
@@ -117,7 +131,10 @@ export class PullModel {
     const front: string[] = []
     for (const [id, life] of due) {
       life.state = 'todo'
-      if (!this.#buried(id, life)) front.push(id)
+      life.tries -= 1
+      life.leases += 1
+      if (life.leases >= this.#limits.maxLeases) this.#bury(id, life)
+      else front.push(id)
     }
     this.#todo.unshift(...front)
     return { requeued: front.length, dead: due.length - front.length }
@@ -157,13 +174,11 @@ export class PullModel {
     })
   }
 
-  #buried(id: string, life: Life): boolean {
-    if (life.tries < this.#limits.retries) return false
+  #bury(id: string, life: Life): void {
     life.state = 'dead'
     life.at = this.now
     this.#deaths.push(`${id} ${life.attempt}`)
     this.#deadTotal += 1
-    return true
   }
 
   #life(id: string): Life {

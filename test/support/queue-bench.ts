@@ -23,6 +23,7 @@ export function aQueue(changes: Partial<QueueSpec> = {}): QueueSpec {
     leaseMs: 86_400_000,
     retries: 3,
     finishKeep: 100_000,
+    maxLeases: 0,
     ...changes,
   }
 }

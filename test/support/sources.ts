@@ -181,6 +181,7 @@ const QUEUE = {
   leaseMs: 1,
   retries: 0,
   finishKeep: 1,
+  maxLeases: 0,
 } as const
 
 /** What a worker does when the task of a row is over. */

@@ -2,7 +2,8 @@
 -- a Redis without memory to spare allows. A claim that has a name leaves a list of what it got; who
 -- comes with that name again, because no answer came, gets those first, leased anew.
 -- KEYS[1] todo  [2] doing  [3] finish  [4] failed  [5] tasks  [6] runs  [7] died  [8] total
--- KEYS[9] the list of a claim that has a name: `attempt claimed_at id` of each
+-- KEYS[9] leases
+-- KEYS[10] the list of a claim that has a name: `attempt claimed_at id` of each
 -- ARGV[1] now, ms   ARGV[2] when the lease ends, ms   ARGV[3] how many at most that are new
 -- ARGV[4] bytes of content after which to stop   ARGV[5] who claims
 -- ARGV[6] how long the list is kept, ms; 0 for a claim without a name
@@ -32,12 +33,12 @@ local function again(entries)
   end
   if #leases > 0 then redis.call('ZADD', KEYS[2], unpack(leases)) end
   items[1] = had + seen
-  items[2] = redis.call('LLEN', KEYS[9])
+  items[2] = redis.call('LLEN', KEYS[10])
   return items
 end
 
 if kept > 0 then
-  local entries = redis.call('LRANGE', KEYS[9], had, had + 499)
+  local entries = redis.call('LRANGE', KEYS[10], had, had + 499)
   if #entries > 0 then return again(entries) end
 end
 if tonumber(ARGV[3]) == 0 then return { had, had } end
@@ -72,8 +73,8 @@ end
 redis.call('ZADD', KEYS[2], unpack(leases))
 redis.call('HSET', KEYS[6], unpack(begun))
 if kept > 0 then
-  items[1] = redis.call('RPUSH', KEYS[9], unpack(list))
+  items[1] = redis.call('RPUSH', KEYS[10], unpack(list))
   items[2] = items[1]
-  redis.call('PEXPIRE', KEYS[9], kept)
+  redis.call('PEXPIRE', KEYS[10], kept)
 end
 return items

@@ -1,5 +1,6 @@
 -- How a pull queue stands, all at one instant.
 -- KEYS[1] todo  [2] doing  [3] finish  [4] failed  [5] tasks  [6] runs  [7] died  [8] total
+-- KEYS[9] leases
 -- returns todo, doing, finish, failed, when the longest waiting came (ms, -1 for none), and how
 --   many ever finished and died
 local oldest = -1

@@ -1,21 +1,24 @@
--- Ends claims without success. A failed task goes to the back and one whose lease is over to the
--- front, both unless their tries are used up: then they are dead. One that is given back goes to
--- the front, and its attempt is forgiven.
+-- Ends claims without success. A failed task goes to the back, unless its tries are used up: then it
+-- is dead. One whose lease is over, or that is given back, goes to the front, and its attempt is
+-- forgiven: nobody said that it failed. Only where there is a limit for it, a task is dead after so
+-- many leases that were over.
 -- KEYS[1] todo  [2] doing  [3] finish  [4] failed  [5] tasks  [6] runs  [7] died  [8] total
+-- KEYS[9] leases
 -- ARGV[1] now, ms   ARGV[2] failed, lease or returned   ARGV[3] tries a task has
 -- ARGV[4] how many dead to keep   ARGV[5] bytes of dead content after which to stop
--- ARGV[6] id   ARGV[7] the attempt, or ''   ARGV[8] why, for people   and so on
+-- ARGV[6] how many leases may be over before a task is dead; 0 for any number
+-- ARGV[7] id   ARGV[8] the attempt, or ''   ARGV[9] why, for people   and so on
 -- returns a letter for each, or for the first ones: b back in todo, d dead, a already, s stale,
 --   u unknown
--- Adds to died: id attempt content why worker msg claimed_at died_at
+-- Adds to died: id attempt content why worker msg claimed_at died_at leases
 local now, why = ARGV[1], ARGV[2]
 local answers, back, bytes = {}, {}, 0
 
-local function bury(id, attempt, claimed, worker, msg)
+local function bury(id, attempt, claimed, worker, msg, leases)
   local content = redis.call('HGET', KEYS[5], id) or ''
   bytes = bytes + #content
   redis.call('XADD', KEYS[7], '*', 'id', id, 'attempt', attempt, 'content', content, 'why', why,
-    'worker', worker, 'msg', msg, 'claimed_at', claimed, 'died_at', now)
+    'worker', worker, 'msg', msg, 'claimed_at', claimed, 'died_at', now, 'leases', leases)
   redis.call('ZADD', KEYS[4], now, id)
   redis.call('HINCRBY', KEYS[8], 'dead', 1)
 end
@@ -34,18 +37,23 @@ local function finish(id, told, msg)
   if why == 'lease' and tonumber(lease) > tonumber(now) then return 's' end
   -- What leaves comes first: a Redis without memory to spare allows what follows, then.
   redis.call('ZREM', KEYS[2], id)
-  if why == 'returned' then
+  local most, leases = tonumber(ARGV[6]), 0
+  if why == 'lease' then leases = redis.call('HINCRBY', KEYS[9], id, 1) end
+  local dead = most > 0 and leases >= most
+  if why == 'failed' then dead = attempt - forgiven >= tonumber(ARGV[3]) end
+  if dead then
+    bury(id, attempt, claimed, worker, msg, leases)
+    return 'd'
+  end
+  if why ~= 'failed' then
     run = { attempt, born, forgiven + 1, claimed, worker }
     redis.call('HSET', KEYS[6], id, table.concat(run, ' '))
-  elseif attempt - forgiven >= tonumber(ARGV[3]) then
-    bury(id, attempt, claimed, worker, msg)
-    return 'd'
   end
   back[#back + 1] = id
   return 'b'
 end
 
-for n = 6, #ARGV, 3 do
+for n = 7, #ARGV, 3 do
   answers[#answers + 1] = finish(ARGV[n], ARGV[n + 1], ARGV[n + 2])
   if bytes >= tonumber(ARGV[5]) then break end
 end
@@ -73,5 +81,6 @@ if excess > 0 then
   redis.call('ZREM', KEYS[4], unpack(gone))
   redis.call('HDEL', KEYS[5], unpack(gone))
   redis.call('HDEL', KEYS[6], unpack(gone))
+  redis.call('HDEL', KEYS[9], unpack(gone))
 end
 return table.concat(answers)

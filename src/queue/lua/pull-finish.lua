@@ -1,6 +1,7 @@
 -- Takes the word of a claimer that tasks are done: also when the lease is over and the task has
 -- gone back, been claimed by another or died meanwhile, for done it is.
 -- KEYS[1] todo  [2] doing  [3] finish  [4] failed  [5] tasks  [6] runs  [7] died  [8] total
+-- KEYS[9] leases
 -- ARGV[1] now, ms   ARGV[2] how many finished ids to keep
 -- ARGV[3] id   ARGV[4] the attempt, or ''   and so on
 -- returns a letter for each: f finished now, a already, s stale, u unknown
@@ -34,6 +35,7 @@ if #gone > 0 then
   redis.call('ZREM', KEYS[4], unpack(gone))
   redis.call('HDEL', KEYS[5], unpack(gone))
   redis.call('HDEL', KEYS[6], unpack(gone))
+  redis.call('HDEL', KEYS[9], unpack(gone))
   redis.call('ZADD', KEYS[3], unpack(scored))
   redis.call('HINCRBY', KEYS[8], 'finished', #gone)
 end

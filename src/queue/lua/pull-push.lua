@@ -1,6 +1,7 @@
 -- Adds tasks to a pull queue, at the back or in front. What waits or runs already stays as it is;
 -- in front, it moves there when it waits. A finished or dead id begins a new life.
 -- KEYS[1] todo  [2] doing  [3] finish  [4] failed  [5] tasks  [6] runs  [7] died  [8] total
+-- KEYS[9] leases
 -- ARGV[1] now, ms   ARGV[2] capacity
 -- ARGV[3] '' for the back; for the front, how many tasks of the batch come from here on
 -- ARGV[4] the place in front that an earlier part of the batch was told, or ''
@@ -36,6 +37,7 @@ for n = 5, #ARGV, 2 do
       -- Attempts count on: this life is born here, and all up to here are forgiven.
       local attempt = string.match(redis.call('HGET', KEYS[6], id) or '0', '^%d+')
       redis.call('HSET', KEYS[6], id, attempt .. ' ' .. attempt .. ' ' .. attempt .. ' 0 ')
+      redis.call('HDEL', KEYS[9], id)
       answer = 'a'
     end
   else

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { legacyPullRoutes } from '../../../src/api/routes/pull-legacy.ts'
 import { far, type PullMaster, pullMaster } from '../../support/pull-master.ts'
-import { type OpenDoor, openDoor } from './open-door.ts'
+import { type OpenDoor, openDoor, whole } from './open-door.ts'
 
 let master: PullMaster
 let door: OpenDoor
@@ -32,16 +32,25 @@ describe('the paths of before', () => {
     const one = await push('/queue', { task_id: 'a', url: 'x' })
     expect(one).toEqual({
       status: 200,
-      code: 0,
-      msg: 'accepted',
+      code: '1',
+      msg: 'success',
       timestamp: expect.any(Number),
       data: [{ task_id: 'a', answer: 'accepted' }],
     })
     expect(Math.abs(Number(one['timestamp']) - Date.now() / 1000)).toBeLessThan(5)
-    expect(await push('/queue', { task_id: 'a' })).toMatchObject({ code: 0, msg: 'duplicate' })
-    expect(await push('/queues', [{ task_id: 'b' }, { task_id: 'c' }])).toMatchObject({ msg: 'ok' })
+    expect(await push('/queue', { task_id: 'a' })).toMatchObject({
+      status: 200,
+      code: '0',
+      msg: 'duplicate',
+    })
+    const more = [{ task_id: 'b' }, { task_id: 'c' }]
+    expect(await push('/queues', more)).toMatchObject({ code: '1', msg: 'success' })
     await push('/promote', { task_id: 'd' })
-    const { tasks } = await ask('GET', '/get_tasks', 'fetch')
+    // What is handed in again, or moved in front, has gone well.
+    expect(await push('/queues', more)).toMatchObject({ code: '1', msg: 'success' })
+    expect(await push('/promote', { task_id: 'd' })).toMatchObject({ code: '1', msg: 'success' })
+    const { tasks, ...rest } = await ask('GET', '/get_tasks', 'fetch')
+    expect(rest).toMatchObject({ status: 200, code: '1', msg: 'success' })
     expect(tasks).toEqual([
       { task_id: 'd' },
       { task_id: 'a', url: 'x' },
@@ -66,8 +75,16 @@ describe('the paths of before', () => {
     expect(sizes).toEqual([1, 2, 3, 3])
     expect(await ask('GET', '/get_tasks?count=none', 'fetch')).toMatchObject({
       status: 400,
-      code: 105,
+      code: '0',
+      error: '105',
     })
+    const fetch = async (count: string) =>
+      ((await ask('GET', '/get_tasks', 'fetch', undefined, { count }))['tasks'] as object[]).length
+    // In the header any number was taken, and anything else meant 500.
+    await push('/queues', [{ task_id: 'x' }, { task_id: 'y' }])
+    expect([await fetch('0'), await fetch('-1'), await fetch('many')]).toEqual([0, 0, 2])
+    await push('/queue', { task_id: 'z' })
+    expect(await fetch('1000000')).toBe(1)
   })
 
   test('ids come back in two lists, and are counted once', async () => {
@@ -76,8 +93,8 @@ describe('the paths of before', () => {
     const back = { finish: ['a', 'b'], failed: ['c', 'ghost'] }
     expect(await ask('POST', '/back_taskids', 'fetch', back)).toMatchObject({
       status: 200,
-      code: 0,
-      msg: 'ok',
+      code: '1',
+      msg: 'success',
       finish: 2,
       failed: 1,
       unknown: ['ghost'],
@@ -88,7 +105,8 @@ describe('the paths of before', () => {
     })
     expect(await ask('POST', '/back_taskids', 'fetch', { finish: [{}] })).toMatchObject({
       status: 400,
-      code: 106,
+      code: '0',
+      error: '106',
     })
     const { todo, finish } = await master.control.counts('far')
     expect([todo, finish]).toEqual([1, 2])
@@ -105,11 +123,12 @@ describe('the paths of before', () => {
     master.specs.push(far({ taskKey: 'near' }))
     expect(await push('/queue', { task_id: 'a' })).toMatchObject({
       status: 400,
-      code: 102,
+      code: '0',
+      error: '102',
       msg: 'there are several pull queues: far, near. say which one with ?queue=NAME',
     })
     expect(await push('/queue?queue=near', { task_id: 'a', queue: 'mine' })).toMatchObject({
-      code: 0,
+      code: '1',
     })
     expect(await ask('GET', '/get_tasks?queue=near', 'fetch')).toMatchObject({
       tasks: [{ task_id: 'a', queue: 'mine' }],
@@ -119,30 +138,87 @@ describe('the paths of before', () => {
     )
   })
 
-  test('errors have the codes of before and the status of now', async () => {
+  test('errors are told as before, and have the numbers of its list', async () => {
     master.specs[1] = far({ capacity: 1 })
     await push('/queue', { task_id: 'a' })
-    expect(await push('/queue', { task_id: 'b' })).toMatchObject({ status: 429, code: 102 })
+    expect(await push('/queue', { task_id: 'b' })).toMatchObject({
+      status: 200,
+      code: '0',
+      error: '102',
+      msg: expect.stringMatching(/^full/),
+    })
     expect(await push('/queues', [{ task_id: 'a' }, { task_id: 'b' }])).toMatchObject({
-      status: 429,
-      code: 103,
+      status: 200,
+      code: '0',
+      error: '103',
       data: [
         { task_id: 'a', answer: 'duplicate' },
         { task_id: 'b', answer: 'full' },
       ],
     })
-    expect(await push('/promote', { url: 'x' })).toMatchObject({ status: 400, code: 104 })
+    expect(await push('/promote', { url: 'x' })).toMatchObject({
+      status: 400,
+      code: '0',
+      error: '104',
+    })
     master.specs.splice(1, 1)
-    expect(await ask('GET', '/get_tasks', 'fetch')).toMatchObject({ status: 404, code: 105 })
+    expect(await ask('GET', '/get_tasks', 'fetch')).toMatchObject({
+      status: 404,
+      code: '0',
+      error: '105',
+    })
     expect(await ask('POST', '/back_taskids?queue=no', 'fetch', { finish: ['a'] })).toMatchObject({
       status: 404,
-      code: 106,
+      code: '0',
+      error: '106',
     })
   })
 
   test('the secret is asked for, and opens its part', async () => {
-    expect((await ask('POST', '/queue', 'wrong', { task_id: 'a' })).status).toBe(401)
-    expect((await ask('POST', '/queue', 'fetch', { task_id: 'a' })).status).toBe(403)
-    expect((await ask('GET', '/get_tasks', 'hand-in')).status).toBe(403)
+    const forbidden = { status: 403, code: '403', timestamp: expect.any(Number) }
+    for (const path of ['/queue', '/queues', '/promote', '/get_tasks', '/back_taskids'])
+      for (const method of ['GET', 'POST'])
+        expect(await ask(method, path, 'wrong', { task_id: 'a' })).toMatchObject(forbidden)
+    expect(await ask('POST', '/queue', 'fetch', { task_id: 'a' })).toMatchObject(forbidden)
+    expect(await ask('GET', '/get_tasks', 'hand-in')).toMatchObject(forbidden)
+  })
+
+  test('GET takes the same JSON as POST', async () => {
+    const get = (path: string, body: unknown) => ask('GET', path, 'hand-in', body)
+    expect(await get('/queue', { task_id: 'a', n: 1 })).toMatchObject({ code: '1' })
+    expect(await get('/queues', [{ task_id: 'b' }])).toMatchObject({ code: '1' })
+    expect(await get('/promote', { task_id: 'c' })).toMatchObject({ code: '1' })
+    expect(await ask('GET', '/get_tasks', 'fetch', { count: 2 })).toMatchObject({
+      tasks: [{ task_id: 'c' }, { task_id: 'a', n: 1 }],
+    })
+    const back = { finish: ['c'], failed: ['a'] }
+    expect(await ask('GET', '/back_taskids', 'fetch', back)).toMatchObject({
+      code: '1',
+      msg: 'success',
+      finish: 1,
+      failed: 1,
+    })
+  })
+
+  test('what a client could not report for days comes in one call', async () => {
+    const ids = Array.from({ length: 20_000 }, (_, n) => `t${n}`)
+    await push('/queue', { task_id: 't7' })
+    await ask('GET', '/get_tasks', 'fetch')
+    expect(await ask('GET', '/back_taskids', 'fetch', { finish: ids, failed: [] })).toMatchObject({
+      code: '1',
+      msg: 'success',
+      finish: 1,
+    })
+  })
+
+  test('a body of GET has its limit too', async () => {
+    const socket = await door.raw()
+    const answer = whole(socket)
+    const head =
+      'GET /queue HTTP/1.1\r\nhost: localhost\r\nsecret: hand-in\r\nconnection: close\r\n'
+    socket.write(`${head}content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n`)
+    const part = ' '.repeat(1 << 20)
+    for (let n = 0; n < 17; n += 1) socket.write(`100000\r\n${part}\r\n`)
+    expect(await answer).toMatch(/^HTTP\/1.1 413 [^]*"code":"0"/)
   })
 })

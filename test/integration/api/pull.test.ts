@@ -241,8 +241,8 @@ describe('claiming and reporting', () => {
     await master.keeper.stop()
   })
 
-  test('a lease that is over brings the task back, and at last kills it', async () => {
-    master.specs[1] = far({ retries: 2, leaseMs: 1000 })
+  test('a lease that is over brings the task back, and max_leases buries it', async () => {
+    master.specs[1] = far({ retries: 1, maxLeases: 2, leaseMs: 1000 })
     await post('tasks', { task_id: 'a', any: 'thing' })
     for (const attempt of [1, 2]) {
       const { tasks } = await claim()
@@ -256,6 +256,7 @@ describe('claiming and reporting', () => {
     const [key = ''] = await master.bench.redis.keys('Task:Fail:*:a')
     expect(await master.bench.redis.hgetall(key)).toMatchObject({
       kind: 'lost',
+      msg: 'claimed 2 times, and not reported before the lease was over (max_leases = 2)',
       script: '',
       param: '{"task_id":"a","any":"thing"}',
     })

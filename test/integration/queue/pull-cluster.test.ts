@@ -17,7 +17,7 @@ test('each script keeps to one slot of a cluster', async () => {
     )
     expect(new Set(slots).size).toBe(1)
     // A server of a cluster refuses a script that reaches beyond the slot of its keys.
-    const queue = bench.queue({ retries: 1 })
+    const queue = bench.queue({ retries: 1, maxLeases: 1 })
     await queue.push(someTasks(6))
     await queue.push([aTask('front')], { promote: true })
     expect(await queue.claim(5, 'agent 1', 'x')).toHaveLength(5)

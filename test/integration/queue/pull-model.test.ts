@@ -9,7 +9,7 @@ import { PullModel } from '../../support/pull-model.ts'
 let bench: PullBench
 let nodes: PullQueue[]
 
-const LIMITS = { capacity: 9, leaseMs: LEASE_MS, retries: 2, finishKeep: 4 }
+const LIMITS = { capacity: 9, leaseMs: LEASE_MS, retries: 2, maxLeases: 2, finishKeep: 4 }
 
 beforeAll(async () => {
   bench = await pullBench()
@@ -131,5 +131,5 @@ test('whatever is done in whatever order, two nodes answer as a simple list woul
   )
   // The steps are varied enough to lead everywhere.
   expect(seen.finished).toBeGreaterThan(100)
-  expect(seen.dead).toBeGreaterThan(100)
+  expect(seen.dead).toBeGreaterThan(40)
 }, 60_000)

@@ -260,13 +260,14 @@ describe('report', () => {
         msg: 'no such page',
         claimedAt,
         diedAt: bench.now,
+        leases: 0,
       },
     ])
   })
 
   test('a late finish counts once: in todo again, claimed by another, dead', async () => {
-    const queue = bench.queue({ retries: 1 })
-    const patient = bench.queue({ retries: 9 })
+    const queue = bench.queue({ maxLeases: 1 })
+    const patient = bench.queue()
     await queue.push(named('dead'))
     await queue.claim(1)
     bench.now += LEASE_MS
@@ -400,8 +401,30 @@ describe('leases', () => {
     ])
   })
 
-  test('a task that nobody ever reports is dead after its tries, and thousands at once are', async () => {
+  test('go back however often they are over: only reports of failure use up the tries', async () => {
     const queue = bench.queue({ retries: 2 })
+    await queue.push(named('a'))
+    const outlive = async () => {
+      const [claimed] = await queue.claim(1)
+      bench.now += LEASE_MS
+      expect(await queue.expire()).toEqual({ requeued: 1, dead: 0 })
+      return claimed?.attempt
+    }
+    const attempts = []
+    for (let n = 0; n < 10; n += 1) attempts.push(await outlive())
+    expect(attempts).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    const fail = async () => {
+      await queue.claim(1)
+      return answers((await queue.report({ failed: reports('a') })).failed)
+    }
+    expect(await fail()).toEqual(['requeued'])
+    await outlive()
+    expect(await fail()).toEqual(['dead'])
+    expect(await queue.counts()).toMatchObject({ todo: 0, doing: 0, failed: 1, deadTotal: 1 })
+  })
+
+  test('with max_leases a task whose machines never report is dead, and thousands at once are', async () => {
+    const queue = bench.queue({ retries: 9, maxLeases: 2 })
     await queue.push(someTasks(2300))
     await queue.claim(5000, 'gone')
     bench.now += LEASE_MS
@@ -411,7 +434,15 @@ describe('leases', () => {
     expect(await queue.expire()).toEqual({ requeued: 0, dead: 2300 })
     const deaths = await deathsIn(queue)
     expect(idsOf(deaths).toSorted()).toEqual(idsOf(someTasks(2300)).toSorted())
-    expect(deaths[0]).toMatchObject({ why: 'lease', worker: 'gone', attempt: 2 })
+    expect(deaths[0]).toMatchObject({ why: 'lease', worker: 'gone', attempt: 2, leases: 2 })
+    // Tried again, or handed in anew, it begins with none.
+    expect(await queue.retryDead(['t0'])).toMatchObject({ accepted: 1 })
+    await queue.claim(1)
+    bench.now += LEASE_MS
+    expect(await queue.expire()).toEqual({ requeued: 1, dead: 0 })
+    await queue.claim(1)
+    await queue.report({ finish: reports('t0') })
+    expect(await bench.redis.hget('Task:Pull:{far}:leases', 't0')).toBeNull()
   })
 
   test('of two nodes that look at once, each task is put back by one', async () => {

@@ -39,6 +39,7 @@ async function open(changes: Partial<RelaySpec> = {}, clock = time.clock) {
     results: 'back',
     max: 500,
     leaseMs: 60_000,
+    legacyPaths: [],
     ...changes,
   }
   const { log } = recordedLog()
@@ -233,6 +234,7 @@ test('a relay without a list for results takes none', async () => {
     take: 'left',
     max: 5,
     leaseMs: 1000,
+    legacyPaths: [],
   } as const
   const relays = new Relays([spec], { clock: time.clock, log: recordedLog().log })
   opened.push(relays)

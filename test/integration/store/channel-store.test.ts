@@ -24,7 +24,7 @@ const DDL = {
 function specOf(database: string, columns: string): ChannelSpec {
   const read = readColumns(columns)
   if (!read.ok) throw new Error(read.reason)
-  const rest = { maxRows: 5000, spoolMax: 1 << 30, encrypt: [], keys: [] }
+  const rest = { maxRows: 5000, spoolMax: 1 << 30, encrypt: [], keys: [], legacyPaths: [] }
   return { name: 'orders', database, table: 'orders', columns: read.value, ...rest }
 }
 

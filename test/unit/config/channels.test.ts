@@ -30,6 +30,7 @@ describe('[channel:NAME]', () => {
       spoolMax: 1024 ** 3,
       encrypt: [],
       keys: [],
+      legacyPaths: [],
     })
   })
 
@@ -157,6 +158,20 @@ encrypt_key = v2:${OTHER}, v1:${KEY}`
   })
 })
 
+test('old paths are common to channels, and not to a channel and a relay', () => {
+  const one = channel('legacy_path = /save /aes')
+  const other = one.replace('[channel:orders]', '[channel:d]')
+  const found = configOf(`${one}\n${other}\n${relay('legacy_path = /get_gc, /push_gc')}`)
+  expect(found.channels.map(spec => spec.legacyPaths)).toEqual([
+    ['/save', '/aes'],
+    ['/save', '/aes'],
+  ])
+  expect(found.relays.map(spec => spec.legacyPaths)).toEqual([['/get_gc', '/push_gc']])
+  expect(mistakes(`${one}\n${relay('legacy_path = /aes')}`)).toEqual([
+    expect.stringContaining('/aes is a path of [channel:orders] already. name another'),
+  ])
+})
+
 describe('[relay:NAME]', () => {
   test('has its defaults, and every key arrives', () => {
     expect(configOf(relay()).relays).toEqual([
@@ -167,6 +182,7 @@ describe('[relay:NAME]', () => {
         take: 'left',
         max: 500,
         leaseMs: 600_000,
+        legacyPaths: [],
       },
     ])
     const lines = ['take = right', 'results = back', 'max = 7', 'lease = 1h']
@@ -182,6 +198,10 @@ describe('[relay:NAME]', () => {
     ['results = todo', 'is the list of the tasks'],
     ['max = 0', 'is not a whole number'],
     ['lease = 1ms', 'is less than 1000ms'],
+    ['legacy_path = get_tasks', 'get_tasks is no path. write for instance /save_data_to_orders'],
+    ['legacy_path = /a /../b', '/../b is no path'],
+    ['legacy_path = /get_tasks', '/get_tasks is a path of taskd itself'],
+    ['legacy_path = /api/data/x', '/api/data/x is a path of taskd itself'],
     ['list = Task:Relay:x', 'is a name that taskd needs itself'],
   ])('%s is refused', (line, reason) => {
     const key = line.split(' ', 1)[0] ?? ''

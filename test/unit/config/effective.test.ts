@@ -111,6 +111,7 @@ test('a default that would be refused if it were written down stays a remark', (
     'capacity = 500000 < default',
     'lease = 1d < default',
     'retries = 3 < default',
+    'max_leases = 0 < default',
     'finish_keep = 100000 < default',
   ])
 })

@@ -5,7 +5,13 @@ const queue = (name: string, ...lines: string[]) => [`[queue:${name}]`, ...lines
 const specOf = (name: string, ...lines: string[]) =>
   configOf(queue(name, ...lines)).queues.find(one => one.taskKey === name)
 
-const COMMON = { capacity: 500_000, leaseMs: 86_400_000, retries: 3, finishKeep: 100_000 }
+const COMMON = {
+  capacity: 500_000,
+  leaseMs: 86_400_000,
+  retries: 3,
+  maxLeases: 0,
+  finishKeep: 100_000,
+}
 
 test('a queue has the defaults of its mode', () => {
   expect(specOf('x', 'mode = async')).toEqual({
@@ -41,8 +47,9 @@ test('every key of a queue arrives', () => {
     periodMs: 5,
     capacity: 9,
   })
-  const pull = ['mode=pull', 'lease=2h', 'retries=5', 'finish_keep=7']
-  expect(specOf('p', ...pull)).toMatchObject({ leaseMs: 7_200_000, retries: 5, finishKeep: 7 })
+  const pull = ['mode=pull', 'lease=2h', 'retries=5', 'max_leases=4', 'finish_keep=7']
+  const limits = { leaseMs: 7_200_000, retries: 5, maxLeases: 4, finishKeep: 7 }
+  expect(specOf('p', ...pull)).toMatchObject(limits)
 })
 
 test('the built-in queues are there whether or not they are written down', () => {
@@ -78,6 +85,7 @@ describe('a mistake in a queue', () => {
     ['capacity = 0', 'is not a whole number from 1'],
     ['worker = 2', 'is not a key of [queue:x]. did you mean "workers"?'],
     ['lease = 1h', 'means nothing for a queue with mode = async. remove it, or write mode = pull'],
+    ['max_leases = 1', 'means nothing for a queue with mode = async. remove it'],
   ])('%s', (line, expected) => {
     expect(mistakes(queue('x', line))).toEqual([
       expect.stringContaining(`cron.ini:2: ${line}: ${expected}`),

@@ -1,0 +1,45 @@
+import type { Context } from 'hono'
+import { realClock } from '../lib/clock.ts'
+import type { Refusal } from './errors.ts'
+
+/**
+ * The answers of the scheduler that pull queues, channels and relays come from, for its clients:
+ * `{"code","msg","timestamp"}`. `code` is text: `"1"` for success, `"403"` for a wrong secret and
+ * `"0"` for anything else. A client takes `"msg":"success"` for done, and nothing else.
+ */
+
+export const SUCCESS = 'success'
+
+/** The numbers of its list of errors that an answer can carry, as `error`. */
+export type OldError = '102' | '103' | '104' | '105' | '106' | '107' | '200' | '201' | '202' | '203'
+
+type Fields = Readonly<Record<string, unknown>>
+
+/** @param json more members, as JSON text: they are sent byte for byte */
+export function oldSuccess(c: Context, fields: Fields = {}, json = ''): Response {
+  const head = JSON.stringify({ code: '1', msg: SUCCESS, timestamp: timestamp(), ...fields })
+  const text = json === '' ? head : `${head.slice(0, -1)},${json}}`
+  return c.body(text, 200, { 'content-type': 'application/json' })
+}
+
+/** It was understood, and not done. The status is 200, as it was there. */
+export function oldFailure(c: Context, msg: string, error: OldError, fields: Fields = {}) {
+  return c.json({ code: '0', msg, error, timestamp: timestamp(), ...fields })
+}
+
+/** What is refused, in the old form. A wrong secret is 403 there. */
+export function oldRefusal(error?: OldError, fields: Fields = {}): Refusal {
+  return ({ status, body }) => {
+    const { code, message: msg } = body.error
+    const forbidden = code === 'E_SECRET' || code === 'E_SCOPE'
+    const which = error === undefined || forbidden ? {} : { error }
+    return {
+      status: forbidden ? 403 : status,
+      body: { code: forbidden ? '403' : '0', msg, ...which, timestamp: timestamp(), ...fields },
+    }
+  }
+}
+
+function timestamp(): number {
+  return Math.floor(realClock.now() / 1000)
+}

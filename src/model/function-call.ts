@@ -1,4 +1,3 @@
-import type { Parsed } from '../lib/parsed.ts'
 import { type Ending, findAnswer, judge, type RunResult } from './run-result.ts'
 
 /** Functions of the tasks folder: `<tasks>/<trigger>/<NAME>` and an ending. */
@@ -17,20 +16,6 @@ export function wrongFunctionName(name: string): string | undefined {
   if (name.startsWith('.')) return 'begins with a dot'
   return undefined
 }
-
-/** Comma-separated JSON values, as `1,2,3` or `"guess","hello"`; nothing at all means none. */
-export function parseArgs(text: string): Parsed<readonly unknown[]> {
-  try {
-    // A list whatever the text is: where its bracket ends first, the rest is a mistake.
-    return { ok: true, value: JSON.parse(listOf(text)) as unknown[] }
-  } catch {
-    const example = 'write JSON values with commas between them: 1,2,3 or "guess","hello"'
-    return { ok: false, reason: `args is no list of JSON values; ${example}` }
-  }
-}
-
-/** The same as the text of a JSON list. */
-export const listOf = (args: string) => `[${args}]`
 
 /** What names one run in logs and traces: its task and its attempt. */
 export const traceIdOf = (taskId: string, attempt: number) => `${taskId}:${attempt}`

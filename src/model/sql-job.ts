@@ -1,4 +1,5 @@
 import type { Parsed } from '../lib/parsed.ts'
+import { readFunctionArgs } from './function-args.ts'
 import type { Job, Trigger } from './job.ts'
 import { MAX_ARGUMENT_BYTES } from './task.ts'
 
@@ -117,19 +118,8 @@ function functionProblem(name: string): string {
 function argsProblem(args: string): string {
   if (Buffer.byteLength(args) > MAX_ARGUMENT_BYTES)
     return `args is longer than ${MAX_ARGUMENT_BYTES} bytes. hand the data over in a file`
-  return isListOfJson(args) ? '' : told('args', args, NO_ARGS)
-}
-
-const NO_ARGS = 'is no list of JSON values. write for instance 1,2,3 or "guess","hello"'
-
-/** Comma-separated JSON values, without brackets around them; nothing at all is no value. */
-function isListOfJson(args: string): boolean {
-  try {
-    JSON.parse(`[${args}]`)
-    return true
-  } catch {
-    return false
-  }
+  const read = readFunctionArgs(args)
+  return read.ok ? '' : told('args', args, read.reason)
 }
 
 const SHOWN = 80

@@ -10,18 +10,20 @@ export interface Begin {
   readonly identity: RunIdentity
   /** `leave` where the status of the task cannot be set. */
   readonly status: 'settle' | 'leave'
+  /** For the column `trace_id`, where the table has it. */
+  readonly traceId?: string | undefined
 }
 
 /** A task that was deleted meanwhile still gets its run, and the run its row. */
 export async function beginRun(
   transaction: Db,
   kind: SqlKind,
-  { taskId, identity, status }: Begin,
+  { taskId, identity, status, traceId }: Begin,
 ): Promise<number> {
   const [task] = await lockTasks(transaction, kind, [taskId])
   const extra = plain(JSON.stringify(identity))
   const same = await sameRun(transaction, taskId, identity)
-  const id = same?.id ?? (await inserted(transaction, kind, taskId, extra))
+  const id = same?.id ?? (await inserted(transaction, kind, { taskId, extra, traceId }))
   // It may have been begun by a worker that heard no answer, and gave the run to another one.
   if (same !== undefined && same.extra !== extra)
     await transaction.updateTable('execute_task').set({ extra }).where('id', '=', id).execute()
@@ -30,8 +32,13 @@ export async function beginRun(
   return id
 }
 
-function inserted(db: Db, kind: SqlKind, taskId: number, extra: string): Promise<number> {
-  const values = { task_id: taskId, status: 'doing', extra }
+function inserted(
+  db: Db,
+  kind: SqlKind,
+  { taskId, extra, traceId }: { taskId: number; extra: string; traceId: string | undefined },
+): Promise<number> {
+  const trace = traceId === undefined ? {} : { trace_id: traceId }
+  const values = { task_id: taskId, status: 'doing', extra, ...trace }
   return insertedId(kind, db.insertInto('execute_task').values(values))
 }
 

@@ -1,10 +1,18 @@
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { Slots } from '../lib/slots.ts'
+import { traceIdOf } from '../model/function-call.ts'
 import { again } from './again.ts'
 import { isDuplicate } from './channel-failure.ts'
 import { beginRun } from './run-begin.ts'
+import {
+  fittedTo,
+  isAboutColumns,
+  type RunColumns,
+  readRunColumns,
+  unfilled,
+} from './run-columns.ts'
 import { despiteDoubles, endRuns } from './run-status.ts'
-import type { RunEnd, RunRows } from './run-types.ts'
+import type { RunEnd, RunIdentity, RunRows } from './run-types.ts'
 import type { Db, SqlKind } from './tables.ts'
 import { age, ageOf, inTransaction } from './task-sql.ts'
 
@@ -53,15 +61,36 @@ export function runRowsOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>): R
     }
   }
 
-  return {
-    begin: (taskId, identity) =>
-      inTurn(() =>
-        despiteDoubles(deps, taskId, status =>
-          inTransaction(db, kind, transaction =>
-            beginRun(transaction, kind, { taskId, identity, status }),
-          ),
-        ),
+  let known: RunColumns | undefined
+
+  function beginIn(columns: RunColumns, taskId: number, identity: RunIdentity): Promise<number> {
+    const id = traceIdOf(identity.unique_task_id, identity.attempt)
+    const traceId = columns.traceId === undefined ? undefined : fittedTo(columns.traceId, id)
+    return despiteDoubles(deps, taskId, status =>
+      inTransaction(db, kind, transaction =>
+        beginRun(transaction, kind, { taskId, identity, status, traceId }),
       ),
+    )
+  }
+
+  /** Columns may come and go while the daemon runs: what is refused is tried by those of now. */
+  async function begin(taskId: number, identity: RunIdentity): Promise<number> {
+    known ??= await readRunColumns(db, kind)
+    try {
+      return await beginIn(known, taskId, identity)
+    } catch (error) {
+      if (!isAboutColumns(error)) throw error
+      const now = await readRunColumns(db, kind)
+      const changed = now.traceId !== known.traceId
+      known = now
+      if (now.needed.length > 0) throw unfilled(now.needed)
+      if (!changed) throw error
+      return beginIn(now, taskId, identity)
+    }
+  }
+
+  return {
+    begin: (taskId, identity) => inTurn(() => begin(taskId, identity)),
     async end(ends) {
       for (let from = 0; from < ends.length; from += GROUP)
         await inTurn(() => end(ends.slice(from, from + GROUP)))

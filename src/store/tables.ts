@@ -34,6 +34,8 @@ export interface ExecuteTaskColumns {
   readonly extra: Generated<string>
   readonly create_at: Stamp
   readonly update_at: Stamp
+  /** Only where people have added it. */
+  readonly trace_id?: string
 }
 
 export interface Tables {

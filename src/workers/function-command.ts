@@ -3,7 +3,8 @@ import { basename, dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fileInside } from '../lib/inside.ts'
 import type { Parsed } from '../lib/parsed.ts'
-import { FUNCTION_ENDINGS, listOf, parseArgs, wrongFunctionName } from '../model/function-call.ts'
+import { readFunctionArgs } from '../model/function-args.ts'
+import { FUNCTION_ENDINGS, wrongFunctionName } from '../model/function-call.ts'
 import { interpreterOf } from '../model/interpreter.ts'
 import { SQL_TRIGGERS, taskKeyOf } from '../model/sql-job.ts'
 import type { Task } from '../model/task.ts'
@@ -74,8 +75,8 @@ export function functionCommand(task: Task, options: FunctionOptions): Command {
   if (tasks === undefined) return no('there is no tasks folder on this node')
   const found = findFunction(tasks, task.controller, task.function)
   if (!found.ok) return found
-  const args = parseArgs(task.param)
-  if (!args.ok) return args
+  const args = readFunctionArgs(task.param)
+  if (!args.ok) return no(`args ${args.reason}`)
   const file = found.value
   const ending = extname(file)
   const runner = new URL(`./functions/${RUNNERS[ending] ?? 'node.mjs'}`, import.meta.url)
@@ -86,7 +87,7 @@ export function functionCommand(task: Task, options: FunctionOptions): Command {
     name: task.function,
     task_key: taskKeyOf(task.job) ?? task.job,
     // Each language reads them by itself: not every one has the numbers of the others.
-    args: listOf(task.param),
+    args: args.value.list,
     sub_task_id: functionCall?.subTaskId ?? null,
     trace_id: functionCall?.traceId ?? task.id,
     ...(ending === '.py' && {

@@ -1,7 +1,15 @@
 import { dirname, join } from 'node:path'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { listOf, parseArgs, wrongFunctionName } from '../../src/model/function-call.ts'
+import { readFunctionArgs } from '../../src/model/function-args.ts'
+import { wrongFunctionName } from '../../src/model/function-call.ts'
+
+/** Its values and its words, or undefined where it is refused. */
+function argsOf(text: string) {
+  const read = readFunctionArgs(text)
+  if (!read.ok) return undefined
+  return { values: JSON.parse(read.value.list) as unknown[], words: read.value.words }
+}
 
 /** As JSON has it: minus zero is zero there. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value))
@@ -11,7 +19,7 @@ test('whatever values are written with commas between, and blanks around, come b
   fc.assert(
     fc.property(fc.array(fc.jsonValue(), { maxLength: 6 }), blank, (values, space) => {
       const text = values.map(value => space + JSON.stringify(value) + space).join(',')
-      expect(parseArgs(text)).toEqual({ ok: true, value: plain(values) })
+      expect(argsOf(text)).toEqual({ values: plain(values), words: [] })
     }),
   )
 })
@@ -35,20 +43,36 @@ test('any text is a list of values or refused, and never more or less than what 
   fc.assert(
     fc.property(fc.array(shards, { maxLength: 12 }), parts => {
       const text = parts.join('')
-      const args = parseArgs(text)
-      if (!args.ok) return
+      const args = argsOf(text)
+      if (!args) return
       // Each value alone is JSON too: nothing has crept out of the list.
-      const again = args.value.map(value => JSON.stringify(value)).join(',')
-      expect(parseArgs(again)).toEqual(args)
+      const again = args.values.map(value => JSON.stringify(value)).join(',')
+      expect(argsOf(again)).toEqual({ ...args, words: [] })
     }),
     { numRuns: 2000 },
   )
-  expect(listOf('')).toBe('[]')
-  for (const text of ['1,', ',', '1],[2', 'guess', '{', '1 2', "'x'", 'NaN'])
-    expect(parseArgs(text)).toMatchObject({
+  for (const text of ['1,', ',', '1],[2', '{', '"x', '1,,2', 'a"b', '["a",b', 'guess,', 'a\nb'])
+    expect(readFunctionArgs(text)).toMatchObject({
       ok: false,
-      reason: expect.stringContaining('write JSON'),
+      reason: expect.stringContaining('write for instance 1,2,3 or "guess","hello" or guess,hello'),
     })
+})
+
+test.each([
+  ['', [], []],
+  ['guess,hello', ['guess', 'hello'], ['guess', 'hello']],
+  [' guess , 1,"a,b" ,null', ['guess', 1, 'a,b', null], ['guess']],
+  ['2026-11-30 08:00:00,/srv/x,007', ['2026-11-30 08:00:00', '/srv/x', '007'], 3],
+  ['字段,{"a":[1,2]},True', ['字段', { a: [1, 2] }, 'True'], ['字段', 'True']],
+] as const)('bare words are texts: %j', (text, values, words) => {
+  const read = argsOf(text)
+  expect(read?.values).toEqual(values)
+  if (typeof words === 'number') expect(read?.words).toHaveLength(words)
+  else expect(read?.words).toEqual(words)
+  // Numbers keep their digits also beside words.
+  expect(readFunctionArgs('a,1234567890123456789')).toMatchObject({
+    value: { list: '["a",1234567890123456789]' },
+  })
 })
 
 test('a name that is taken is one file in its folder and nothing else', () => {

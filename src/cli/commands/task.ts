@@ -1,5 +1,6 @@
 import type { Control } from '../../api/control.ts'
 import { suggest } from '../../lib/suggest.ts'
+import { readFunctionArgs } from '../../model/function-args.ts'
 import { sqlJobName } from '../../model/sql-job.ts'
 import { showAnswer } from '../answer.ts'
 import { type Command, type Context, type Options, text } from '../context.ts'
@@ -75,12 +76,16 @@ async function add({ context, daemon, key, options }: Asked): Promise<number> {
     if (value === undefined) throw usageError(`taskd task add wants --${name}`)
     return value
   }
+  const args = text(options, 'args') ?? ''
+  const read = readFunctionArgs(args)
+  if (read.ok && read.value.words.length > 0)
+    context.out.note(`note: args is taken as ${read.value.list}: words without quotes are texts`)
   const done = await daemon.addSqlJob({
     task_key: key,
     execute_func: needed('func'),
     trigger: needed('trigger'),
     spec: needed('spec'),
-    args: text(options, 'args') ?? '',
+    args,
     is_valid: options['disabled'] !== true,
   })
   return showDone('added', done, context.out, options)

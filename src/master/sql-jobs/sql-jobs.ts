@@ -7,12 +7,13 @@ import type { Service } from '../../lib/service.ts'
 import { type Condition, Trouble } from '../../lib/trouble.ts'
 import { Turns } from '../../lib/turns.ts'
 import type { Events } from '../../model/events.ts'
+import { readFunctionArgs } from '../../model/function-args.ts'
 import type { Job } from '../../model/job.ts'
 import { readSqlJob, sqlJobName, taskKeyOf } from '../../model/sql-job.ts'
 import type { CronStore } from '../../queue/cron-store.ts'
 import { failureOf } from '../../store/failure.ts'
 import type { Store } from '../../store/store.ts'
-import type { TaskChanges } from '../../store/task-table.ts'
+import type { TaskChanges, TaskRow } from '../../store/task-table.ts'
 import { type BadRow, SqlJobList } from './job-list.ts'
 import { ProblemNotes } from './problem-notes.ts'
 import type { RosterEntry } from './roster.ts'
@@ -186,6 +187,7 @@ export class SqlJobs implements Service {
     for (const row of changes.changed) {
       this.#notes.seen(row.id, row.extra)
       this.#tellIgnored(row.id)
+      this.#tellWords(row)
     }
     for (const id of changes.gone) this.#notes.forget(id)
     for (const entry of before) this.#leave(entry)
@@ -216,6 +218,14 @@ export class SqlJobs implements Service {
     if (ignored.length === 0) return
     const what = 'a change waits until is_valid was set to 0 and to 1 again'
     this.#deps.log.info({ row: id, columns: ignored }, what)
+  }
+
+  #tellWords({ id, args, is_valid }: TaskRow): void {
+    const read = readFunctionArgs(args)
+    if (!is_valid || !read.ok || read.value.words.length === 0) return
+    const words = read.value.words.slice(0, 5)
+    const what = 'args has words without quotes, which are taken as texts'
+    this.#deps.log.info({ row: id, words, list: read.value.list.slice(0, 200) }, what)
   }
 
   /** Works out the jobs, and hands them on when they are other ones. */

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
@@ -37,6 +38,44 @@ describe.each(ENGINE_NAMES)('the table execute_task in %s', name => {
     const statuses = async () => (await database.store.tasks.list()).map(row => row.status)
     return { database, rows: database.store.runRows, statuses }
   }
+
+  test('columns that people have added: trace_id is filled, others are named', async () => {
+    const { database, rows } = await withTasks(1)
+    await using _ = database
+    const alter = (what: string) => sql.raw(`alter table execute_task ${what}`).execute(database.db)
+    const before = await rows.begin(1, identity('before'))
+    const width = name === 'sqlite' ? '' : ' not null'
+    // SQLite adds no column without a default to a table; this is how its people get one.
+    if (name === 'sqlite') {
+      await sql.raw('drop table execute_task').execute(database.db)
+      await sql
+        .raw(`create table execute_task (id integer primary key autoincrement, task_id integer not null,
+          status text not null, extra text not null default '{}', create_at text not null default
+          (datetime('now')), update_at text not null default (datetime('now')),
+          trace_id text not null)`)
+        .execute(database.db)
+    } else
+      await alter(
+        `add column trace_id varchar(12)${width}${name === 'postgres' ? " default ''" : ''}`,
+      )
+    if (name === 'postgres') await alter('alter column trace_id drop default')
+    const id = await rows.begin(1, identity('cron-x-1764', 7))
+    const found = await sql<{ id: number; trace_id: string }>`select id, trace_id from execute_task
+      where id = ${id}`.execute(database.db)
+    const whole = 'cron-x-1764:7'
+    expect(found.rows[0]?.trace_id).toBe(name === 'sqlite' ? whole : whole.slice(-12))
+    await rows.end([succ(id)])
+    if (name === 'sqlite') return
+    await rows.end([succ(before)])
+    await alter(`add column shard int not null${name === 'postgres' ? ' default 1' : ''}`)
+    if (name === 'postgres') await alter('alter column shard drop default')
+    await expect(rows.begin(1, identity('later'))).rejects.toThrow(
+      'execute_task has columns that taskd does not know and that must have a value: shard',
+    )
+    await alter('drop column shard')
+    await alter('drop column trace_id')
+    expect(await rows.begin(1, identity('last'))).toBeGreaterThan(id)
+  })
 
   test('a run is doing from its begin to its end, and so is its task', async () => {
     const { database, rows, statuses } = await withTasks(2)

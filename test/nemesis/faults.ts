@@ -4,7 +4,7 @@ import type { NodeOfWorld } from './node.ts'
 import type { NodeProcesses } from './processes.ts'
 import type { Weather } from './proxy.ts'
 import { uptime } from './uptime.ts'
-import type { World } from './world.ts'
+import { DISK_NODE, type World } from './world.ts'
 
 /** A fault that can be done. Its name stands in the schedule and in the timeline. */
 export interface FaultKind {
@@ -13,6 +13,8 @@ export interface FaultKind {
   readonly weight: number
   /** For how long, ms: at least and at most. The most is cut to a third of the run. */
   readonly lasts: readonly [number, number]
+  /** The node that it is always about; else the schedule draws one. */
+  readonly node?: string
   /** What it lays hands on. Two faults that touch the same do not come at once. */
   readonly touches: (node: string) => readonly string[]
   act(scene: Scene): Promise<void>
@@ -230,10 +232,11 @@ const diskFull: FaultKind = {
   name: 'disk full',
   weight: 2,
   lasts: [2000, 12_000],
+  node: DISK_NODE,
   touches: NODE,
   async act(scene) {
     const { node } = scene
-    if (!node.disk) return scene.say(`${node.name} has no disk of its own`)
+    if (!node.disk) return scene.say('nothing may be mounted here; left out')
     scene.say(node.name)
     const free = node.disk.fill()
     await scene.hold()

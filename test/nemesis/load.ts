@@ -31,17 +31,21 @@ export function startLoad(world: World, random: Random): Load {
     const settled = work.catch(() => undefined).finally(() => open.delete(settled))
     open.add(settled)
   }
-  /** Does `act` again and again, without waiting for its answers. */
-  const each = (ms: number, act: (own: Random) => Promise<void>) => {
+  const loop = (ms: number, act: (own: Random) => Promise<void>) => {
     const own = random.fork()
-    const loop = async () => {
+    const go = async () => {
       while (!over.signal.aborted) {
-        if (open.size < MAX_OPEN) started(act(own))
+        await act(own)
         await delay(ms * (0.5 + own.next()), undefined, { signal: over.signal })
       }
     }
-    started(loop())
+    started(go())
   }
+  /** Does `act` again and again, without waiting for its answers. */
+  const each = (ms: number, act: (own: Random) => Promise<void>) =>
+    loop(ms, async own => {
+      if (open.size < MAX_OPEN) started(act(own))
+    })
   const nextId = (kind: string) => {
     count += 1
     return `${kind}-${String(count).padStart(5, '0')}`
@@ -132,14 +136,22 @@ export function startLoad(world: World, random: Random): Load {
     note(true)
   })
 
-  each(PACE.pauses, async own => {
+  // One after another: who resumes must be the one who has paused.
+  loop(PACE.pauses, async own => {
     const { daemon } = own.pick(world.nodes)
-    await daemon.control.setPaused([PAUSED_JOB], true)
+    const ask = (paused: boolean) =>
+      daemon.control.setPaused([PAUSED_JOB], paused).then(
+        () => true,
+        () => false,
+      )
+    if (!(await ask(true))) return
     const from = uptime()
     await delay(own.whole(2000, 5000))
     const to = uptime()
     pauses.push({ job: PAUSED_JOB, from, to })
-    await daemon.control.setPaused([PAUSED_JOB], false)
+    // A resume without an answer may be carried out late, in the middle of the next pause: by the
+    // same node, until it is answered.
+    for (let tries = 0; tries < RESUME_TRIES && !(await ask(false)); tries += 1) await delay(500)
   })
 
   return {
@@ -153,5 +165,6 @@ export function startLoad(world: World, random: Random): Load {
   }
 }
 
+const RESUME_TRIES = 200
 /** What may be unanswered at a time: Redis frozen for minutes must not cost memory without end. */
 const MAX_OPEN = 400

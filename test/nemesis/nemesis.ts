@@ -47,12 +47,15 @@ export async function runNemesis(options: NemesisOptions): Promise<NemesisResult
   await using world = await startWorld()
   await Promise.all(world.nodes.map(node => node.start()))
   await Promise.all(world.nodes.map(node => node.daemon.ready()))
-  await world.tables.insertTask(SQL_JOB, '3', `"${world.dir}",50`)
+  // The first of them makes the tables, when it has found the time.
+  const added = () => world.tables.insertTask(SQL_JOB, '3', `"${world.dir}",50`).then(() => true)
+  await waitFor(added, { timeoutMs: 120_000, what: 'the tables are made' })
   timeline.say('three nodes are up')
 
   const watch = startWatch(world.nodes)
   const firstTick = Date.now() + 1500
   const load = startLoad(world, seeded(seed).fork())
+  await untilSqlJobRuns(world)
   const faults = await doAll(steps, world, timeline)
   const unrest = [...faults.failed]
   await load.stop()
@@ -92,6 +95,12 @@ export async function runNemesis(options: NemesisOptions): Promise<NemesisResult
   timeline.say(`${history.runs.length} runs, ${violations.length} violations`)
   const folder = violations.length > 0 ? keepArtefacts(world, options, history, timeline) : ''
   return { history, violations, folder }
+}
+
+/** From then on everything of the load is under way. */
+async function untilSqlJobRuns(world: World): Promise<void> {
+  const ran = () => readLedger(join(world.dir, 'ledger')).some(run => run.how.startsWith('row:'))
+  await waitFor(ran, { timeoutMs: 120_000, what: 'a function runs' })
 }
 
 /** Does the faults at their times; one that cannot be done is told, and the others go on. */

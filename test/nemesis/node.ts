@@ -7,7 +7,7 @@ import { waitFor } from '../support/wait.ts'
 import { type NodeProcesses, processesOfNode } from './processes.ts'
 import type { Proxy } from './proxy.ts'
 
-export interface NodeOfWorld {
+export interface NodeOfWorld extends AsyncDisposable {
   readonly name: string
   readonly daemon: TestDaemon
   readonly toRedis: Proxy
@@ -45,7 +45,7 @@ interface NodeParts {
 }
 
 /** How long a daemon that was started may take to answer, also on a machine that is busy. */
-const START_MS = 60_000
+const START_MS = 120_000
 const STOP_MS = 60_000
 const SPARE_FILES = 3
 
@@ -107,6 +107,10 @@ export function nodeOf(parts: NodeParts, died: (text: string) => void): NodeOfWo
       return () => limit(pid, before)
     },
     insist,
+    async [Symbol.asyncDispose]() {
+      wanted = undefined
+      await daemon.remove()
+    },
   }
 }
 

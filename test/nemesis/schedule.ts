@@ -38,7 +38,8 @@ export function scheduleOf(
   let atMs = CALM_MS
   while (atMs < endMs) {
     const kind = random.pick(pot)
-    const node = random.pick(nodes)
+    const drawn = random.pick(nodes)
+    const node = kind.node ?? drawn
     const [least, most] = kind.lasts
     const limit = Math.max(least, Math.min(most, minutes * 60_000 * LARGEST_PART, endMs - atMs))
     // More short ones than long ones.

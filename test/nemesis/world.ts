@@ -13,7 +13,7 @@ export const NODES = ['ann', 'bob', 'cid'] as const
 /** The node that alone has a worker for `order`, so that the order of that queue is one. */
 export const ORDER_NODE = 'ann'
 /** The node whose data folder is on a small disk. */
-const DISK_NODE = 'cid'
+export const DISK_NODE = 'cid'
 
 /** One Redis and one MariaDB, each node's way to them, and the nodes. */
 export interface World extends AsyncDisposable {
@@ -107,8 +107,8 @@ async function makeWorld(made: Made): Promise<World> {
     const toDatabase = await proxy('sql', databaseServer.path)
     const disk = name === DISK_NODE ? ownDisk() : undefined
     if (disk) made.use(disk)
-    const daemon = made.use(newDaemon(disk ? { dataDir: join(disk.path, 'data') } : {}))
-    nodes.push(nodeOf({ name, daemon, toRedis, toDatabase, disk }, died))
+    const daemon = newDaemon(disk ? { dataDir: join(disk.path, 'data') } : {})
+    nodes.push(made.use(nodeOf({ name, daemon, toRedis, toDatabase, disk }, died)))
   }
   const configure = (ticking: boolean) => {
     for (const node of nodes)

@@ -9,6 +9,7 @@ const ledger = (text: string) =>
     text
       .trim()
       .split('\n')
+      .filter(Boolean)
       .map(line => line.trim().replace(/^b /, 'begin ').replace(/^e /, 'end ')),
   )
 

@@ -18,5 +18,5 @@ it('reads runs in the order of their begins, with the ends that belong to them',
 
 it.each(['begin 1.00 ann', 'begun 1 w 1 2 alone a succ', 'end 1.0 w 1 2 alone a succ'])(
   'refuses %s',
-  line => expect(() => parseLedger([line])).toThrow(),
+  line => expect(() => parseLedger([line])).toThrow(/no line of a ledger|an end without a begin/),
 )

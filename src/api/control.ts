@@ -28,6 +28,7 @@ export interface Control extends ScheduleControl, NotifyControl, SqlJobsPort {
   reload(): Promise<ReloadReport>
   /**
    * Stops the daemon in order; answers as soon as it has begun. May be asked again, with more haste.
+   * @throws TaskdError E_FOREGROUND
    */
   shutdown(options: ShutdownOptions): Promise<void>
   /** Takes no new task on this node, on any queue, until `resume`; answers at once. */
@@ -81,6 +82,8 @@ export interface ShutdownOptions {
   readonly hurry: boolean
   /** The same, and programs are killed instead of stopped by their stopsignal. */
   readonly kill: boolean
+  /** Another one is started in the background afterwards: refused when somebody has this one as a child. */
+  readonly restart: boolean
 }
 
 export interface PushRequest {

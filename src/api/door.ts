@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -141,7 +140,7 @@ export class HttpDoor implements Service {
         ? createServer(options)
         : createTlsServer({ ...options, ...readTls(tls), handshakeTimeout: limits.headersMs })
     server.maxHeadersCount = MAX_HEADERS
-    server.maxConnections = maxConnections ?? mostConnections()
+    server.maxConnections = maxConnections ?? MOST_CONNECTIONS
     server.timeout = limits.stalledMs
     server.on('connection', socket => this.#connections.open(socket))
     server.on('secureConnection', socket => this.#connections.open(socket))
@@ -174,14 +173,7 @@ const HEADERS = Object.entries(SECURITY_HEADERS)
 const BACKLOG = 4096
 const MAX_HEADERS = 100
 const KEEP_ALIVE_PROBE_MS = 30_000
-const MOST_CONNECTIONS = 16_384
-
-/** Three quarters of the files that this process may have open: workers and logs need some too. */
-function mostConnections(): number {
-  const limits = readFileSync('/proc/self/limits', 'utf8')
-  const files = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY)
-  return Math.min(MOST_CONNECTIONS, Math.floor(files * 0.75))
-}
+export const MOST_CONNECTIONS = 16_384
 
 function cannot(host: string, port: number, error: unknown): TaskdError {
   const code = codeOf(error)

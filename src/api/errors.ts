@@ -53,7 +53,7 @@ function statusOf(code: string): ContentfulStatusCode {
   if (code === 'E_FULL' || code === 'E_RATE') return 429
   if (code === 'E_TOO_LARGE') return 413
   if (code === 'E_BAD_TYPE') return 415
-  if (code === 'E_TASK_EXISTS') return 409
+  if (code === 'E_TASK_EXISTS' || code === 'E_FOREGROUND') return 409
   if (code === 'E_SECRET') return 401
   if (code === 'E_SCOPE' || code === 'E_HOST' || code === 'E_ORIGIN') return 403
   if (code === 'E_STOPPING' || code.endsWith('_AWAY')) return 503

@@ -29,6 +29,7 @@ export const pushBody = z.object({
 export const shutdownBody = z.object({
   hurry: flag().default(false),
   kill: flag().default(false),
+  restart: flag().default(false),
 })
 
 /** A query's values are text. */

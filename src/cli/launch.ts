@@ -4,9 +4,11 @@ import { dirname } from 'node:path'
 import { createClient } from '../api/client.ts'
 import type { Control } from '../api/control.ts'
 import type { Status } from '../api/status.ts'
+import { shortagesOf } from '../config/descriptors.ts'
 import { needsRedis } from '../config/needs-redis.ts'
 import { realClock } from '../lib/clock.ts'
 import { messageOf, TaskdError } from '../lib/errors.ts'
+import { openFilesLimit } from '../lib/proc.ts'
 import type { Context, Options } from './context.ts'
 import { EXIT } from './exit.ts'
 import { requireConfig } from './load.ts'
@@ -32,6 +34,8 @@ export async function launchDaemon(context: Context, options: Options): Promise<
   if (typeof ended !== 'string') {
     if (options['json']) out.json({ pid: child.pid, log: logFile })
     else out.line(`taskd is ${ended.state}: pid ${child.pid}, log ${logFile}`)
+    for (const { kind, name, message, hint } of shortagesOf(config, openFilesLimit()))
+      out.note(`taskd: ${kind} ${name}: ${message}. ${hint}`)
     if (ended.warning !== '') out.note(`taskd: ${ended.warning}`)
     return EXIT.ok
   }

@@ -14,13 +14,11 @@ const NAMED = 5
 
 /**
  * Stops the daemon and waits until its process is gone, saying what it waits for.
- * @param object throws when this daemon must not be stopped
  * @returns its pid, or undefined when there was none
  */
 export async function stopDaemon(
   context: Context,
   how: ShutdownOptions,
-  object: (pid: number) => void = () => undefined,
 ): Promise<number | undefined> {
   const { out } = context
   const daemon = await context.daemon()
@@ -32,7 +30,6 @@ export async function stopDaemon(
     out.note(errorLine(new TaskdError(error.code, error.message)))
     return undefined
   }
-  object(pid)
   const startTime = startTimeOf(pid) ?? 0
   await daemon.shutdown(how)
   const began = realClock.monotonic()

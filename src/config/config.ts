@@ -79,6 +79,8 @@ export interface HttpAddress {
 
 /** What the configuration asks of the world outside it. */
 export interface ConfigDeps {
+  /** How many files a process of ours may have open; not set: nothing is said about that. */
+  readonly openFiles?: number
   /**
    * Judges a schedule. A `problem` may carry its own remedy after the first full stop; notes are
    * shown to the user and fail nothing.

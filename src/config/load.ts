@@ -3,6 +3,7 @@ import type { Job, Trigger } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { readChannels, readRelays } from './channels.ts'
 import type { ConfigDeps, Environment, Loaded } from './config.ts'
+import { noteShortages } from './descriptors.ts'
 import { Report } from './diagnostics.ts'
 import { buildJob } from './jobs.ts'
 import { readNotify } from './notify.ts'
@@ -68,6 +69,9 @@ export function judge(
   }
 
   const { programs, processes } = readPrograms(sections, env, places, settings.dataDir, report)
+
+  if (deps.openFiles !== undefined)
+    noteShortages({ processes, queues }, deps.openFiles, sections, report)
 
   const around = { settings, folder: places.folder }
   const channels = readChannels(of('channel'), around, report)

@@ -158,6 +158,16 @@ export function processesWithVariable(
   return found
 }
 
+/** How many files this process may have open; Node has raised the soft limit to the hard one. */
+export function openFilesLimit(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'latin1')
+    return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY)
+  } catch {
+    return Number.POSITIVE_INFINITY
+  }
+}
+
 /** The kernel's id of this boot, or '' where there is none. */
 export function bootId(): string {
   try {

@@ -33,6 +33,10 @@ export class FileOutput implements Output {
     deps.rounds.add(this)
   }
 
+  prepare(): Promise<void> {
+    return Promise.resolve()
+  }
+
   /** A log that cannot be opened does not keep a program from being started. */
   async descriptor(): Promise<Descriptor> {
     try {

@@ -9,6 +9,8 @@ export interface Descriptor {
 
 /** Where one stream of one program goes, over all starts of its process. */
 export interface Output {
+  /** Makes what all starts share, before the first one. @throws TaskdError E_NO_PIPE */
+  prepare(): Promise<void>
   /** Made for each start. @throws TaskdError E_NO_PIPE */
   descriptor(): Promise<Descriptor> | Descriptor
   /** Bytes that could not be kept so far, the disk being full or slow. */

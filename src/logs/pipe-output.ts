@@ -37,12 +37,19 @@ export class PipeOutput implements Output {
     this.#writer = deps.writers.take(spec)
   }
 
+  async prepare(): Promise<void> {
+    if (this.#fifo === undefined) await this.#openOnce()
+  }
+
   descriptor(): Promise<Descriptor> | Descriptor {
-    if (this.#fifo !== undefined) return writeEnd(this.#fifo)
+    return this.#fifo === undefined ? this.#openOnce().then(writeEnd) : writeEnd(this.#fifo)
+  }
+
+  #openOnce(): Promise<number> {
     this.#opening ??= this.#open().finally(() => {
       this.#opening = undefined
     })
-    return this.#opening.then(writeEnd)
+    return this.#opening
   }
 
   async #open(): Promise<number> {

@@ -9,6 +9,7 @@ export function plainOutput(spec: Exclude<OutputSpec, { kind: 'file' }>): Output
   }
   return {
     dropped: 0,
+    prepare: () => Promise.resolve(),
     descriptor: () => descriptor,
     retune: changed => {
       const same =

@@ -37,6 +37,7 @@ import { socketApp } from './socket-app.ts'
 import { Sources } from './sources/sources.ts'
 import { buildSqlJobs } from './sql-jobs/build.ts'
 import { buildRunRows } from './sql-jobs/rows-build.ts'
+import type { Start } from './started-by.ts'
 import { TaskControl } from './task-control.ts'
 import { buildViews } from './views.ts'
 import { Wanted } from './wanted.ts'
@@ -47,6 +48,7 @@ export interface Parts {
   readonly root: RootLog
   readonly load: () => Loaded
   readonly environment: NodeJS.ProcessEnv
+  readonly start: Start
 }
 
 export interface Built {
@@ -56,7 +58,7 @@ export interface Built {
 }
 
 /** The composition root of the master: the only place that makes adapters. */
-export function buildDaemon({ config, instance, root, load, environment }: Parts): Built {
+export function buildDaemon({ config, instance, root, load, environment, start }: Parts): Built {
   const clock = realClock
   const { log } = root
   const { settings } = config
@@ -88,6 +90,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     log,
     wanted,
     environment,
+    queues: () => daemon.config.queues,
   })
   const processes = new ProcessControl({
     config: () => daemon.config,
@@ -302,6 +305,7 @@ export function buildDaemon({ config, instance, root, load, environment }: Parts
     sqlJobs: sql.control,
     notices,
     views,
+    start,
   })
   return { daemon, control }
 }

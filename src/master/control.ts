@@ -6,6 +6,7 @@ import type { DoorDaemon } from './door-parts.ts'
 import { inSql } from './in-sql.ts'
 import type { LazyNotices } from './notices.ts'
 import type { ProcessControl } from './process-control.ts'
+import { refuseRestart, type Start } from './started-by.ts'
 import type { TaskControl } from './task-control.ts'
 import type { Views } from './views.ts'
 
@@ -17,6 +18,7 @@ export interface ControlParts {
   readonly sqlJobs: SqlJobsPort
   readonly notices: LazyNotices
   readonly views: Views
+  readonly start: Start
 }
 
 /** What the API may ask of the daemon: each question goes to the part that knows. */
@@ -47,11 +49,12 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     plan: () => daemon.plan(),
     reload: () => daemon.reload(),
     drain: async () => daemon.drain(),
-    shutdown({ hurry, kill }) {
+    async shutdown({ hurry, kill, restart }) {
+      const refused = restart ? refuseRestart(parts.start) : undefined
+      if (refused) throw refused
       void daemon.stop('asked over the control socket')
       if (kill) daemon.kill()
       else if (hurry) daemon.hurry()
-      return Promise.resolve()
     },
 
     change: (...args) => processes.change(...args),

@@ -1,6 +1,6 @@
 import { onError } from '../api/app.ts'
 import { type Auth, createAuth } from '../api/auth.ts'
-import { type DoorOptions, HttpDoor } from '../api/door.ts'
+import { type DoorOptions, HttpDoor, MOST_CONNECTIONS } from '../api/door.ts'
 import { createDoorApp, type DoorAppDeps } from '../api/door-app.ts'
 import { createRoutes, type DoorModule } from '../api/door-routes.ts'
 import { failure } from '../api/errors.ts'
@@ -15,7 +15,9 @@ import { legacyPullRoutes } from '../api/routes/pull-legacy.ts'
 import { relayRoutes } from '../api/routes/relay.ts'
 import type { QueueStatus } from '../api/status.ts'
 import type { Config } from '../config/config.ts'
+import { descriptorsNeeded } from '../config/descriptors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { openFilesLimit } from '../lib/proc.ts'
 import { Metrics } from '../monitor/metrics.ts'
 import type { QueueLook } from '../monitor/status-metrics.ts'
 import { oldestWaiting } from '../queue/oldest.ts'
@@ -50,7 +52,8 @@ export function buildDoor(parts: DoorParts): DoorService {
   const { httpCert: cert, httpKey: key } = config().settings
   const tls = cert !== undefined && key !== undefined ? { cert, key } : undefined
   const app: DoorOptions['app'] = { fetch: (request, env) => appNow().fetch(request, env) }
-  const door = new HttpDoor({ app, ...http, tls, log })
+  const maxConnections = connectionsBeside(config())
+  const door = new HttpDoor({ app, ...http, tls, log, maxConnections })
   return {
     name: door.name,
     start: () => door.start(),
@@ -60,6 +63,14 @@ export function buildDoor(parts: DoorParts): DoorService {
     },
     renew: () => door.reloadTls(),
   }
+}
+
+const FEWEST_CONNECTIONS = 16
+
+/** Of the descriptors that the daemon and its programs leave, three quarters. */
+function connectionsBeside(config: Config): number {
+  const left = openFilesLimit() - descriptorsNeeded(config)
+  return Math.max(FEWEST_CONNECTIONS, Math.min(MOST_CONNECTIONS, Math.floor(left * 0.75)))
 }
 
 /** The public API alone, for whoever needs no secret. */

@@ -48,6 +48,8 @@ export interface EngineDeps {
 /** What a part may take to stop that has nothing to wait for but Redis. */
 const STOP_LIMIT_MS = 2000
 const ANSWER_MS = 1000
+/** /proc could not be read, descriptors being out: nobody else would take care of the dead worker. */
+const RECOVER_AGAIN_MS = 1000
 
 const DOWN: ReadonlySet<string> = new Set(['STOPPED', 'BACKOFF', 'FATAL'])
 
@@ -147,11 +149,11 @@ export class Engine {
   }
 
   #recover(): void {
+    if (this.#over) return
+    const { log, clock } = this.#deps
     this.#recovery.recover().catch((error: unknown) => {
-      this.#deps.log.error(
-        { error: messageOf(error) },
-        'recovery failed; it is tried again with the next death',
-      )
+      log.error({ error: messageOf(error) }, 'recovery failed; it is tried again in a second')
+      clock.setTimer(RECOVER_AGAIN_MS, () => this.#recover())
     })
   }
 

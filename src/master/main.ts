@@ -4,11 +4,13 @@ import { loadConfig } from '../config/load.ts'
 import { closeInherited } from '../lib/descriptors.ts'
 import { messageOf, TaskdError } from '../lib/errors.ts'
 import { openLog, type RootLog } from '../lib/log.ts'
+import { openFilesLimit } from '../lib/proc.ts'
 import { checkTrigger } from '../schedule/check.ts'
 import { buildDaemon } from './build.ts'
 import type { Daemon } from './daemon.ts'
 import { prepareDataDir } from './installation.ts'
 import { takeLock } from './lock.ts'
+import { ownStart } from './started-by.ts'
 
 export interface RunOptions {
   readonly configFile: string
@@ -31,7 +33,9 @@ const NO_INIT =
  * @returns the exit code
  */
 export async function runDaemon(options: RunOptions): Promise<number> {
-  const load = () => loadConfig(options.configFile, process.env, { checkSchedule: checkTrigger })
+  const start = ownStart(options.foreground)
+  const deps = { checkSchedule: checkTrigger, openFiles: openFilesLimit() }
+  const load = () => loadConfig(options.configFile, process.env, deps)
   const loaded = load()
   if (!loaded.ok) {
     for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)
@@ -63,6 +67,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
       root,
       load,
       environment: process.env,
+      start,
     })
     obeySignals(daemon, control, root)
     daemon.start().catch((error: unknown) => {

@@ -21,7 +21,12 @@ export function socketApp(parts: PublicParts): App {
         own ??= createApp(parts.daemon(), parts.log)
         return own.fetch(request, env)
       }
-      open ??= import('./door.ts').then(door => door.publicApp(parts))
+      open ??= import('./door.ts')
+        .then(door => door.publicApp(parts))
+        .catch((error: unknown) => {
+          open = undefined
+          throw error
+        })
       return (await open).fetch(request, env)
     },
   }

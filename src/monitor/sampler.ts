@@ -1,3 +1,4 @@
+import pidusage from 'pidusage'
 import type { Clock } from '../lib/clock.ts'
 import { processesByGroup } from '../lib/proc.ts'
 import type { Service } from '../lib/service.ts'
@@ -26,6 +27,8 @@ export class Sampler implements Service {
 
   async start(): Promise<void> {
     if (this.#running) return
+    // It loads its parts when it is first asked: when descriptors are out, it could not any more.
+    await measure([process.pid])
     this.#stopping = new AbortController()
     this.#running = this.#loop()
   }
@@ -40,7 +43,8 @@ export class Sampler implements Service {
     const { signal } = this.#stopping
     await this.#clock.sleep(HEARTBEAT_MS, signal)
     while (!signal.aborted) {
-      await this.sample()
+      // /proc cannot be read when descriptors are out: the figures stay as they were for a while.
+      await this.sample().catch(() => undefined)
       await this.#clock.sleep(HEARTBEAT_MS, signal)
     }
   }
@@ -68,7 +72,6 @@ export class Sampler implements Service {
 
 /** A process that ends while it is measured makes pidusage refuse the lot: then one by one. */
 async function measure(pids: readonly number[]) {
-  const { default: pidusage } = await import('pidusage')
   const figures = new Map<number, { cpu: number; memory: number }>()
   try {
     const all = await pidusage([...pids])

@@ -52,7 +52,7 @@ describe.concurrent('an idle daemon without Redis stops within seconds', () => {
     await using daemon = await startDaemon({ taskd: { redis: server.url, ...USUAL } })
     server.freeze()
     await isAway(daemon)
-    const hurry = () => daemon.control.shutdown({ hurry: true, kill: false })
+    const hurry = () => daemon.control.shutdown({ hurry: true, kill: false, restart: false })
     expect(await stopTime(daemon, hurry)).toBeLessThan(SOON_MS)
     server.thaw()
   })

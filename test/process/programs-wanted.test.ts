@@ -54,11 +54,13 @@ describe('what a person stopped or started', () => {
     expect(why).toContain('until taskd start web:web_01')
 
     // This one goes to the background and is no child of the test any more.
-    const before = daemon.pid
-    const restart = await daemon.cli('restart')
-    expect([restart.code, restart.stderr]).toEqual([0, ''])
+    await daemon.stop()
+    expect((await daemon.cli('start')).code).toBe(0)
+    await asWanted(daemon)
+    const before = await daemon.status()
+    expect((await daemon.cli('restart')).code).toBe(0)
     const status = await daemon.status()
-    expect(status.pid).not.toBe(before)
+    expect(status.pid).not.toBe(before.pid)
     await asWanted(daemon)
 
     expect((await daemon.cli('start', 'web', `${node}-sync_tasks-1`)).code).toBe(0)

@@ -5,6 +5,7 @@ import type { Logger } from '../../src/lib/log.ts'
 import { bootId } from '../../src/lib/proc.ts'
 import { Turns } from '../../src/lib/turns.ts'
 import { Logs } from '../../src/logs/logs.ts'
+import { DescriptorBudget } from '../../src/master/programs/descriptor-budget.ts'
 import { ProcessRecords } from '../../src/master/programs/records.ts'
 import { Supervisor } from '../../src/master/programs/supervisor.ts'
 import { Wanted } from '../../src/master/wanted.ts'
@@ -64,6 +65,7 @@ export function supervise(): Supervised {
       random: () => 0.5,
       environment: { PATH: process.env['PATH'] ?? '', DIR: dir },
       turns: new Turns(10),
+      descriptors: new DescriptorBudget(Number.POSITIVE_INFINITY, () => 0),
       logs: new Logs({ clock: realClock, log, folder: join(dir, 'run') }),
     })
     made.push(supervisor)

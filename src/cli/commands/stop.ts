@@ -15,7 +15,7 @@ export const run: Command = async (context, names, options) => {
     if (hurry) throw usageError('--now is for the whole daemon and takes no names')
     return changeByName('stop', names, context, options)
   }
-  const stopped = await stopDaemon(context, { hurry, kill })
+  const stopped = await stopDaemon(context, { hurry, kill, restart: false })
   if (options['json']) context.out.json({ stopped: stopped !== undefined, pid: stopped ?? 0 })
   else if (stopped !== undefined) context.out.line(`taskd has stopped: pid ${stopped}`)
   return EXIT.ok

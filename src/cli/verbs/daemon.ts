@@ -39,6 +39,10 @@ export const DAEMON: Verbs = {
   restart: {
     args: '[name...]',
     summary: 'restart the daemon, or workers and programs by name',
+    about:
+      'Without names: a daemon in the background is stopped, and started there again. One that ' +
+      'systemd, supervisord, a container or a terminal has as a child (start -n) is left to ' +
+      'them: the answer names their command.',
     options: [['--now', 'without names: do not let running tasks end first']],
     examples: ['taskd restart', 'taskd restart async_tasks'],
     load: () => import('../commands/restart.ts'),

@@ -2,12 +2,15 @@ import { join } from 'node:path'
 import type { Settings } from '../../config/config.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
-import { bootId } from '../../lib/proc.ts'
+import { bootId, openFilesLimit } from '../../lib/proc.ts'
 import { Turns } from '../../lib/turns.ts'
 import { Logs } from '../../logs/logs.ts'
+import { ownDescriptors } from '../../model/descriptors.ts'
 import type { Events } from '../../model/events.ts'
 import { WORKER_VARIABLE } from '../../model/ipc.ts'
+import type { QueueSpec } from '../../model/queue-spec.ts'
 import type { Wanted } from '../wanted.ts'
+import { DescriptorBudget } from './descriptor-budget.ts'
 import { PROGRAM_VARIABLE } from './orphans.ts'
 import { ProcessRecords } from './records.ts'
 import { Supervisor } from './supervisor.ts'
@@ -23,6 +26,7 @@ interface Parts {
   readonly log: Logger
   readonly wanted: Wanted
   readonly environment: NodeJS.ProcessEnv
+  readonly queues: () => readonly QueueSpec[]
 }
 
 /** Puts the supervisor of programs together. */
@@ -39,6 +43,7 @@ export function buildSupervisor(parts: Parts): Supervisor {
     records: new ProcessRecords(join(settings.dataDir, 'run')),
     environment: withoutMarks(parts.environment),
     turns: new Turns(SLICE_MS),
+    descriptors: new DescriptorBudget(openFilesLimit(), () => ownDescriptors(parts.queues())),
     logs: new Logs({ clock, log, folder: join(settings.dataDir, 'run') }),
   })
 }

@@ -123,9 +123,12 @@ async function startProcess(
   const command = await commandOf(spec, environment)
   if (calledOff()) return
   if (!command.ok) return listener.failed(command.reason)
+  await outputs.prepare(spec)
+  await deps.turns.wait()
+  if (calledOff()) return
+  // Only now: thousands that wait for their turn shall not each hold some.
   const [stdout, stderr] = await outputs.descriptors(spec)
   try {
-    await deps.turns.wait()
     if (calledOff()) return
     const child = spawn(command.file, command.args, {
       // A session and a group of its own: ^C at our terminal is ours, and the group can be ended.

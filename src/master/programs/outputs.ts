@@ -1,17 +1,22 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Descriptor, Output } from '../../logs/output-port.ts'
+import { descriptorsOf } from '../../model/descriptors.ts'
 import type { OutputSpec, ProcessSpec } from '../../model/program-spec.ts'
+import type { DescriptorBudget } from './descriptor-budget.ts'
 
 type OpenOutput = (spec: OutputSpec) => Output
 
 /** Where the two streams of one program go, from its first start until it is forgotten. */
 export class ProgramOutputs {
   readonly #open: OpenOutput
+  readonly #budget: DescriptorBudget
+  #claimed = 0
   #stdout: { spec: OutputSpec; output: Output } | undefined
   #stderr: { spec: OutputSpec; output: Output } | undefined
 
-  constructor(open: OpenOutput) {
+  constructor(open: OpenOutput, budget: DescriptorBudget) {
     this.#open = open
+    this.#budget = budget
   }
 
   /** Bytes of output that could not be kept. */
@@ -19,15 +24,34 @@ export class ProgramOutputs {
     return (this.#stdout?.output.dropped ?? 0) + (this.#stderr?.output.dropped ?? 0)
   }
 
-  /** What a process about to start gets as its standard output and error. */
+  /**
+   * Makes what is kept over all starts: the pipes. Many at once are made together.
+   * @throws TaskdError E_NO_DESCRIPTORS, E_NO_PIPE
+   */
+  async prepare(spec: ProcessSpec): Promise<void> {
+    const need = descriptorsOf(spec)
+    this.#budget.change(this.#claimed, need)
+    this.#claimed = need
+    const { stdout, stderr } = this.#outputsFor(spec)
+    await Promise.all([stdout.prepare(), stderr?.prepare()])
+  }
+
+  #outputsFor({ stdout, stderr }: ProcessSpec) {
+    this.#stdout = this.#kept(this.#stdout, stdout)
+    if (stderr !== 'stdout') this.#stderr = this.#kept(this.#stderr, stderr)
+    return {
+      stdout: this.#stdout.output,
+      stderr: stderr === 'stdout' ? undefined : this.#stderr?.output,
+    }
+  }
+
+  /** What a process about to start gets as its standard output and error, once that is prepared. */
   async descriptors(spec: ProcessSpec): Promise<readonly [Descriptor, Descriptor]> {
-    const { stdout: out, stderr: err } = spec
-    this.#stdout = this.#kept(this.#stdout, out)
-    const stdout = await this.#stdout.output.descriptor()
-    if (err === 'stdout') return [stdout, { stdio: stdout.stdio, release: () => undefined }]
+    const outputs = this.#outputsFor(spec)
+    const stdout = await outputs.stdout.descriptor()
+    if (!outputs.stderr) return [stdout, { stdio: stdout.stdio, release: () => undefined }]
     try {
-      this.#stderr = this.#kept(this.#stderr, err)
-      return [stdout, await this.#stderr.output.descriptor()]
+      return [stdout, await outputs.stderr.descriptor()]
     } catch (error) {
       stdout.release()
       throw error
@@ -52,6 +76,8 @@ export class ProgramOutputs {
   }
 
   async close(): Promise<void> {
+    this.#budget.change(this.#claimed, 0)
+    this.#claimed = 0
     await Promise.all([this.#stdout?.output.close(), this.#stderr?.output.close()])
   }
 

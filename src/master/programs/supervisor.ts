@@ -3,6 +3,7 @@ import type { Logs } from '../../logs/logs.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
 import { ManagedProgram, type ProgramDeps } from '../managed-program.ts'
 import type { Wanted } from '../wanted.ts'
+import type { DescriptorBudget } from './descriptor-budget.ts'
 import {
   identityOf,
   type LaunchDeps,
@@ -19,6 +20,7 @@ export interface SupervisorDeps
   readonly log: Logger
   readonly wanted: Wanted
   readonly logs: Pick<Logs, 'open' | 'stop'>
+  readonly descriptors: DescriptorBudget
 }
 
 /** One supervised process, as the rest of the daemon sees it. */
@@ -192,7 +194,8 @@ export class Supervisor {
 
   #add(spec: ProcessSpec): Member {
     const leftovers = this.#leftovers
-    const outputs = new ProgramOutputs(output => this.#deps.logs.open(output))
+    const { logs, descriptors } = this.#deps
+    const outputs = new ProgramOutputs(output => logs.open(output), descriptors)
     const launch = programLauncher(
       {
         spec: () => member.spec,

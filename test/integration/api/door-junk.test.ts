@@ -42,7 +42,7 @@ const example: DoorModule = door =>
 
 /** What the fields of all routes are called: junk that has these gets further. */
 const FIELDS =
-  'names name by signal count unique_task_id job wait task_key task hurry kill limit lines follow stream things on __proto__ constructor x[]'.split(
+  'names name by signal count unique_task_id job wait task_key task hurry kill restart limit lines follow stream things on __proto__ constructor x[]'.split(
     ' ',
   )
 
@@ -60,6 +60,7 @@ const nearly = record(
     task: dictionary(string(), junk),
     hurry: boolean(),
     kill: boolean(),
+    restart: boolean(),
   },
   { requiredKeys: [] },
 )

@@ -39,8 +39,8 @@ const CALLS: [string, (client: Control) => Promise<unknown>, unknown[], unknown]
   ],
   [
     'shutdown',
-    c => c.shutdown({ hurry: true, kill: false }),
-    ['shutdown', { hurry: true, kill: false }],
+    c => c.shutdown({ hurry: true, kill: false, restart: false }),
+    ['shutdown', { hurry: true, kill: false, restart: false }],
     undefined,
   ],
   ['drain', c => c.drain(), ['drain'], { running: 2 }],

@@ -36,6 +36,23 @@ export interface Status {
   readonly relays: readonly RelayStatus[]
   readonly notices: readonly NotifyStatus[]
   readonly sources: readonly SourceStatus[]
+  /**
+   * This one first, then the others on the same Redis; empty until Redis has answered, and absent
+   * from what a daemon of version 0.1 says.
+   */
+  readonly nodes?: readonly NodeStatus[] | undefined
+}
+
+export interface NodeStatus {
+  readonly name: string
+  readonly self: boolean
+  /**
+   * `gone`: it gives no sign of life, and its tasks go to others. `fenced`: this one cannot reach
+   * Redis, and has ended its own runs before others may take them.
+   */
+  readonly state: 'alive' | 'gone' | 'fenced'
+  /** Since when it is gone or fenced, ISO 8601; null otherwise. */
+  readonly since: string | null
 }
 
 export interface HealthReport {

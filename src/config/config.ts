@@ -1,4 +1,5 @@
 import type { ChannelSpec, RelaySpec } from '../model/channel.ts'
+import type { FenceMode } from '../model/fence-mode.ts'
 import type { Job, Trigger } from '../model/job.ts'
 import type { NotifySpec } from '../model/notice.ts'
 import type { ProcessSpec } from '../model/program-spec.ts'
@@ -58,6 +59,9 @@ export interface Settings {
   readonly stopWaitMs: number
   /** From TERM to KILL. */
   readonly killWaitMs: number
+  /** After how long a node without a sign of life is gone, and its tasks go to others. */
+  readonly nodeTimeoutMs: number
+  readonly fence: FenceMode
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error' | 'fatal'
   /** Not set: standard output. */
   readonly logFile?: string

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { LogLevel } from '../lib/log.ts'
+import { FENCES } from '../model/fence-mode.ts'
 import { readDatabase, readHttp, readRedis } from './addresses.ts'
 import { choice, duration, field, filled, integer, no, timezone, yes } from './fields.ts'
 import { A_FILE_FOR_AN_AT, orFromFile } from './from-file.ts'
@@ -49,6 +50,8 @@ export const taskdSchema = z.object({
   max_run_time: duration('3600s', 1).default(3_600_000),
   stop_wait: duration('30s').default(30_000),
   kill_wait: duration('10s').default(10_000),
+  node_timeout: duration('60s', 5000).default(60_000),
+  fence: choice(FENCES).default('sync'),
   log_level: choice(LEVELS).default('info'),
   log_file: filled('/var/log/taskd.log').optional(),
   log_format: choice(['text', 'json']).default('text'),

@@ -77,6 +77,8 @@ export function buildSettings(values: Partial<Values<'taskd'>>, places: Places):
     maxRunTimeMs: all.max_run_time,
     stopWaitMs: all.stop_wait,
     killWaitMs: all.kill_wait,
+    nodeTimeoutMs: all.node_timeout,
+    fence: all.fence,
     logLevel: all.log_level,
     logFormat: all.log_format,
     resultKeepTimeMs: all.result_keep_time,

@@ -21,6 +21,7 @@ export function checkSettingsTogether(
 ): void {
   const { section, values } = checked
   checkDoor(checked, settings, report)
+  checkFence(checked, settings, report)
   const key = values.socket === undefined && values.data_dir !== undefined ? 'data_dir' : 'socket'
   refuseLongSocket(settings.socket, key, 'set socket = /run/taskd.sock')
   if (settings.redis === 'embedded')
@@ -32,6 +33,17 @@ export function checkSettingsTogether(
     const message = `makes the socket path ${path}: ${length} bytes, and the kernel takes ${MAX_SOCKET_BYTES}`
     report.problem(placeOf(section, key), message, hint)
   }
+}
+
+/** Runs of a node that is cut off must be dead when others take them, and a slow moment is no cut. */
+function checkFence({ section }: Checked<'taskd'>, settings: Settings, report: Report): void {
+  const { fence, nodeTimeoutMs, killWaitMs, redis } = settings
+  if (redis === 'embedded' || fence === 'off' || nodeTimeoutMs >= 2 * killWaitMs) return
+  const key = section.entries.has('node_timeout') ? 'node_timeout' : 'kill_wait'
+  const timeout = formatDuration(nodeTimeoutMs)
+  const message = `leaves no time to end runs before other nodes take them: kill_wait = ${formatDuration(killWaitMs)}, node_timeout = ${timeout}`
+  const hint = `write node_timeout = ${formatDuration(2 * killWaitMs)} or more, a shorter kill_wait, or fence = off`
+  report.problem(placeOf(section, key), message, hint)
 }
 
 const SECRETS = ['secret', 'secret_read', 'secret_push', 'secret_pull'] as const

@@ -19,6 +19,7 @@ import { TaskQueues } from '../queue/task-queues.ts'
 import { Ticker } from '../schedule/ticker.ts'
 import { releaseNode, renewNode } from './installation.ts'
 import { Intakes } from './intakes.ts'
+import { Nodes } from './nodes.ts'
 import { Recovery } from './recovery.ts'
 import { RunOutputs } from './run-outputs.ts'
 import { tickQueue } from './tick-queue.ts'
@@ -61,6 +62,7 @@ export class Engine {
   readonly ticker: Ticker
   readonly outputs: RunOutputs
   readonly pools: WorkerPools
+  readonly nodes: Nodes
   readonly #deps: EngineDeps
   readonly #recovery: Recovery
   readonly #intakes: Intakes
@@ -90,10 +92,17 @@ export class Engine {
       instance: deps.instance,
       node: deps.node,
       taskKeys: () => runQueues(deps.config()).map(queue => queue.taskKey),
+      isGone: (owner, taskKey) => this.nodes.isGone(owner, taskKey),
       settings: () => workerLimits(deps.config().settings),
       clock: deps.clock,
       events: deps.events,
       log: deps.log,
+    })
+    this.nodes = new Nodes({
+      ...deps,
+      settings: () => deps.config().settings,
+      takeOver: () => this.#recovery.takeOver(),
+      onDoubted: () => this.pools.confirm(),
     })
     this.pools = new WorkerPools({
       ...deps,
@@ -129,6 +138,7 @@ export class Engine {
       if (event.type === 'program' && DOWN.has(event.state.name)) this.#markDown(event.name)
     })
     await this.#orders.start()
+    await this.nodes.start()
     await this.#recovery.start()
     // Recovery waits while Redis is away, and the daemon may have been told to stop meanwhile.
     if (this.#over) return
@@ -142,7 +152,9 @@ export class Engine {
     if (!(await renewNode(redis, this.node, instance)))
       log.error({ node: this.node }, 'another daemon uses this node name by now; restart this one')
     const taskKeys = config().queues.map(queue => queue.taskKey)
-    const adopted = await adoptFromDead(redis, this.node, taskKeys)
+    const adopted = await adoptFromDead(redis, this.node, taskKeys, name =>
+      this.nodes.nameIsGone(name),
+    )
     if (adopted === 0) return
     log.warn({ messages: adopted }, 'took over messages that a node which is gone had taken')
     this.#intakes.noteLeftovers()
@@ -188,9 +200,16 @@ export class Engine {
       log.warn('Redis does not answer: leaving without a word to it')
       abandon(redis)
     }
-    const name = { name: 'node name', stop: () => releaseNode(redis, this.node) }
+    const name = {
+      name: 'node name',
+      stop: async () => {
+        await releaseNode(redis, this.node)
+        await this.nodes.stop()
+        await this.nodes.leave()
+      },
+    }
     const queues = { name: 'queues', stop: () => this.queues.close() }
-    const rest = [this.#recovery, queues, ...(reached ? [name] : [])]
+    const rest = [this.#recovery, queues, this.nodes, ...(reached ? [name] : [])]
     await Promise.all(rest.map(part => stopWithin(STOP_LIMIT_MS, part, log)))
   }
 

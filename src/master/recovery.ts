@@ -6,11 +6,12 @@ import { groupLives, processesWithVariable, signalGroup, startTimeOf } from '../
 import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import { RUN_VARIABLE, WORKER_VARIABLE } from '../model/ipc.ts'
-import { ownerLives, parseOwner } from '../model/owner.ts'
+import { currentOwner, formatOwner, ownerLives, parseOwner } from '../model/owner.ts'
 import { lostResult, MAX_DEATHS } from '../model/run-result.ts'
 import { wake } from '../queue/give-back.ts'
 import { runRow } from '../queue/keys.ts'
-import { findOrphans, type Orphan } from '../queue/recover.ts'
+import { fieldOfOwner } from '../queue/node-sign.ts'
+import { findOrphans, type Judge, type Orphan } from '../queue/recover.ts'
 import { RunHistory } from '../queue/run-history.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import { Recorder, type RecorderSettings } from '../workers/settle.ts'
@@ -20,6 +21,8 @@ export interface RecoveryDeps {
   readonly instance: string
   readonly node: string
   readonly taskKeys: () => readonly string[]
+  /** Whether the tasks of an owner of another installation are anybody's by now, see nodes.ts. */
+  readonly isGone: (owner: string, taskKey: string) => boolean
   readonly settings: () => RecorderSettings
   readonly clock: Clock
   readonly events: Events
@@ -35,7 +38,8 @@ const RETRY_MS = 500
 /**
  * Gives back what dead workers had. Whose task it was stands in the task's lock, and whether
  * that process lives stands in /proc, so nothing has to time out and nothing is guessed: first
- * the runs of a dead worker are ended, then its tasks go back to the front of their queue.
+ * the runs of a dead worker are ended, then its tasks go back to the front of their queue. The
+ * same for those of other nodes that are gone, into whose /proc nobody can look.
  */
 export class Recovery implements Service {
   readonly name = 'recovery'
@@ -88,6 +92,13 @@ export class Recovery implements Service {
     return pass
   }
 
+  /** A pass over the queues alone: no worker of ours has died. */
+  takeOver(): Promise<void> {
+    const pass = this.#pass.then(() => this.#recoverQueues())
+    this.#pass = pass.catch(() => undefined)
+    return pass
+  }
+
   async #watch(): Promise<void> {
     const { signal } = this.#stopping
     while (this.#predecessors.size > 0 && !signal.aborted) {
@@ -102,7 +113,24 @@ export class Recovery implements Service {
 
   async #recoverAll(): Promise<void> {
     await this.#endRuns()
+    await this.#recoverQueues()
+  }
+
+  async #recoverQueues(): Promise<void> {
     for (const taskKey of this.#deps.taskKeys()) await this.#recoverQueue(taskKey)
+  }
+
+  #judge(taskKey: string): Judge {
+    const { instance, node, isGone } = this.#deps
+    return {
+      isDead: text => (this.#isOurs(text) ? this.#isDead(text) : isGone(text, taskKey)),
+      signOf: text => (this.#isOurs(text) ? '' : fieldOfOwner(text, taskKey)),
+      me: formatOwner(currentOwner(`${node}-${taskKey}-0`, instance)),
+    }
+  }
+
+  #isOurs(text: string): boolean {
+    return parseOwner(text)?.instance === this.#deps.instance
   }
 
   /** An owner of this installation whose process is gone. */
@@ -129,7 +157,7 @@ export class Recovery implements Service {
   async #recoverQueue(taskKey: string): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       try {
-        const orphans = await findOrphans(this.#deps.redis, taskKey, text => this.#isDead(text))
+        const orphans = await findOrphans(this.#deps.redis, taskKey, this.#judge(taskKey))
         for (const orphan of orphans) await this.#settle(orphan)
         await wake(this.#deps.redis, taskKey)
         return
@@ -146,16 +174,25 @@ export class Recovery implements Service {
     const { task, deaths } = orphan
     const workerId = parseOwner(orphan.owner)?.workerId ?? ''
     const row = runRow(workerId, task.id)
-    const [startedAt, pid] = await redis.hmget(row, 'start_runtime', 'pid')
-    // A script that overwrote its environment is known by the pid in its row.
-    await this.#endGroups(new Set(pid ? [Number(pid)] : []))
+    const [noted, pid] = await redis.hmget(row, 'start_runtime', 'pid')
+    const startedAt = noted ? Date.parse(noted) : orphan.begunAt
+    const ours = this.#isOurs(orphan.owner)
+    // A script that overwrote its environment is known by the pid in its row; one of this machine.
+    if (ours) await this.#endGroups(new Set(pid ? [Number(pid)] : []))
     await redis.del(row)
     const buried = deaths >= MAX_DEATHS
-    if (buried) await this.#bury(orphan, workerId, startedAt ? Date.parse(startedAt) : undefined)
+    if (buried) await this.#bury(orphan, workerId, startedAt)
     else await orphan.giveBack()
-    this.#remember(orphan, workerId, startedAt ? Date.parse(startedAt) : undefined)
+    this.#remember(orphan, workerId, startedAt)
     const outcome = buried ? 'buried' : 'given back'
-    events.emit({ type: 'recovered', taskId: task.id, workerId, deaths, outcome })
+    events.emit({
+      type: 'recovered',
+      taskId: task.id,
+      workerId,
+      deaths,
+      outcome,
+      ...(!ours && { nodeGone: true }),
+    })
   }
 
   /** The run that its worker took down with it; one that had not begun leaves no trace. */

@@ -103,6 +103,7 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     relays,
     notices: deps.notices.statuses,
     sources,
+    nodes: running?.nodes.statuses ?? [],
   }
 }
 

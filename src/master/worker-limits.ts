@@ -7,6 +7,8 @@ export function workerLimits(settings: Settings): WorkerLimits {
   return {
     maxRunTimeMs: settings.maxRunTimeMs,
     killWaitMs: settings.killWaitMs,
+    nodeTimeoutMs: settings.nodeTimeoutMs,
+    fence: settings.fence,
     resultKeepMs: settings.resultKeepTimeMs,
     resultKeepCount: settings.resultKeepCount,
     failKeepMs: settings.failKeepTimeMs,

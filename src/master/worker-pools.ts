@@ -94,6 +94,11 @@ export class WorkerPools {
     for (const pool of this.#pools.values()) pool.cancel(id, reason)
   }
 
+  /** Every worker makes sure of the tasks it has. */
+  confirm(): void {
+    for (const { process } of this.members) process?.post({ type: 'confirm' })
+  }
+
   /** See WorkerPool: to be called with each heartbeat. */
   endSilent(): void {
     for (const pool of this.#pools.values()) pool.endSilent()

@@ -20,6 +20,16 @@ export type DaemonEvent =
       readonly workerId: string
       readonly deaths: number
       readonly outcome: 'given back' | 'buried'
+      /** It was a worker of another node, and that is gone. */
+      readonly nodeGone?: true
+    }
+  | {
+      /** Another node is gone or back; or this one is cut off from Redis, or no longer. */
+      readonly type: 'node'
+      readonly node: string
+      readonly state: 'alive' | 'gone' | 'fenced'
+      /** In words, to follow the name. */
+      readonly detail: string
     }
   | {
       /** A task has failed for good, and no worker was there to say so. */

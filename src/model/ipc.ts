@@ -1,4 +1,5 @@
 import type { Parsed } from '../lib/parsed.ts'
+import type { FenceMode } from './fence-mode.ts'
 import type { QueueSpec } from './queue-spec.ts'
 import type { AllowedHost } from './rpc-allow.ts'
 import type { FailKind } from './run-result.ts'
@@ -22,6 +23,10 @@ export interface WorkerLimits {
   readonly maxRunTimeMs: number
   /** Between TERM and KILL, ms. */
   readonly killWaitMs: number
+  /** After how long a node without a sign of life is gone, ms. */
+  readonly nodeTimeoutMs: number
+  /** Which runs end when this node cannot give a sign, and others may take its tasks. */
+  readonly fence: FenceMode
   readonly resultKeepMs: number
   readonly resultKeepCount: number
   readonly failKeepMs: number
@@ -45,6 +50,8 @@ export type ToWorker =
   /** Take no more tasks; what still runs after `waitMs` is ended and given back. */
   | { readonly type: 'drain'; readonly waitMs: number }
   | { readonly type: 'cancel'; readonly id: string; readonly reason: string }
+  /** Others may have taken tasks of this node: make sure of those you have. */
+  | { readonly type: 'confirm' }
   /**
    * Send the output of this run, or of all that run or will: first what it has written so far,
    * once more with each call. Until `unwatch` says the same.

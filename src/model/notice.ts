@@ -26,7 +26,7 @@ export interface NotifySpec {
 }
 
 /** What a notice is about. */
-export const SUBJECTS = ['job', 'task', 'program', 'worker', 'redis', 'database'] as const
+export const SUBJECTS = ['job', 'task', 'program', 'worker', 'redis', 'database', 'node'] as const
 export type Subject = (typeof SUBJECTS)[number]
 
 /** One thing that happened; times are ISO 8601. This is what webhooks get: fields only ever come. */

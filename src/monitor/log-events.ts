@@ -27,14 +27,14 @@ function write(event: Exclude<DaemonEvent, TickEvent>, log: Logger): void {
       return ended(event, log)
     case 'recovered': {
       const { taskId, workerId, deaths } = event
+      const back = event.nodeGone ? 'its node is gone' : 'its worker died'
       const what =
-        event.outcome === 'buried'
-          ? 'failed for good: its workers died'
-          : 'given back: its worker died'
+        event.outcome === 'buried' ? 'failed for good: its workers died' : `given back: ${back}`
       return log.warn({ task: taskId, worker: workerId, deaths }, `task ${what}`)
     }
+    case 'node':
     case 'died':
-      // Whoever found it dead has said so.
+      // Whoever found it so has said so.
       return undefined
     case 'health':
       if (event.ok) return log.info(`${event.part} answers`)

@@ -128,6 +128,7 @@ export class Metrics {
         return undefined
       case 'recovered':
         return this.#recovered.inc({ outcome: event.outcome })
+      case 'node':
       case 'program':
       case 'died':
       case 'run-started':

@@ -53,6 +53,8 @@ export interface ConsumerOptions {
   readonly keepMs: number
   readonly keepCount: number
   handle(claim: Claim): Promise<Settlement>
+  /** Whether so much time has passed since Redis was last reached that others may have our tasks. */
+  readonly isStale?: () => boolean
   /** Another worker has a task that `handle` has: what comes of it here is not taken. */
   onTaken?(taskId: string): void
   onError(error: Error): void
@@ -129,6 +131,7 @@ export class Consumer {
 
   /** Whether another worker has a task that `handle` has; while that is in doubt, it waits. */
   async isTaken(taskId: string): Promise<boolean> {
+    if (this.#options.isStale?.() && !this.#doubt) this.confirm()
     while (this.#doubt) await this.#doubt.promise
     return this.#held.isTaken(toJobId(taskId))
   }
@@ -138,9 +141,7 @@ export class Consumer {
    * what we may hold unheard, see unheard.ts.
    */
   #look(): void {
-    this.#doubt ??= deferred()
-    this.#looks += 1
-    void this.#confirm(this.#looks)
+    this.confirm()
     const { redis, queue, owner } = this.#options
     const holder = {
       redis,
@@ -151,6 +152,13 @@ export class Consumer {
     this.#looking = this.#looking
       .then(() => returnUnheard(holder))
       .catch((error: unknown) => this.#fault(error))
+  }
+
+  /** Asks the queue what of that which we hold is still ours; until it says so, all of it is in doubt. */
+  confirm(): void {
+    this.#doubt ??= deferred()
+    this.#looks += 1
+    void this.#confirm(this.#looks)
   }
 
   async #confirm(look: number): Promise<void> {

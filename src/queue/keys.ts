@@ -75,8 +75,14 @@ export const DAY_COUNTS_MS = (COUNTED_DAYS + 1) * 86_400_000
 /** STRING, JSON, for `result_keep_time`: a task that was cancelled before it began. */
 export const removedTask = (id: string) => `Task:Removed:${id}`
 
-/** STRING, leased: which installation uses this node name. */
+/** STRING, leased: which installation uses this node name. Nodes of version 0.1 go by it alone. */
 export const nodeName = (node: string) => `Task:Node:${node}`
+
+/**
+ * HASH `<node>@<instance>` -> the node's last sign of life, see node-sign.ts. In the slot of the
+ * engine's keys, so that a task is taken over only while there is no newer sign.
+ */
+export const SIGNS = `Task:Signs:${ENGINE_PREFIX}`
 
 /** SET of the node names that were ever used and not yet cleared away. */
 export const NODES = 'Task:Nodes'

@@ -3,18 +3,28 @@ import type { Redis } from 'ioredis'
 import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { giveBack } from './give-back.ts'
-import { ENGINE_PREFIX, engineKeys } from './keys.ts'
+import { LOCK_MS } from './held-jobs.ts'
+import { ENGINE_PREFIX, engineKeys, SIGNS } from './keys.ts'
 import type { Scripts } from './scripts.ts'
 import { fromStored, type StoredTask } from './stored-task.ts'
 
-/** Long enough for the move that follows, short enough not to matter if we die in between. */
-const LOCK_MS = 30_000
+/** How the owners of tasks are judged, by the text form. */
+export interface Judge {
+  /** Whether its tasks are anybody's by now. */
+  isDead(owner: string): boolean
+  /** The sign of life that it was judged by, see node-sign.ts; '' for one judged otherwise. */
+  signOf(owner: string): string
+  /** Under which owner its tasks are taken: should we die in between, we are judged like any. */
+  readonly me: string
+}
 
 /** A task whose owner is dead, now locked by us. */
 export interface Orphan {
   readonly task: Task
   /** The text form of the dead owner. */
   readonly owner: string
+  /** When it was handed out, ms; as the clock of its node had it. */
+  readonly begunAt: number | undefined
   readonly attempt: number
   /** Workers that died with it, this one included. */
   readonly deaths: number
@@ -27,12 +37,11 @@ export interface Orphan {
 /**
  * The running tasks of one queue whose owner is dead. Nothing but the queue itself is asked, so
  * this finds also what a worker had taken and not yet told anybody.
- * @param isDead by the text form of the owner
  */
 export async function findOrphans(
   redis: Redis & Scripts,
   taskKey: string,
-  isDead: (owner: string) => boolean,
+  judge: Judge,
 ): Promise<Orphan[]> {
   const keys = engineKeys(taskKey)
   const ids = await redis.lrange(keys.active, 0, -1)
@@ -50,11 +59,14 @@ export async function findOrphans(
       redis.hget(keys.job(id), 'pb'),
     ])
     const owner = lock?.replace(/:\w+$/, '') ?? processedBy ?? ''
-    if (owner === '' || !isDead(owner)) continue
-    const token = lock ?? `${owner}:recovered`
-    if ((await redis.seizeLock(keys.lock(id), lock ?? '', token, LOCK_MS)) === 0) continue
+    if (owner === '' || !judge.isDead(owner)) continue
+    const token = `${judge.me}:recovered`
+    const sign = judge.signOf(owner)
+    const args = [lock ?? '', token, LOCK_MS, sign] as const
+    if ((await redis.seizeLock(keys.lock(id), SIGNS, ...args)) === 0) continue
     const job = await Job.fromId<StoredTask, Answer>(queue, id)
-    if (job) orphans.push(toOrphan(redis, taskKey, job, owner, token))
+    // Whoever died while it recovered had not run it.
+    if (job) orphans.push(toOrphan(redis, taskKey, job, processedBy ?? owner, token))
   }
   return orphans
 }
@@ -69,6 +81,7 @@ function toOrphan(
   return {
     task: fromStored(taskKey, job),
     owner,
+    begunAt: job.processedOn,
     attempt: (job.data.earlierAttempts ?? 0) + job.attemptsStarted,
     deaths: Math.max(1, job.attemptsStarted - job.attemptsMade),
     async giveBack() {

@@ -18,7 +18,16 @@ export interface Scripts {
   dropTaken(mine: string, count: number, first: Buffer): Promise<number>
   giveBack(...keysAndArguments: Arguments): Promise<number>
   holdOn(...keysAndArguments: Arguments): Promise<number>
-  seizeLock(lock: string, deadToken: string, token: string, ms: number): Promise<number>
+  seizeLock(
+    lock: string,
+    signs: string,
+    deadToken: string,
+    token: string,
+    ms: number,
+    field: string,
+  ): Promise<number>
+  renewSign(signs: string, field: string, sign: string): Promise<string[]>
+  markGone(signs: string, field: string, sign: string, goneSign: string): Promise<number>
   advanceCursor(state: string, tick: number, taskId: string, era: number): Promise<number>
   expireFail(row: string, attempt: number, ms: number): Promise<number>
   pullPush(...keysAndArguments: Arguments): Promise<[string, number, string]>
@@ -34,7 +43,9 @@ const KEY_COUNTS = {
   dropTaken: 1,
   giveBack: 6,
   holdOn: 6,
-  seizeLock: 1,
+  seizeLock: 2,
+  renewSign: 1,
+  markGone: 1,
   advanceCursor: 1,
   expireFail: 1,
   pullPush: PULL_KEYS,

@@ -96,6 +96,8 @@ function onMessage(message: ToWorker): void {
       return worker?.tune(message.concurrency, message.limits)
     case 'cancel':
       return worker?.cancel(message.id, message.reason)
+    case 'confirm':
+      return worker?.confirm()
     case 'row':
       return worker?.hearRow(message)
     case 'watch':

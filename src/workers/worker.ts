@@ -6,7 +6,9 @@ import { cancelledResult, lostResult, MAX_DEATHS, type RunResult } from '../mode
 import { WorkerHashes } from '../monitor/hashes.ts'
 import { type Claim, Consumer, type Settlement } from '../queue/consumer.ts'
 import { dayOf } from '../queue/day-counts.ts'
+import { Fence } from '../queue/fence.ts'
 import { HEARTBEAT_MS } from '../queue/keys.ts'
+import { goneSince, NodeSign } from '../queue/node-sign.ts'
 import { type EndedRun, RunHistory } from '../queue/run-history.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import { environmentOf } from './environment.ts'
@@ -28,6 +30,8 @@ export interface WorkerDeps {
   readonly send: (message: FromWorker, sent?: () => void) => void
 }
 
+const CUT_OFF = 'this worker cannot reach Redis'
+
 /** What the last word in its row may take. */
 const NOTE_MS = 1000
 
@@ -37,6 +41,8 @@ export class TaskWorker {
   readonly #hashes: WorkerHashes
   readonly #recorder: Recorder
   readonly #consumer: Consumer
+  readonly #sign: NodeSign
+  readonly #fence: Fence
   readonly #runs = new Map<string, Run>()
   readonly #history: RunHistory
   /** For those who look at the output of runs as it comes. */
@@ -67,6 +73,25 @@ export class TaskWorker {
     this.#rows = new Rows(deps)
     this.#history = new RunHistory(redis, () => this.#limits.resultKeepMs)
     this.watch = new RunWatch(this.#runs, deps.send)
+    this.#sign = new NodeSign({
+      redis,
+      node: init.node,
+      instance: init.instance,
+      clock,
+      timeoutMs: () => this.#limits.nodeTimeoutMs,
+      onRenewed: ({ signs }) => {
+        // Others had taken this node for gone: they may have its tasks.
+        if (goneSince(signs.get(this.#sign.field)) !== undefined) this.confirm()
+      },
+    })
+    this.#fence = new Fence({
+      sign: this.#sign,
+      clock,
+      killWaitMs: () => this.#limits.killWaitMs,
+      applies: () => this.#isFenced,
+      onClosed: () => this.#endRuns(),
+      onOpened: () => undefined,
+    })
     this.#consumer = new Consumer({
       redis,
       queue: init.queue,
@@ -74,14 +99,8 @@ export class TaskWorker {
       keepMs: init.limits.resultKeepMs,
       keepCount: init.limits.resultKeepCount,
       handle: claim => this.#handle(claim),
-      onTaken: id =>
-        this.#log(
-          'warn',
-          'another worker has taken a task over: what became of it here is dropped',
-          {
-            task: id,
-          },
-        ),
+      isStale: () => this.#sign.age > this.#sign.timeoutMs / 2,
+      onTaken: id => this.#taken(id),
       onError: error => this.#log('debug', 'queue', { error: error.message }),
     })
   }
@@ -89,6 +108,8 @@ export class TaskWorker {
   async start(): Promise<void> {
     this.beat()
     this.#heartbeat = setInterval(() => this.beat(), HEARTBEAT_MS)
+    await this.#sign.start()
+    this.#fence.start()
     await this.#consumer.start()
     this.#deps.send({ type: 'ready' })
     // The first takes its time: not while the end of a task waits for it.
@@ -109,6 +130,11 @@ export class TaskWorker {
   cancel(id: string, reason: string): void {
     this.#runs.get(id)?.stop('cancelled', reason)
     this.#notBegun.cancel(id, reason)
+  }
+
+  /** Makes sure that what it has is still its own. */
+  confirm(): void {
+    this.#consumer.confirm()
   }
 
   hearRow(message: ToWorker & { readonly type: 'row' }): void {
@@ -132,9 +158,33 @@ export class TaskWorker {
     const reached = await this.#consumer.stop()
     this.#deadline?.cancel()
     clearInterval(this.#heartbeat)
+    this.#sign.stop()
+    this.#fence.stop()
     // Its row is a lease: without Redis it ends by itself.
     const noted = reached ? this.#hashes.stopped(this.#deps.clock.now()) : undefined
     await Promise.race([noted, this.#deps.clock.sleep(NOTE_MS)])
+  }
+
+  /** Whether runs of this queue are never to run beside those of another node. */
+  get #isFenced(): boolean {
+    const { fence } = this.#limits
+    return fence === 'all' || (fence === 'sync' && this.#deps.init.queue.mode === 'sync')
+  }
+
+  /** Before others may take them: they go back when Redis is reached again, if nobody has. */
+  #endRuns(): void {
+    const tasks = [...this.#runs.keys()]
+    if (tasks.length === 0) return
+    for (const run of this.#runs.values()) run.stop('returned', CUT_OFF)
+    const fields = { tasks, silent_s: Math.round(this.#sign.age / 1000) }
+    this.#log('error', `${CUT_OFF}: its runs end, before other nodes take their tasks`, fields)
+  }
+
+  #taken(id: string): void {
+    this.#log('warn', 'another node has taken a task over: what became of it here is dropped', {
+      task: id,
+    })
+    if (this.#isFenced) this.#runs.get(id)?.stop('returned', 'another node has its task')
   }
 
   #returnAll(): void {
@@ -150,8 +200,10 @@ export class TaskWorker {
     })
     const startedAt = this.#deps.clock.now()
     if (cancelled !== '') return this.#settle(claim, cancelledResult(cancelled), startedAt)
+    // It may have been on its way to us for as long as others wait for a sign of ours.
+    if (await this.#consumer.isTaken(task.id)) return this.#letGo(claim, startedAt)
     // Not begun when the time to leave had come: somebody else may have it.
-    if (this.#leaving.signal.aborted) return this.#giveBack(claim, startedAt)
+    if (this.#leaving.signal.aborted || this.#fence.closed) return this.#giveBack(claim, startedAt)
     if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostResult(claim.deaths), startedAt)
     if (row?.ok === false) return this.#putOff(claim, row.reason)
     const run = startRun(
@@ -199,7 +251,8 @@ export class TaskWorker {
 
   async #giveBack(claim: Claim, startedAt: number, ended?: Stopped): Promise<Settlement> {
     const durationMs = this.#deps.clock.now() - startedAt
-    const answer = { code: 'fail', msg: 'given back: taskd stopped', data: [] }
+    const why = this.#leaving.signal.aborted ? 'taskd stopped' : CUT_OFF
+    const answer = { code: 'fail', msg: `given back: ${why}`, data: [] }
     const details = { kind: 'returned', duration_ms: durationMs } as const
     await this.#rows.ended(claim, false, answer, details)
     if (!ended) return { type: 'returned' }
@@ -268,7 +321,7 @@ export class TaskWorker {
     this.#deps.send(endedMessage(claim, this.#deps.clock.now() - startedAt, rest))
   }
 
-  #log(level: 'debug' | 'warn', msg: string, fields: Record<string, unknown>): void {
+  #log(level: 'debug' | 'warn' | 'error', msg: string, fields: Record<string, unknown>): void {
     this.#deps.send({ type: 'log', level, msg, fields })
   }
 }

@@ -7,6 +7,7 @@ import { createClient } from '../../src/queue/connection.ts'
 import { type Claim, Consumer, type Settlement } from '../../src/queue/consumer.ts'
 import { Intake } from '../../src/queue/intake.ts'
 import { engineSink } from '../../src/queue/intake-sink.ts'
+import type { Judge } from '../../src/queue/recover.ts'
 import { type Scripts, withScripts } from '../../src/queue/scripts.ts'
 import { TaskQueues } from '../../src/queue/task-queues.ts'
 import { type RecordedLog, recordedLog } from './logs.ts'
@@ -31,6 +32,13 @@ export function aQueue(changes: Partial<QueueSpec> = {}): QueueSpec {
 /** A worker's owner that cannot be alive: another boot's. */
 export const deadOwner = (workerId: string) => `${workerId}@inst.00000000.4194000.1`
 export const liveOwner = (workerId: string) => formatOwner(currentOwner(workerId, 'inst'))
+
+/** Takes tasks as a master that recovers does. */
+export const judging = (isDead: (owner: string) => boolean): Judge => ({
+  isDead,
+  signOf: () => '',
+  me: liveOwner('node-sync_tasks-0'),
+})
 
 export const DONE: Settlement = { type: 'done', answer: { code: 'succ', msg: '', data: [] } }
 export const failed = (retry: boolean, msg = 'no'): Settlement => ({

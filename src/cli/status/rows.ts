@@ -14,7 +14,9 @@ export interface Row {
 /** What is wrong with the whole comes first, then a line for each part. */
 export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
   return [
-    ...(named ? [] : [...daemonRow(status), ...healthRows(status, nowMs)]),
+    ...(named
+      ? []
+      : [...daemonRow(status), ...healthRows(status, nowMs), ...nodeRows(status, nowMs)]),
     ...status.workers.map(worker => childRow(worker)),
     ...status.programs.map(program => childRow(program)),
     ...status.queues.map(queue => queueRow(queue, status.redis.ok)),
@@ -47,6 +49,20 @@ function healthRows({ redis, database, sql_jobs, programs }: Status, nowMs: numb
     ...(database.ok ? [] : [away('database', database, backlog)]),
     ...(sql_jobs.ok || !database.ok ? [] : [away('table of jobs', sql_jobs, '')]),
   ]
+}
+
+const NODE_MEANS = {
+  gone: 'no sign of life; its tasks go to other nodes',
+  fenced: 'cannot reach Redis; its runs have ended before other nodes take their tasks',
+}
+
+/** Of nodes that are well there is nothing to say. */
+function nodeRows({ nodes = [] }: Status, nowMs: number): Row[] {
+  return nodes.flatMap(({ name, state, since }) => {
+    if (state === 'alive') return []
+    const detail = `since ${shortTime(since ?? '', nowMs)}: ${NODE_MEANS[state]}`
+    return { name: `node ${clean(name)}`, state: state.toUpperCase(), tone: 'bad', detail } as const
+  })
 }
 
 type Child = Omit<Status['programs'][number], 'group' | 'dropped'> &

@@ -43,5 +43,6 @@ export function select(status: Status, names: readonly string[]): Selected {
 export function isDown(status: Status, named: boolean): boolean {
   if ([...status.workers, ...status.programs].some(one => DOWN_STATES.includes(one.state)))
     return true
-  return !named && !(status.redis.ok && status.database.ok)
+  const lonely = status.nodes?.some(one => one.state !== 'alive') ?? false
+  return !named && (lonely || !(status.redis.ok && status.database.ok))
 }

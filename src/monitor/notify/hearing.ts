@@ -32,6 +32,8 @@ export class Hearing {
         return this.#died(event)
       case 'program':
         return this.#program(event)
+      case 'node':
+        return this.#node(event)
       case 'run-started':
       case 'recovered':
       case 'tick':
@@ -40,6 +42,14 @@ export class Hearing {
       default:
         return unreachable(event)
     }
+  }
+
+  #node({ node, state, detail }: Of<'node'>): void {
+    const at = this.#clock.now()
+    const about = { what: 'node', name: node, at, msg: detail } as const
+    for (const section of this.#sections())
+      if (state === 'alive') section.well({ ...about, msg: '' })
+      else section.bad({ kind: 'fatal', ...about })
   }
 
   #ended({ run, workerId }: Of<'run-ended'>): void {

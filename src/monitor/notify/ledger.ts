@@ -150,7 +150,7 @@ export class Ledger {
   }
 
   #wants(what: Subject, name: string): boolean {
-    return what === 'redis' || what === 'database' || this.wants(name)
+    return what === 'redis' || what === 'database' || what === 'node' || this.wants(name)
   }
 
   #note(key: string, open: Open): void {

@@ -23,6 +23,7 @@ export function lineOf(event: NoticeEvent): string {
       return `${subject} failed${times}${how === '' ? '' : ` (${clean(how)})`}${more}`
     }
     case 'fatal':
+      if (what === 'node') return `${subject} ${said}`
       return `${subject} keeps dying${count > 1 ? ` (${count} times)` : ''}${more}`
     case 'silence':
       return `${subject} was expected at ${event.since} and is not seen${more}`

@@ -44,6 +44,7 @@ function recovering() {
     instance: INSTANCE,
     node: 'node',
     taskKeys: () => [Q, 'async_tasks'],
+    isGone: () => false,
     settings: () => ({ resultKeepMs: 3_600_000, timezone: 'UTC' }),
     clock: realClock,
     events,

@@ -7,6 +7,7 @@ import { returnUnheard } from '../../../src/queue/unheard.ts'
 import {
   DONE,
   deadOwner,
+  judging,
   liveOwner,
   type QueueBench,
   queueBench,
@@ -62,7 +63,11 @@ async function idle() {
 test('a task of a dead worker wakes a worker that waits', async () => {
   await taken(deadOwner('w1'))
   const again = await idle()
-  for (const orphan of await findOrphans(bench.redis, Q, owner => owner === deadOwner('w1')))
+  for (const orphan of await findOrphans(
+    bench.redis,
+    Q,
+    judging(owner => owner === deadOwner('w1')),
+  ))
     await orphan.giveBack()
   const { claim, afterMs } = await again()
   expect(afterMs).toBeLessThan(AT_ONCE_MS)
@@ -123,7 +128,11 @@ test('several that are given back wake as many as can take them', async () => {
     await bench.redis.set(keys.lock(id), `${deadOwner('w')}:1`)
   }
   const from = performance.now()
-  for (const orphan of await findOrphans(bench.redis, Q, owner => owner === deadOwner('w')))
+  for (const orphan of await findOrphans(
+    bench.redis,
+    Q,
+    judging(owner => owner === deadOwner('w')),
+  ))
     await orphan.giveBack()
   await waitFor(() => claimed.length === 6, { what: 'all are taken' })
   expect(performance.now() - from).toBeLessThan(AT_ONCE_MS)
@@ -131,7 +140,11 @@ test('several that are given back wake as many as can take them', async () => {
 
 test('what is not ours any more is left alone', async () => {
   await taken(liveOwner('w1'))
-  const [orphan] = await findOrphans(bench.redis, Q, owner => owner === liveOwner('w1'))
+  const [orphan] = await findOrphans(
+    bench.redis,
+    Q,
+    judging(owner => owner === liveOwner('w1')),
+  )
   await bench.redis.set(keys.lock(toJobId('a')), `${liveOwner('other')}:0`)
   await orphan?.giveBack()
   expect(await bench.queues.counts(Q)).toMatchObject({ active: 1, waiting: 0 })

@@ -7,6 +7,7 @@ import {
   aQueue,
   DONE,
   deadOwner,
+  judging,
   liveOwner,
   type QueueBench,
   queueBench,
@@ -31,7 +32,7 @@ const isDead = (text: string) => {
   const owner = parseOwner(text)
   return owner !== undefined && !ownerLives(owner)
 }
-const orphans = (judge = isDead) => findOrphans(bench.redis, Q, judge)
+const orphans = (judge = isDead) => findOrphans(bench.redis, Q, judging(judge))
 
 const ends: (() => void)[] = []
 

@@ -57,6 +57,8 @@ async function work(answer: (ask: OpenRow, n: number) => number | string | undef
       limits: {
         maxRunTimeMs: 60_000,
         killWaitMs: 1000,
+        nodeTimeoutMs: 60_000,
+        fence: 'sync',
         resultKeepMs: 3_600_000,
         resultKeepCount: 10_000,
         failKeepMs: 3_600_000,

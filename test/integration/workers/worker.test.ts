@@ -15,6 +15,8 @@ import { waitFor } from '../../support/wait.ts'
 const LIMITS: WorkerLimits = {
   maxRunTimeMs: 60_000,
   killWaitMs: 1000,
+  nodeTimeoutMs: 60_000,
+  fence: 'sync',
   resultKeepMs: 3_600_000,
   resultKeepCount: 10_000,
   failKeepMs: 3_600_000,

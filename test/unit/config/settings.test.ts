@@ -19,6 +19,8 @@ test('an empty file is a daemon with every default', () => {
     maxRunTimeMs: 3_600_000,
     stopWaitMs: 30_000,
     killWaitMs: 10_000,
+    nodeTimeoutMs: 60_000,
+    fence: 'sync',
     logLevel: 'info',
     logFormat: 'text',
     resultKeepTimeMs: 86_400_000,
@@ -55,6 +57,8 @@ test('every setting arrives, and relative paths become absolute', () => {
       'max_run_time = 10m',
       'stop_wait = 5',
       'kill_wait = 0',
+      'node_timeout = 2m',
+      'fence = all',
       'log_level = debug',
       'log_file = ../var/taskd.log',
       'log_format = json',
@@ -95,6 +99,8 @@ test('every setting arrives, and relative paths become absolute', () => {
     maxRunTimeMs: 600_000,
     stopWaitMs: 5000,
     killWaitMs: 0,
+    nodeTimeoutMs: 120_000,
+    fence: 'all',
     logLevel: 'debug',
     logFile: `${root}/var/taskd.log`,
     logFormat: 'json',
@@ -148,6 +154,28 @@ describe('the environment', () => {
     expect(loaded.notes.map(short)).toEqual([
       'environment: TASKD_REDSI: is no setting and is ignored. did you mean "TASKD_REDIS"?',
     ])
+  })
+})
+
+describe('node_timeout and kill_wait', () => {
+  const own = '[taskd]\nredis = redis://h\n'
+
+  test('leave time to end runs before other nodes take them', () => {
+    expect(mistakes(`${own}node_timeout = 19s`)).toEqual([
+      expect.stringMatching(
+        /node_timeout = 19s: leaves no time to end runs .*kill_wait = 10s.* write node_timeout = 20s or more, a shorter kill_wait, or fence = off/,
+      ),
+    ])
+    expect(mistakes(`${own}kill_wait = 40s`)).toEqual([
+      expect.stringContaining('kill_wait = 40s: leaves no time'),
+    ])
+    expect(mistakes(`${own}node_timeout = 20s`)).toEqual([])
+    expect(mistakes(`${own}node_timeout = 4s\nkill_wait = 1s`)).toHaveLength(1)
+  })
+
+  test('do not matter where nothing is fenced, or no other node can be', () => {
+    expect(mistakes(`${own}kill_wait = 40s\nfence = off`)).toEqual([])
+    expect(mistakes('[taskd]\nkill_wait = 40s')).toEqual([])
   })
 })
 

@@ -181,7 +181,7 @@ export class TaskControl {
 
   /** On all nodes: a queue by its flag in the engine, a job by its state. */
   async setPaused(names: readonly string[], paused: boolean): Promise<void> {
-    const { queues, cron } = this.#deps
+    const { queues, cron, clock } = this.#deps
     const jobs = new Set(this.#deps.jobs().map(job => job.name))
     const taskKeys = new Set(this.#taskKeys())
     const unknown = names.find(name => !jobs.has(name) && !taskKeys.has(name))
@@ -193,6 +193,7 @@ export class TaskControl {
       )
     for (const name of names) {
       if (taskKeys.has(name)) await (paused ? queues.pause(name) : queues.resume(name))
+      if (jobs.has(name) && !paused) await cron.passPaused(name, clock.now())
       if (jobs.has(name)) await cron.setPaused(name, paused ? 'paused by hand' : '')
     }
   }

@@ -48,6 +48,15 @@ export class CronStore {
     await this.#redis.del(cronState(job))
   }
 
+  /**
+   * Passes over the ticks of a pause that ends now. A node that is late, or that Redis kept waiting,
+   * would come to them after the pause, and make up for them.
+   */
+  async passPaused(job: string, now: number): Promise<void> {
+    const { paused, cursor, era } = await this.read(job)
+    if (paused !== '' && cursor !== undefined) await this.advance(job, now, '', era)
+  }
+
   /** @param why '' resumes, and forgets the failures that led to the pause */
   async setPaused(job: string, why: string): Promise<void> {
     const key = cronState(job)

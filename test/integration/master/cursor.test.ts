@@ -57,6 +57,15 @@ describe('the cursor', () => {
     expect(bench.reread).toEqual(['job'])
   })
 
+  test('passes over the ticks of a pause when that ends, and over no others', async () => {
+    await bench.cron.reset('job', NOW - 10 * HOUR, specOf(hourly()))
+    await bench.cron.passPaused('job', NOW)
+    expect((await bench.cron.read('job')).cursor).toBe(NOW - 10 * HOUR)
+    await bench.cron.setPaused('job', 'paused by hand')
+    await bench.cron.passPaused('job', NOW)
+    expect(await bench.cron.read('job')).toMatchObject({ cursor: NOW, lastId: '' })
+  })
+
   test('once set, is not moved by a node that was at a tick of before', async () => {
     bench.jobs.push(hourly())
     await set(BACK)

@@ -56,6 +56,8 @@ function covers({ scope }: Cut, run: Run): boolean {
 /** Worker ids are `<node>-<queue>-<n>`, and the nodes of a world have no dash. */
 export const nodeOf = (run: Run) => run.worker.split('-')[0] ?? ''
 
+export const queueOf = (run: Run) => run.worker.split('-').slice(1, -1).join('-')
+
 export const failsByPlan = ({ how }: Plan) => how !== 'succ'
 
 /** Faults that lasted between two moments, as lines of evidence. */

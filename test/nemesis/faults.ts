@@ -31,7 +31,11 @@ export interface Scene {
   /** Waits for as long as the fault lasts. @param away what `status` must call away meanwhile */
   hold(away?: { readonly part: Away['part']; readonly nodes: readonly string[] }): Promise<void>
   /** Does `act`, by which runs in this scope are cut off. */
-  cutting(scope: Cut['scope'], act: () => Promise<void> | void): Promise<void>
+  cutting(
+    scope: Cut['scope'],
+    act: () => Promise<void> | void,
+    more?: Pick<Cut, 'fenced'>,
+  ): Promise<void>
   /** Does `act`, during which the daemon of the node cannot be asked. */
   mute(act: () => Promise<void>): Promise<void>
 }
@@ -365,6 +369,9 @@ const DATABASE_FAULTS = [
 
 // --- the ways of one node -----------------------------------------------------------------------
 
+/** `node_timeout` is 60 s, and a node ends its runs before that. */
+const FENCED_MS = 40_000
+
 const weather = (
   name: string,
   weight: number,
@@ -383,7 +390,10 @@ const weather = (
     scene.say(`${node.name} ${JSON.stringify(what)}`)
     proxy.set(what)
     const away = what.kind === 'cut' || what.kind === 'hold' || what.kind === 'half-closed'
-    await scene.hold(away ? { part, nodes: [node.name] } : undefined)
+    const pass = () => scene.hold(away ? { part, nodes: [node.name] } : undefined)
+    // For so long that the other nodes may count it as gone.
+    const gone = part === 'redis' && away && scene.ms >= FENCED_MS
+    await (gone ? scene.cutting({ kind: 'node', node: node.name }, pass, { fenced: true }) : pass())
     proxy.set({ kind: 'clear' })
   },
 })
@@ -449,10 +459,10 @@ export async function doFault(
       for (const node of gone?.nodes ?? [])
         away.push({ part: gone?.part ?? 'redis', node, from: begin, to: end })
     },
-    async cutting(scope, act) {
+    async cutting(scope, act, more) {
       const begin = uptime()
       await act()
-      cuts.push({ from: begin, to: uptime(), scope })
+      cuts.push({ from: begin, to: uptime(), scope, ...more })
     },
     async mute(act) {
       const begin = uptime()

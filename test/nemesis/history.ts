@@ -105,6 +105,11 @@ export interface Cut {
   readonly from: number
   readonly to: number
   readonly scope: Scope
+  /**
+   * Not ended, but cut off for so long that other nodes take its tasks. It ends its own runs of sync
+   * queues before that; those of other queues may go on beside the new ones (`fence = sync`).
+   */
+  readonly fenced?: true
 }
 
 export interface Away {

@@ -120,6 +120,17 @@ describe('the checker of the nemesis', () => {
     ])
   })
 
+  it('lets a node that is fenced off go on with async tasks, and with those alone', () => {
+    const beside = CUT_OFF.replace('502 alone a succ', '502 beside a succ')
+    const cuts = [{ from: 9, to: 90, scope: { kind: 'node', node: 'ann' }, fenced: true }] as const
+    const faults = [fault('redis cut', 9, 90, { cuts })]
+    const of = (text: string) => rules({ tasks: [task('a')], runs: ledger(text), faults })
+    expect(of(beside)).toEqual([])
+    expect(of(beside.replaceAll('async_tasks', 'sync_tasks'))).toEqual([
+      'overlap: a began at 12 while another run of it lived',
+    ])
+  })
+
   it('finds a second run without a reason', () => {
     const double = 'double: a ran 2 times; nothing explains a run after the one of 10'
     expect(rules({ tasks: [task('a')], runs: ledger(AGAIN) })).toEqual([double])

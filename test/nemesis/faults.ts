@@ -36,8 +36,8 @@ export interface Scene {
     act: () => Promise<void> | void,
     more?: Pick<Cut, 'fenced'>,
   ): Promise<void>
-  /** Does `act`, during which the daemon of the node cannot be asked. */
-  mute(act: () => Promise<void>): Promise<void>
+  /** Does `act`, during which the daemon of a node cannot be asked. */
+  mute(node: NodeOfWorld, act: () => Promise<void>): Promise<void>
 }
 
 type Part = (node: string) => readonly string[]
@@ -115,7 +115,7 @@ const killDaemon: FaultKind = {
   touches: NODE,
   async act(scene) {
     scene.say(`${scene.node.name} ${scene.node.daemon.pid}`)
-    await scene.mute(async () => {
+    await scene.mute(scene.node, async () => {
       await scene.node.kill()
       await scene.hold()
       await scene.node.start()
@@ -131,7 +131,7 @@ const stopDaemon: FaultKind = {
   async act(scene) {
     const { pid } = scene.node.daemon
     scene.say(`${scene.node.name} ${pid}`)
-    await scene.mute(async () => {
+    await scene.mute(scene.node, async () => {
       send(pid, 'SIGSTOP')
       await scene.hold()
       send(pid, 'SIGCONT')
@@ -148,7 +148,7 @@ const killNode: FaultKind = {
   async act(scene) {
     const { node } = scene
     scene.say(`${node.name}: ${node.processes().all.length} processes`)
-    await scene.mute(async () => {
+    await scene.mute(scene.node, async () => {
       await scene.cutting({ kind: 'node', node: node.name }, () => node.killAll())
       await scene.hold()
       await node.start()
@@ -175,13 +175,13 @@ const rollingRestart: FaultKind = {
   async act(scene) {
     for (const node of scene.world.nodes) {
       scene.say(node.name)
-      await restartInOrder({ ...scene, node }, node)
+      await restartInOrder(scene, node)
     }
   },
 }
 
 async function restartInOrder(scene: Scene, node: NodeOfWorld): Promise<void> {
-  await scene.mute(async () => {
+  await scene.mute(node, async () => {
     await scene.cutting({ kind: 'node', node: node.name }, () => node.stop())
     await scene.hold()
     await node.start()
@@ -464,10 +464,10 @@ export async function doFault(
       await act()
       cuts.push({ from: begin, to: uptime(), scope, ...more })
     },
-    async mute(act) {
+    async mute(node, act) {
       const begin = uptime()
       await act()
-      mute.push({ node: drawn.node.name, from: begin, to: uptime() })
+      mute.push({ node: node.name, from: begin, to: uptime() })
     },
   }
   await kind.act(scene)

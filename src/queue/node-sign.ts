@@ -76,7 +76,6 @@ export class NodeSign {
   #count = 0
   #renewed: { readonly sentAt: number; readonly timeoutMs: number } | undefined
   #others: readonly string[] = []
-  #loop: Promise<void> | undefined
 
   constructor(deps: NodeSignDeps) {
     this.#deps = deps
@@ -99,10 +98,11 @@ export class NodeSign {
     return this.#others
   }
 
-  /** Resolves when the first sign is given. */
+  /** To be called once. Resolves when the first sign is given, or when it is stopped before. */
   start(): Promise<void> {
     return new Promise(resolve => {
-      this.#loop ??= this.#renewAlways(resolve)
+      this.#stopping.signal.addEventListener('abort', () => resolve(), { once: true })
+      void this.#renewAlways(resolve)
     })
   }
 

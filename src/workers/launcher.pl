@@ -22,6 +22,7 @@ open my $null, '<', '/dev/null' or die "/dev/null: $!";
 my $nonce = join '', map { sprintf '%08x', rand 2**32 } 1 .. 4;
 my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
 my (%run_of_pid, %run_of_fd);
+my $self    = $$;
 my $bits    = '';
 my $input   = '';
 my $pending = '';
@@ -42,6 +43,9 @@ my $wait4 = {
 }->{$long}{ (POSIX::uname())[4] };
 
 my ($status, $usage, $wnohang) = ("\0" x 4, "\0" x (18 * $long), POSIX::WNOHANG());
+
+# The worker is gone, and the tasks of what runs are others' by now.
+END { kill '-KILL', keys %run_of_pid if $$ == $self }
 
 while (1) {
     my $ready   = $bits;

@@ -6,6 +6,7 @@
 #include "orders.h"
 #include "output.h"
 #include "poller.h"
+#include "runs.h"
 #include <stdlib.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -24,6 +25,8 @@ int main(void) {
   int endings = prepare_spawn();
   if (!poll_add(endings, EPOLLIN, &child_ended)) die("signalfd");
   if (!poll_add(STDIN_FILENO, EPOLLIN, &worker_speaks)) die("standard input");
+  /* Whichever way the loss of the worker is noticed. */
+  atexit(end_runs);
   for (int wait = -1;;) {
     int count = poll_wait(events, EVENTS, wait);
     bool ended = false;

@@ -4,6 +4,7 @@
 #include "output.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -101,6 +102,11 @@ void reap(void) {
     run->peak = usage.ru_maxrss;
     run->until = now() + DRAIN_MS;
   }
+}
+
+void end_runs(void) {
+  for (struct run *run = runs; run; run = run->next)
+    if (!run->over) kill(-run->pid, SIGKILL);
 }
 
 int settle(void) {

@@ -33,6 +33,9 @@ void watch_run(const char *id, bool on);
 /* Learns which processes have ended. */
 void reap(void);
 
+/* Ends all that run: their worker is gone, and their tasks are others' by now. */
+void end_runs(void);
+
 /* Tells of the runs that are over. @returns how long the rest may be left alone, ms; -1: for ever */
 int settle(void);
 

@@ -31,7 +31,7 @@ const stateIs = (id: string, state: string) =>
 
 /** A worker that holds task `t0` until it is told what became of it. */
 async function holding(tasks: Partial<Task>[] = [{}], owner = liveOwner('w1')) {
-  let tell = (_: Settlement): void => undefined
+  let tell!: (settlement: Settlement) => void
   const told = new Promise<Settlement>(resolve => {
     tell = resolve
   })
@@ -132,6 +132,7 @@ test('a lock that Redis has lost is taken again with the next connection', async
   await waitFor(async () => (await bench.redis.get(key('t0:lock'))) === token, {
     what: 'it is locked again',
   })
+  expect(await bench.queues.state(Q, 't0')).toBe('active')
   tell(DONE)
   await stateIs('t0', 'completed')
 })

@@ -4,6 +4,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, writeFileSync 
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
+import { groupLives } from '../../../src/lib/proc.ts'
 import { startLauncher } from '../../../src/workers/launcher.ts'
 import type { Spawner } from '../../../src/workers/spawn.ts'
 import { type Kind, launcherCommand, launcherOf } from '../../support/launchers.ts'
@@ -74,6 +75,18 @@ describe.each(['compiled', 'perl'] as const)('the launcher: %s', kind => {
     expect((await outputOf(launcher, 'echo $COMMON-${NEW-unset}')).trim()).toBe('a-unset')
   })
 
+  test('ends what runs, also what ignores TERM, when its worker is gone', async () => {
+    const [file = '', ...args] = launcherCommand(kind)
+    const launcher = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    const script = 'trap "" TERM; sleep 60 & sleep 60'
+    launcher.stdin.write(frame('R', '1', '', '', '/', '3', '/bin/sh', '-c', script))
+    const [said] = (await once(launcher.stdout, 'data')) as [Buffer]
+    const pid = Number(said.toString('latin1', 4).split('\0')[2])
+    expect(groupLives(pid)).toBe(true)
+    launcher.stdin.end()
+    await waitFor(() => !groupLives(pid), { what: 'the whole group has ended' })
+  })
+
   test('looks for a program in the PATH of its run', async () => {
     const launcher = await launcherOf(kind, { PATH: '/nowhere' })
     expect(await exitOf(launcher, ['true'])).toMatchObject({ code: 'ENOENT' })
@@ -111,12 +124,12 @@ describe.each(['compiled', 'perl'] as const)('the launcher: %s', kind => {
     expect(exit).toMatchObject({ output: word })
   })
 
-  test('ends with its reader, and not by what ends others; its processes go on', async () => {
+  test('ends with its reader, and not by what ends others', async () => {
     const [file = '', ...args] = launcherCommand(kind)
     const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     child.stdin.write(frame('R', '1', '', '', '/', '2', '/bin/sleep', '60'))
     const [said] = (await once(child.stdout, 'data')) as [Buffer]
-    const [, id, pid] = said.subarray(4).toString().split('\0')
+    const [, id] = said.subarray(4).toString().split('\0')
     expect(id).toBe('1')
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) child.kill(signal)
     await realClock.sleep(100)
@@ -124,7 +137,6 @@ describe.each(['compiled', 'perl'] as const)('the launcher: %s', kind => {
     const gone = once(child, 'exit')
     child.stdin.end()
     expect(await gone).toEqual([0, null])
-    expect(process.kill(Number(pid), 'SIGKILL')).toBe(true)
   })
 
   test('does nothing at all while nothing happens', async () => {

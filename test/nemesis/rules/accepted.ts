@@ -30,20 +30,18 @@ function judge(history: History, task: HandedIn, runs: readonly Run[]): Violatio
 
 /** Why a task that was to succeed may have failed. */
 function excused(history: History, task: HandedIn, runs: readonly Run[]): boolean {
-  const rows = history.failRows.filter(row => row.id === task.id)
-  return rows.some(({ kind, attempt }) => {
-    const run = runs.find(one => one.attempt === attempt)
-    switch (kind) {
+  return history.failRows.some(row => {
+    if (row.id !== task.id) return false
+    const tried = runs.filter(one => one.attempt === row.attempt)
+    switch (row.kind) {
       case 'cancelled':
         return task.cancel !== undefined
       case 'signal':
-        return (
-          run !== undefined && cutsOf(history.faults, run).some(cut => cut.scope.kind === 'run')
-        )
+        return tried.some(run => cutsOf(history.faults, run).some(cut => cut.scope.kind === 'run'))
       case 'lost':
         return runs.filter(one => cutsOf(history.faults, one).length > 0).length > 2
       case 'spawn':
-        return run === undefined && history.faults.some(fault => fault.name === 'descriptors out')
+        return tried.length === 0 && history.faults.some(one => one.name === 'descriptors out')
       default:
         return false
     }

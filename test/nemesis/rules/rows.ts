@@ -41,20 +41,21 @@ const found = (what: string, id: string, history: History, runs: readonly Run[])
 })
 
 function isExplained(history: History, row: FailedRun, runs: readonly Run[]): boolean {
-  const run = runs.find(one => one.attempt === row.attempt)
+  // A run that was given back by a node that stopped counts as no attempt: its successor has its number.
+  const tried = runs.filter(one => one.attempt === row.attempt)
   const { how } = planOf(history, row.id)
   switch (row.kind) {
     case 'answer':
     case 'exit':
-      return run?.end !== undefined && how !== 'succ' && KIND_OF[how] === row.kind
+      return tried.some(run => run.end !== undefined) && how !== 'succ' && KIND_OF[how] === row.kind
     case 'signal':
-      return run !== undefined && cutsOf(history.faults, run).some(cut => cut.scope.kind === 'run')
+      return tried.some(run => cutsOf(history.faults, run).some(cut => cut.scope.kind === 'run'))
     case 'lost':
       return runs.filter(one => cutsOf(history.faults, one).length > 0).length > 2
     case 'cancelled':
       return history.tasks.some(task => task.id === row.id && task.cancel !== undefined)
     case 'spawn':
-      return run === undefined && history.faults.some(fault => fault.name === 'descriptors out')
+      return tried.length === 0 && history.faults.some(fault => fault.name === 'descriptors out')
     default:
       return false
   }

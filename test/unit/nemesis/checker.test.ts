@@ -228,6 +228,19 @@ describe('the checker of the nemesis', () => {
     ])
   })
 
+  it('knows the attempt of a run that was given back by the number of its successor', () => {
+    const runs = ledger(CUT_OFF.replaceAll('succ', 'exit').replaceAll('-1 2 502', '-1 1 502'))
+    expect(
+      rules({
+        tasks: [task('a', { how: 'exit' })],
+        runs,
+        faults: [cutting(11, { kind: 'node', node: 'ann' })],
+        verdicts: new Map([['a', [{ state: 'failed' }]]]),
+        failRows: [{ id: 'a', attempt: 1, kind: 'exit' }],
+      }),
+    ).toEqual([])
+  })
+
   it('finds a row of execute_task too few, in doubt, and with the wrong end', () => {
     const runs = ledger(ONCE.replaceAll('succ', 'row:7'))
     const of = (...executeRows: History['executeRows']) => rules({ runs, executeRows })

@@ -1,5 +1,7 @@
 import type { ExtractSchema } from 'hono/types'
 import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
+import { readExactly } from '../lib/json-text.ts'
+import { memberOf } from '../model/json-slices.ts'
 import type { App } from './app.ts'
 import type { Control } from './control.ts'
 import type { ErrorBody } from './errors.ts'
@@ -136,7 +138,10 @@ async function* explained(
 function read(text: string): object | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? value : undefined
+    if (typeof value !== 'object' || value === null) return undefined
+    // What a script answered: its numbers keep every digit.
+    const data = Object.hasOwn(value, 'data') ? memberOf(text, 'data') : undefined
+    return data === undefined ? value : { ...value, data: readExactly(data) }
   } catch {
     return undefined
   }

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import pc from 'picocolors'
+import { stringify } from '../lib/json-text.ts'
 
 export type Colours = ReturnType<typeof pc.createColors>
 
@@ -34,7 +35,7 @@ export function createOutput(
     width: widthOf(stdout.columns ?? Number(env['COLUMNS'])),
     colours: pc.createColors(colour),
     line: text => void stdout.write(`${text}\n`),
-    json: value => void stdout.write(`${JSON.stringify(value, undefined, tty ? 2 : undefined)}\n`),
+    json: value => void stdout.write(`${stringify(value, tty ? 2 : undefined)}\n`),
     raw: async bytes => {
       if (!stdout.write(bytes)) await once(stdout as NodeJS.WriteStream, 'drain')
     },

@@ -1,4 +1,5 @@
-import { type Ending, findAnswer, judge, type RunResult } from './run-result.ts'
+import { findAnswer } from './answer.ts'
+import { type Ending, judge, type RunResult } from './run-result.ts'
 
 /** Functions of the tasks folder: `<tasks>/<trigger>/<NAME>` and an ending. */
 
@@ -24,7 +25,7 @@ export const traceIdOf = (taskId: string, attempt: number) => `${taskId}:${attem
 export function judgeFunction(name: string, ending: Ending): RunResult {
   const result = judge(ending)
   const ended = ending.cause === undefined && ending.exitCode === 0
-  if (!ended || findAnswer(ending.stdout) !== undefined) return result
+  if (!ended || findAnswer(ending).type !== 'none') return result
   const msg = `${name} ended its process (exit code 0) before it returned`
   const answer = { code: 'fail', msg, data: [] }
   return { ...result, outcome: 'fail', kind: 'exit', retryable: true, answer }

@@ -1,3 +1,4 @@
+import { stringify } from '../lib/json-text.ts'
 import type { Answer, FailKind } from './run-result.ts'
 
 /** MySQL's `text` holds 65,535 bytes. */
@@ -18,7 +19,7 @@ export interface RunDetails {
 
 /** `extra` of a row of `execute_task` that has ended: the answer, and which run it was. */
 export function runExtra({ code, msg, data }: Answer, details: RunDetails): string {
-  const whole = JSON.stringify({ code, msg, data, ...details })
+  const whole = stringify({ code, msg, data, ...details })
   if (Buffer.byteLength(whole) <= MAX_BYTES) return whole
   const told = Array.from(msg.slice(0, 2 * MESSAGE_CHARACTERS))
     .slice(0, MESSAGE_CHARACTERS)

@@ -1,6 +1,10 @@
+import { type Answer, findAnswer, type Written } from './answer.ts'
+
+export type { Answer } from './answer.ts'
+
 /** Why a run that did not succeed ended as it did. The first cause wins. */
 export const FAIL_KINDS = [
-  'answer', // the script said so
+  'answer', // the script said so, or said something that cannot be read as an answer
   'exit',
   'signal',
   'http', // what an rpc task asked did not answer, or not with 2xx
@@ -11,23 +15,16 @@ export const FAIL_KINDS = [
 ] as const
 export type FailKind = (typeof FAIL_KINDS)[number]
 
-/** What a script answers on standard output. */
-export interface Answer {
-  readonly code: string
-  readonly msg: string
-  readonly data: unknown
-}
-
 /** How a run's process ended, before anybody judges it. */
-export interface Ending {
+export interface Ending extends Written {
   /** Set when we ended it ourselves, or could not start it. */
   readonly cause?: Extract<FailKind, 'http' | 'timeout' | 'spawn' | 'cancelled' | 'lost'>
+  /** With the cause `spawn`: it may not start, now or later. */
+  readonly refused?: boolean
   /** For a cause: what to tell people. */
   readonly reason?: string
   readonly exitCode: number | null
   readonly signal: string | null
-  /** The last part of standard output. */
-  readonly stdout: string
   /** The last part of both streams in the order they came. */
   readonly output: string
 }
@@ -51,7 +48,8 @@ const MESSAGE_CHARACTERS = 1000
 export function judge(ending: Ending): RunResult {
   const { exitCode, signal, output } = ending
   const base = { exitCode, signal, output }
-  const said = findAnswer(ending.stdout)
+  const found = findAnswer(ending)
+  const said = found.type === 'answer' ? found.answer : undefined
   const fail = (kind: FailKind, retryable: boolean, msg: string): RunResult => ({
     ...base,
     outcome: 'fail',
@@ -61,13 +59,14 @@ export function judge(ending: Ending): RunResult {
   })
 
   if (ending.cause !== undefined) {
-    const retryable = ending.cause !== 'spawn' && ending.cause !== 'cancelled'
+    const retryable = ending.cause !== 'cancelled' && ending.refused !== true
     return fail(ending.cause, retryable, ending.reason ?? ending.cause)
   }
   if (signal !== null)
     return fail('signal', true, said?.msg || tailOr(output, `ended by ${signal}`))
   if (exitCode !== 0)
     return fail('exit', true, said?.msg || tailOr(output, `exit code ${exitCode}`))
+  if (found.type === 'broken') return fail('answer', true, found.why)
   if (said === undefined) {
     const answer = { code: 'succ', msg: tail(output), data: [] }
     return { ...base, outcome: 'succ', kind: '', retryable: false, answer }
@@ -100,37 +99,4 @@ function tail(output: string): string {
 
 function tailOr(output: string, otherwise: string): string {
   return tail(output) || otherwise
-}
-
-/** The JSON object with a `code`: the whole output, or the last line that is one. */
-export function findAnswer(stdout: string): Answer | undefined {
-  const whole = stdout.trim()
-  if (!whole.includes('"code"')) return undefined
-  const direct = readAnswer(whole)
-  if (direct !== undefined) return direct
-  for (let end = whole.length; end > 0; ) {
-    const start = whole.lastIndexOf('\n', end - 1) + 1
-    const found = readAnswer(whole.slice(start, end).trim())
-    if (found !== undefined) return found
-    end = start - 1
-  }
-  return undefined
-}
-
-function readAnswer(line: string): Answer | undefined {
-  if (!line.startsWith('{') || !line.endsWith('}')) return undefined
-  let value: { code?: unknown; msg?: unknown; data?: unknown }
-  try {
-    value = JSON.parse(line) as typeof value
-  } catch {
-    return undefined
-  }
-  const { code, msg, data } = value
-  if (typeof code !== 'string' && typeof code !== 'number' && typeof code !== 'boolean')
-    return undefined
-  return { code: String(code), msg: typeof msg === 'string' ? msg : textOf(msg), data: data ?? [] }
-}
-
-function textOf(value: unknown): string {
-  return value === undefined || value === null ? '' : JSON.stringify(value)
 }

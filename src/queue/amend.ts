@@ -1,8 +1,8 @@
 import type { Job, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
-import type { Answer } from '../model/run-result.ts'
 import { abandon } from './answers.ts'
 import type { HeldJobs } from './held-jobs.ts'
+import type { StoredAnswer } from './stored-answer.ts'
 import type { StoredTask } from './stored-task.ts'
 
 type Step = 'moveToActive' | 'processJob' | 'handleCompleted' | 'handleFailed'
@@ -29,12 +29,12 @@ interface Watch {
   readonly held: HeldJobs
   /** Resolves when tasks may be asked for: after a loss of Redis, not before those we hold are sure. */
   readonly mayTake: () => Promise<void>
-  readonly onArrival: (job: Job<StoredTask, Answer>) => void
+  readonly onArrival: (job: Job<StoredTask, StoredAnswer>) => void
 }
 
 /** Adds to the engine's own steps what they lack: who is held, haste, and patience. */
 export function amend(
-  worker: Worker<StoredTask, Answer>,
+  worker: Worker<StoredTask, StoredAnswer>,
   { held, mayTake, onArrival }: Watch,
 ): void {
   const inner = worker as unknown as Inner
@@ -46,7 +46,7 @@ export function amend(
       held.drop(args[0] as Job<StoredTask>)
     }
   }
-  const arrived = (job: Job<StoredTask, Answer> | undefined) => {
+  const arrived = (job: Job<StoredTask, StoredAnswer> | undefined) => {
     if (!job || !held.add(job)) return undefined
     onArrival(job)
     return job
@@ -58,7 +58,7 @@ export function amend(
   inner.moveToActive = async (...args) => {
     await mayTake()
     if (worker.closing) return undefined
-    const job = (await moveToActive(...args)) as Job<StoredTask, Answer> | undefined
+    const job = (await moveToActive(...args)) as Job<StoredTask, StoredAnswer> | undefined
     more(job !== undefined)
     return arrived(job)
   }
@@ -70,7 +70,7 @@ export function amend(
       const next = await held.move(job as Job<StoredTask>, token as string, current =>
         settle(verdict, job, current, ...rest),
       )
-      return arrived(next as Job<StoredTask, Answer> | undefined)
+      return arrived(next as Job<StoredTask, StoredAnswer> | undefined)
     }
   }
   leaveAnyway(inner.backend)
@@ -83,7 +83,7 @@ export function amend(
  * @returns to be told of each answer, whether it was a job
  */
 function askingAhead(
-  worker: Worker<StoredTask, Answer>,
+  worker: Worker<StoredTask, StoredAnswer>,
   ask: (token: string) => Promise<unknown>,
 ): (came: boolean) => void {
   let asked = 0

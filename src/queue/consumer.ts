@@ -2,6 +2,7 @@ import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from
 import type { Redis } from 'ioredis'
 import { realClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
+import { stringify } from '../lib/json-text.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Answer, FailKind } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
@@ -14,6 +15,7 @@ import { insist } from './insist.ts'
 import { fromJobId, toJobId } from './job-id.ts'
 import { ENGINE_PREFIX, engineKeys } from './keys.ts'
 import type { Scripts } from './scripts.ts'
+import { type StoredAnswer, toStoredAnswer } from './stored-answer.ts'
 import { fromStored, retryDelay, type StoredTask } from './stored-task.ts'
 import { returnUnheard } from './unheard.ts'
 
@@ -62,13 +64,13 @@ export interface ConsumerOptions {
 
 /** In the words of the engine; its message is kept with the task. */
 function failure({ answer, kind = '', retry }: Settlement & { readonly type: 'failed' }): Error {
-  const text = JSON.stringify({ ...answer, kind })
+  const text = stringify({ ...answer, kind })
   return retry ? new Error(text) : new UnrecoverableError(text)
 }
 
 /** Takes tasks from one queue and settles them: BullMQ's Worker behind a small door. */
 export class Consumer {
-  readonly #worker: Worker<StoredTask, Answer>
+  readonly #worker: Worker<StoredTask, StoredAnswer>
   readonly #options: ConsumerOptions
   readonly #held: HeldJobs
   readonly #begun = new WeakMap<Job, Promise<Settlement>>()
@@ -88,7 +90,7 @@ export class Consumer {
       owner: options.owner,
       onTaken: id => options.onTaken?.(fromJobId(id)),
     })
-    this.#worker = new Worker<StoredTask, Answer>(
+    this.#worker = new Worker<StoredTask, StoredAnswer>(
       queue.taskKey,
       (job, token) => this.#process(job, token ?? ''),
       {
@@ -121,7 +123,7 @@ export class Consumer {
     })
   }
 
-  #begin(job: Job<StoredTask, Answer>): void {
+  #begin(job: Job<StoredTask, StoredAnswer>): void {
     if (this.#begun.has(job)) return
     const settlement = this.#options.handle(this.#claim(job))
     // The engine asks for it later; until then a failure is nobody's to hear.
@@ -219,13 +221,13 @@ export class Consumer {
     }
   }
 
-  async #process(job: Job<StoredTask, Answer>, token: string): Promise<Answer> {
+  async #process(job: Job<StoredTask, StoredAnswer>, token: string): Promise<StoredAnswer> {
     // A stack of ours says nothing about the user's script, and it would be kept in Redis.
     job.opts.stackTraceLimit = 0
     const settlement = await (this.#begun.get(job) ?? this.#options.handle(this.#claim(job)))
     switch (settlement.type) {
       case 'done':
-        return settlement.answer
+        return toStoredAnswer(settlement.answer)
       case 'failed':
         throw failure(settlement)
       case 'returned':
@@ -238,7 +240,7 @@ export class Consumer {
   }
 
   /** A run that we ended ourselves is neither an attempt nor a death. */
-  async #giveBack(job: Job<StoredTask, Answer>, token: string, inMs: number): Promise<never> {
+  async #giveBack(job: Job<StoredTask, StoredAnswer>, token: string, inMs: number): Promise<never> {
     const { redis, queue } = this.#options
     const { taskKey } = queue
     const jobId = job.id ?? ''
@@ -255,7 +257,7 @@ export class Consumer {
     throw new DelayedError()
   }
 
-  #claim(job: Job<StoredTask, Answer>): Claim {
+  #claim(job: Job<StoredTask, StoredAnswer>): Claim {
     const made = job.attemptsMade
     const willRetry = made + 1 < (job.opts.attempts ?? 1)
     return {

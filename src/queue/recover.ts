@@ -1,11 +1,13 @@
 import { Job, Queue, UnrecoverableError } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { stringify } from '../lib/json-text.ts'
 import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { giveBack } from './give-back.ts'
 import { LOCK_MS } from './held-jobs.ts'
 import { ENGINE_PREFIX, engineKeys, SIGNS } from './keys.ts'
 import type { Scripts } from './scripts.ts'
+import type { StoredAnswer } from './stored-answer.ts'
 import { fromStored, type StoredTask } from './stored-task.ts'
 
 /** How the owners of tasks are judged, by the text form. */
@@ -46,7 +48,7 @@ export async function findOrphans(
   const keys = engineKeys(taskKey)
   const ids = await redis.lrange(keys.active, 0, -1)
   if (ids.length === 0) return []
-  const queue = new Queue<StoredTask, Answer>(taskKey, {
+  const queue = new Queue<StoredTask, StoredAnswer>(taskKey, {
     connection: redis,
     prefix: ENGINE_PREFIX,
     skipMetasUpdate: true,
@@ -64,7 +66,7 @@ export async function findOrphans(
     const sign = judge.signOf(owner)
     const args = [lock ?? '', token, LOCK_MS, sign] as const
     if ((await redis.seizeLock(keys.lock(id), SIGNS, ...args)) === 0) continue
-    const job = await Job.fromId<StoredTask, Answer>(queue, id)
+    const job = await Job.fromId<StoredTask, StoredAnswer>(queue, id)
     // Whoever died while it recovered had not run it.
     if (job) orphans.push(toOrphan(redis, taskKey, job, processedBy ?? owner, token))
   }
@@ -74,7 +76,7 @@ export async function findOrphans(
 function toOrphan(
   redis: Redis & Scripts,
   taskKey: string,
-  job: Job<StoredTask, Answer>,
+  job: Job<StoredTask, StoredAnswer>,
   owner: string,
   token: string,
 ): Orphan {
@@ -89,7 +91,7 @@ function toOrphan(
     },
     async bury(answer) {
       job.opts.stackTraceLimit = 0
-      await job.moveToFailed(new UnrecoverableError(JSON.stringify(answer)), token, false)
+      await job.moveToFailed(new UnrecoverableError(stringify(answer)), token, false)
     },
   }
 }

@@ -1,9 +1,11 @@
 import { type Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { readAnswer } from '../model/answer.ts'
 import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { toJobId } from './job-id.ts'
 import { badList, ENGINE_PREFIX, removedTask } from './keys.ts'
+import { fromStoredAnswer, type StoredAnswer } from './stored-answer.ts'
 import { fromStored, type StoredTask, toStored } from './stored-task.ts'
 
 export interface QueueCounts {
@@ -47,7 +49,7 @@ export interface RemovedTask {
 export class TaskQueues {
   readonly #redis: Redis
   readonly #now: () => number
-  readonly #queues = new Map<string, Queue<StoredTask, Answer>>()
+  readonly #queues = new Map<string, Queue<StoredTask, StoredAnswer>>()
 
   /** @param now wall time, ms; for delays */
   constructor(redis: Redis, now: () => number) {
@@ -55,7 +57,7 @@ export class TaskQueues {
     this.#now = now
   }
 
-  #queue(taskKey: string): Queue<StoredTask, Answer> {
+  #queue(taskKey: string): Queue<StoredTask, StoredAnswer> {
     let queue = this.#queues.get(taskKey)
     if (!queue) {
       queue = new Queue(taskKey, { connection: this.#redis, prefix: ENGINE_PREFIX })
@@ -156,7 +158,7 @@ export class TaskQueues {
     return score === null ? undefined : Math.floor(Number(score) / 4096)
   }
 
-  async #job(taskKey: string, id: string): Promise<Job<StoredTask, Answer> | undefined> {
+  async #job(taskKey: string, id: string): Promise<Job<StoredTask, StoredAnswer> | undefined> {
     return (await this.#queue(taskKey).getJob(toJobId(id))) ?? undefined
   }
 
@@ -199,19 +201,18 @@ export class TaskQueues {
   }
 }
 
-function answerOf(job: Job<StoredTask, Answer>, state: TaskState): Answer | undefined {
-  if (state === 'completed') return job.returnvalue
+function answerOf(job: Job<StoredTask, StoredAnswer>, state: TaskState): Answer | undefined {
+  if (state === 'completed') return fromStoredAnswer(job.returnvalue)
   const failed = state === 'failed' ? failureOf(job) : undefined
   return failed && { code: failed.code, msg: failed.msg, data: failed.data }
 }
 
 /** Also of a task that is to be tried again; entries of before have no kind. */
-function failureOf(job: Job<StoredTask, Answer>): FailedAnswer | undefined {
+function failureOf(job: Job<StoredTask, StoredAnswer>): FailedAnswer | undefined {
   const { failedReason } = job
   if (!failedReason) return undefined
-  try {
-    return { kind: '', ...(JSON.parse(failedReason) as Answer) }
-  } catch {
-    return { kind: '', code: 'fail', msg: failedReason, data: [] }
-  }
+  const answer = readAnswer(failedReason)
+  if (!answer) return { kind: '', code: 'fail', msg: failedReason, data: [] }
+  const { kind = '' } = JSON.parse(failedReason) as { readonly kind?: string }
+  return { kind, ...answer }
 }

@@ -4,7 +4,7 @@ import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorMap } from 'node:util'
 import { runsHere } from '../lib/native.ts'
-import { textOf } from './output.ts'
+import { ANSWER_BYTES, textOf } from './output.ts'
 import type { Exit, OutputListener, Spawned, Spawner } from './spawn.ts'
 
 const beside = (name: string) => fileURLToPath(new URL(`./${name}`, import.meta.url))
@@ -153,6 +153,7 @@ class Launcher {
       exitCode: signal === 0 ? status >> 8 : null,
       signal: signal === 0 ? null : (SIGNALS.get(signal) ?? `signal ${signal}`),
       stdout: textOf(rest.subarray(0, Number(length))),
+      cut: Number(length) >= ANSWER_BYTES,
       output: textOf(rest.subarray(Number(length))),
       written: Number(written),
       peakMemory: peak === '' ? null : Number(peak) * 1024,

@@ -18,6 +18,11 @@ export class Tail {
     this.#limit = limit
   }
 
+  /** More came than is kept. */
+  get isCut(): boolean {
+    return this.total > this.#limit
+  }
+
   push(chunk: Buffer): void {
     this.total += chunk.length
     this.#chunks.push(chunk)

@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
+import { findAnswer } from '../model/answer.ts'
 import { rpcRequest } from '../model/broker-task.ts'
-import { findAnswer } from '../model/run-result.ts'
 import { ANSWER_BYTES, KEPT_BYTES, Tail, textOf } from './output.ts'
 import type { RpcEnd } from './rpc-request.ts'
 import {
@@ -17,11 +17,15 @@ import type { Exit, OutputListener } from './spawn.ts'
 /** How much of an answer stands in for a message. */
 const MESSAGE_CHARACTERS = 500
 
+/** How much of its beginning tells what it is. */
+const HEAD_CHARACTERS = 256
+
 /** A run that is one HTTP request: what it answers is judged as what a script writes. */
 export class RpcRun {
   readonly #options: RunOptions
   readonly #clock: Clock
   readonly #body = new Tail(ANSWER_BYTES)
+  #head = ''
   readonly #abort = new AbortController()
   #cause: Cause | undefined
   #listener: OutputListener | undefined
@@ -34,7 +38,7 @@ export class RpcRun {
   async run(): Promise<Stopped> {
     const { task, maxRunTimeMs } = this.#options
     const request = rpcRequest(task.function, task.script, task.param)
-    if (!request.ok) return { ...NO_EXIT, cause: 'spawn', reason: `the request ${request.reason}` }
+    if (!request.ok) return refusal(`the request ${request.reason}`)
     this.#options.onPid(0)
     const limit = this.#clock.setTimer(maxRunTimeMs, () =>
       this.stop('timeout', `ran longer than ${maxRunTimeMs / 1000} s`),
@@ -78,18 +82,22 @@ export class RpcRun {
   }
 
   #take(bytes: Buffer): void {
+    if (this.#head.length < HEAD_CHARACTERS)
+      this.#head += bytes.toString('latin1', 0, HEAD_CHARACTERS)
     const at = this.#body.total
     this.#body.push(bytes)
     this.#listener?.({ at, bytes, snapshot: false })
   }
 
   #ending(end: RpcEnd): Stopped {
-    if (end.type === 'refused') return { ...NO_EXIT, cause: 'spawn', reason: end.reason }
+    if (end.type === 'refused') return refusal(end.reason)
     if (end.type === 'broken') return { ...this.#exit(null), cause: 'http', reason: end.reason }
     const ok = end.status >= 200 && end.status <= 299
     const exit = this.#exit(ok ? 0 : null)
     if (ok) return exit
-    const said = findAnswer(exit.stdout)?.msg || exit.output.trim().slice(-MESSAGE_CHARACTERS)
+    const found = findAnswer(exit)
+    const told = found.type === 'answer' ? found.answer.msg : ''
+    const said = told || exit.output.trim().slice(-MESSAGE_CHARACTERS)
     const status = `HTTP ${end.status} ${end.statusText}`.trim()
     return { ...exit, cause: 'http', reason: said === '' ? status : `${status}: ${said}` }
   }
@@ -100,8 +108,14 @@ export class RpcRun {
       ...NO_EXIT,
       exitCode,
       stdout: this.#body.toString(),
+      cut: this.#body.isCut,
+      head: this.#head,
       output: textOf(bytes.subarray(-KEPT_BYTES)),
       written: this.#body.total,
     }
   }
+}
+
+function refusal(reason: string): Stopped {
+  return { ...NO_EXIT, cause: 'spawn', refused: true, reason }
 }

@@ -35,6 +35,7 @@ export const NO_EXIT: Exit = {
   exitCode: null,
   signal: null,
   stdout: '',
+  cut: false,
   output: '',
   written: 0,
   peakMemory: null,

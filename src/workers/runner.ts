@@ -164,6 +164,11 @@ function explain(error: Error, file: string, directory: string): string {
       return `cannot start ${file}: no permission (or no access to directory ${directory})`
     case 'E2BIG':
       return `cannot start ${file}: its arguments and environment are too long for the system`
+    case 'ETXTBSY':
+      return `cannot start ${file}: somebody is writing to it (ETXTBSY)`
+    case 'EMFILE':
+    case 'ENFILE':
+      return `cannot start ${file}: no file descriptor to spare (${codeOf(error)})`
     case 'EAGAIN':
       return `cannot start ${file}: the system has no process to spare (EAGAIN)`
     default:

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { backoffDelay } from '../lib/backoff.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
+import { stringify } from '../lib/json-text.ts'
 import type { FailRow } from '../model/fail-row.ts'
 import type { RunEnded, WorkerInit } from '../model/ipc.ts'
 import type { Answer, RunResult } from '../model/run-result.ts'
@@ -94,7 +95,7 @@ export class Recorder {
     const claim = sourceClaimOf(task.id)
     if (claim) {
       const succeeded = result.outcome === 'succ'
-      const answer = JSON.stringify(bounded(result.answer))
+      const answer = stringify(bounded(result.answer))
       await this.#insist(() => recordSourceVerdict(this.#redis, claim, { succeeded, answer }))
     }
     if (task.replyTo !== undefined) await this.#reply(task.replyTo, verdict)
@@ -105,7 +106,7 @@ export class Recorder {
     // A list of another type is the caller's mistake, and no reason to run the task again.
     await this.#redis
       .pipeline()
-      .rpush(list, JSON.stringify(answer))
+      .rpush(list, stringify(answer))
       .pexpire(list, this.#settings().resultKeepMs)
       .exec()
       .catch(() => undefined)
@@ -129,7 +130,7 @@ export async function untilWritten(clock: Clock, write: () => Promise<void>): Pr
 
 /** What goes into the queue and the rows: an answer no longer than what is kept of the output. */
 export function bounded(answer: Answer): Answer {
-  const text = JSON.stringify(answer)
+  const text = stringify(answer)
   if (text.length <= 64 * 1024) return answer
   return { ...answer, data: [], msg: answer.msg.slice(0, 1000) }
 }

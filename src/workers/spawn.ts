@@ -28,6 +28,10 @@ export interface Exit {
   readonly exitCode: number | null
   readonly signal: string | null
   readonly stdout: string
+  /** There was more of standard output before that. */
+  readonly cut: boolean
+  /** How standard output began, where that is known. */
+  readonly head?: string
   /** Both streams, in the order they came. */
   readonly output: string
   /** All that it wrote, bytes. */
@@ -104,6 +108,7 @@ function collected(child: ReturnType<typeof spawn>): Pick<Spawned, 'exit' | 'wat
           exitCode,
           signal,
           stdout: stdout.toString(),
+          cut: stdout.isCut,
           output: output.toString(),
           written: output.total,
           peakMemory: null,

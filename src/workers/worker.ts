@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Clock } from '../lib/clock.ts'
+import { stringify } from '../lib/json-text.ts'
 import { traceIdOf } from '../model/function-call.ts'
 import type { FromWorker, ToWorker, WorkerInit, WorkerLimits } from '../model/ipc.ts'
 import { cancelledResult, lostResult, MAX_DEATHS, type RunResult } from '../model/run-result.ts'
@@ -293,7 +294,7 @@ export class TaskWorker {
     const details = { kind, duration_ms: clock.now() - startedAt }
     await this.#rows.ended(claim, outcome === 'succ', result.answer, details)
     const answer = bounded(result.answer)
-    this.#hashes.runEnded(task.id, JSON.stringify(answer))
+    this.#hashes.runEnded(task.id, stringify(answer))
     if (ended) this.#remember(claim, startedAt, ended, { outcome, kind, code: answer.code })
     this.#report(claim, startedAt, {
       outcome,

@@ -26,6 +26,20 @@ describe('taskd runs', () => {
   })
   afterAll(() => daemon.remove())
 
+  it('prints the numbers of an answer with every digit', async () => {
+    const data = '[1234567890123456789,1.10]'
+    const script = daemon.script('digits.sh', `#!/bin/sh\nprintf 'x{"code":"succ","data":${data}}'`)
+    const { stdout } = await daemon.cli(
+      'push',
+      'sync_tasks',
+      '--script',
+      script,
+      '--wait',
+      '--json',
+    )
+    expect(stdout).toContain(`"data":${data}`)
+  })
+
   it('has of each run when, where, how it ended, what it took and what it wrote', async () => {
     const ran = await daemon.cli('run', 'good', '--wait')
     expect(ran.code).toBe(0)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type BrokerPort, RESULT_STATES } from '../broker-port.ts'
 import type { DoorModule } from '../door-routes.ts'
+import { exactJson } from '../exact.ts'
 
 const text = z.string().max(131_071)
 /** Seconds, as a number or as text. */
@@ -94,7 +95,7 @@ export function brokerRoutes(broker: BrokerPort): DoorModule {
         },
         async handle(params, c) {
           const found = await broker.result(params.uuid)
-          if (found.state !== 'unknown' && found.state !== 'expired') return c.json(found)
+          if (found.state !== 'unknown' && found.state !== 'expired') return exactJson(c, found)
           return c.json({ ...found, error: { code: 'E_NO_TASK', message: found.message } }, 404)
         },
       })

@@ -1,5 +1,6 @@
 import { Hono } from 'hono'
 import type { Control } from '../control.ts'
+import { exactJson } from '../exact.ts'
 import { body } from '../input.ts'
 import { idBody, pushBody, runBody } from '../schemas.ts'
 
@@ -10,11 +11,11 @@ import { idBody, pushBody, runBody } from '../schemas.ts'
 export function taskRoutes(control: Control) {
   return new Hono()
     .post('/tasks/push', body(pushBody), async c =>
-      c.json(await control.push(c.req.valid('json'), c.req.raw.signal)),
+      exactJson(c, await control.push(c.req.valid('json'), c.req.raw.signal)),
     )
     .post('/tasks/run', body(runBody), async c => {
       const { job, wait } = c.req.valid('json')
-      return c.json(await control.runJob(job, { wait }, c.req.raw.signal))
+      return exactJson(c, await control.runJob(job, { wait }, c.req.raw.signal))
     })
     .post('/tasks/retry', body(idBody), async c =>
       c.json(await control.retry(c.req.valid('json').unique_task_id)),

@@ -83,10 +83,19 @@ function answerOf(value) {
       ? value
       : { code: 'succ', msg: '', data: value ?? null }
   try {
-    return bounded(JSON.stringify(answer), answer)
+    return bounded(jsonOf(answer), answer)
   } catch (error) {
     throw new Refusal(`${name} returned what JSON cannot hold: ${firstLine(error.message)}`)
   }
+}
+
+/** With a BigInt as the number that it is. */
+function jsonOf(answer) {
+  const mark = `bigint:${crypto.randomUUID()}:`
+  const text = JSON.stringify(answer, (_key, value) =>
+    typeof value === 'bigint' ? `${mark}${value}` : value,
+  )
+  return text.replaceAll(new RegExp(`"${mark}(-?\\d+)"`, 'g'), '$1')
 }
 
 function bounded(text, { code, msg }) {

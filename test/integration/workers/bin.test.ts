@@ -56,7 +56,7 @@ describe('a file of bin_path', () => {
     symlinkSync(evil, join(binPath, 'a.sh'))
     const ended = await start('a.sh')
     expect(ended).toMatchObject({ cause: 'spawn', reason: 'a.sh in bin_path: leads out of it' })
-    expect(judge(ended)).toMatchObject({ kind: 'spawn', retryable: false })
+    expect(judge(ended)).toMatchObject({ kind: 'spawn', retryable: true })
   })
 
   test('below a folder that has been moved away does not run', async () => {

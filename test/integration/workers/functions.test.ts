@@ -47,7 +47,7 @@ describe.each(Object.keys(ECHOES))('a function in a %s file', ending => {
   test('is found in the folder of its trigger only', async () => {
     const { result } = await project.run(echo(ending), '', { controller: 'interval' })
     const folder = join(project.tasks, 'interval')
-    expect(result).toMatchObject({ outcome: 'fail', kind: 'spawn', retryable: false })
+    expect(result).toMatchObject({ outcome: 'fail', kind: 'spawn', retryable: true })
     expect(result.answer.msg).toBe(
       `no function echo_${ending.slice(1)} in ${folder}: looked for echo_${ending.slice(1)}.js, .mjs, .ts, .py, .php`,
     )
@@ -70,6 +70,18 @@ const CASES: Cases = [
     'def NAME(task_key):\n    return {"code": "later", "msg": "m", "data": [1]}\n',
     '<?php function NAME() { return ["code" => "later", "msg" => "m", "data" => [1]]; }',
     { outcome: 'other', kind: 'answer', answer: { code: 'later', msg: 'm', data: [1] } },
+  ],
+  [
+    'returns a number of 19 digits',
+    'export const NAME = () => ({ id: 1234567890123456789n })',
+    'def NAME(task_key):\n    return {"id": 1234567890123456789}\n',
+    '<?php function NAME() { return ["id" => 1234567890123456789]; }',
+    {
+      outcome: 'succ',
+      answer: {
+        data: { text: expect.stringMatching(/^\{"id": ?1234567890123456789\}$/) },
+      },
+    },
   ],
   [
     'answers that it has failed',
@@ -248,7 +260,7 @@ test('a default export and what module.exports holds are found', async () => {
 
 test('what JavaScript has and JSON has not is refused by name', async () => {
   const values: Readonly<Record<string, string>> = {
-    big: '10n',
+    made_of_bytes: 'new Uint8Array(3)',
     map: 'new Map([[1, 2]])',
     made: '(function* () {})()',
     fn: '() => 1',
@@ -350,7 +362,7 @@ test('two files of one name are refused, both named', async () => {
   project.write('cron/twice.py', '')
   project.write('cron/twice.js', '')
   const { result } = await project.run('twice')
-  expect(result).toMatchObject({ kind: 'spawn', retryable: false })
+  expect(result).toMatchObject({ kind: 'spawn', retryable: true })
   expect(result.answer.msg).toBe(
     `function twice is there 2 times in ${project.tasks}/cron: twice.js, twice.py. keep one`,
   )

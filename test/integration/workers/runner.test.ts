@@ -140,7 +140,7 @@ describe('how a run begins', () => {
 describe('what cannot be started', () => {
   const spawnFailure = async (script: string, changes = {}) => {
     const ended = await runs.start(script, changes).ending
-    expect(judge(ended)).toMatchObject({ outcome: 'fail', kind: 'spawn', retryable: false })
+    expect(judge(ended)).toMatchObject({ outcome: 'fail', kind: 'spawn', retryable: true })
     return ended.reason ?? ''
   }
 

@@ -1,13 +1,15 @@
-import { readFileSync } from 'node:fs'
+import { closeSync, copyFileSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
+import { stringify } from '../../../src/lib/json-text.ts'
 import type { FromWorker, RunEnded, WorkerLimits } from '../../../src/model/ipc.ts'
 import type { QueueSpec } from '../../../src/model/queue-spec.ts'
 import type { Task } from '../../../src/model/task.ts'
 import { OUTBOX } from '../../../src/queue/keys.ts'
 import { nodeSpawner } from '../../../src/workers/spawn.ts'
 import { TaskWorker } from '../../../src/workers/worker.ts'
+import { launcherOf } from '../../support/launchers.ts'
 import { aQueue, liveOwner, type QueueBench, queueBench } from '../../support/queue-bench.ts'
 import { aTask, BASE, type Bench, bench } from '../../support/runs.ts'
 import { waitFor } from '../../support/wait.ts'
@@ -42,7 +44,11 @@ afterEach(async () => {
 })
 afterAll(() => queue.remove())
 
-async function work(spec: Partial<QueueSpec> = {}, limits: Partial<WorkerLimits> = {}) {
+async function work(
+  spec: Partial<QueueSpec> = {},
+  limits: Partial<WorkerLimits> = {},
+  spawner = nodeSpawner(BASE),
+) {
   const sent: FromWorker[] = []
   const worker = new TaskWorker({
     init: {
@@ -58,7 +64,7 @@ async function work(spec: Partial<QueueSpec> = {}, limits: Partial<WorkerLimits>
     redis: queue.connect(),
     owner: liveOwner(ID),
     clock: realClock,
-    spawner: nodeSpawner(BASE),
+    spawner,
     send: message => sent.push(message),
   })
   working.push(worker)
@@ -114,6 +120,66 @@ describe('a worker', () => {
       TASKD_SCHEDULED_AT: expect.stringMatching(/^2026-11-2\dT\d\d:\d\d:00\.000[+-]/),
       TASKD_RUN: liveOwner(ID),
     })
+  })
+
+  test('numbers in an answer keep every digit, wherever it goes', async () => {
+    const data = '{"id":1234567890123456789,"rate":1.10}'
+    const script = scripts.write(
+      'digits.sh',
+      `printf 'Notice: x{"code":"succ","msg":{"n":12345678901234567890},"data":${data}}'`,
+    )
+    const { ends } = await work()
+    await push(script, { replyTo: 'answers' })
+    expect(await ends(1)).toMatchObject([{ msg: '{"n":12345678901234567890}' }])
+    const [, reply] = (await queue.redis.blpop('answers', 10)) ?? []
+    expect(reply).toContain(`"data":${data}`)
+    await waitFor(async () => (await queue.queues.state(Q, 'task-1')) === 'completed', {
+      what: 'the queue knows',
+    })
+    const row = await queue.redis.hgetall(`Task:Worker:${ID}`)
+    expect(row['run_return']).toContain(`"data":${data}`)
+    const found = await queue.queues.find([Q], 'task-1')
+    expect(stringify(found?.answer)).toContain(`"data":${data}`)
+  })
+
+  test('numbers in an answer that failed keep every digit, too', async () => {
+    const script = scripts.write(
+      'digits.sh',
+      `printf '{"code":"fail","msg":"no","data":[1234567890123456789]}'`,
+    )
+    const { ends } = await work()
+    await push(script)
+    await ends(1)
+    await waitFor(async () => (await queue.queues.state(Q, 'task-1')) === 'failed', {
+      what: 'the queue knows',
+    })
+    const found = await queue.queues.find([Q], 'task-1')
+    expect(found?.failure).toMatchObject({ kind: 'answer', code: 'fail', msg: 'no' })
+    expect(stringify(found?.answer)).toContain('[1234567890123456789]')
+  })
+
+  test.each([
+    ['node', async () => nodeSpawner(BASE)],
+    ['perl', () => launcherOf('perl')],
+    ['compiled', () => launcherOf('compiled')],
+  ])('what could not be started is tried again (%s)', async (_which, spawner) => {
+    const script = join(scripts.folder.path, 'deployed.sh')
+    const busy = scripts.write('busy', '', 0o755)
+    copyFileSync('/bin/true', busy)
+    const writer = openSync(busy, 'r+')
+    const { ends, sent } = await work({ concurrency: 2 }, {}, await spawner())
+    const retried = { retries: 3, retryIntervalsMs: [300] }
+    await push(script, retried)
+    await push(busy, { ...retried, id: 'task-2' })
+    const [first, second] = await ends(2)
+    for (const one of [first, second])
+      expect(one).toMatchObject({ outcome: 'fail', kind: 'spawn', retryInMs: 300 })
+    closeSync(writer)
+    scripts.write('deployed.sh', 'exit 0')
+    const done = () => sent.filter(one => one.type === 'ended' && one.outcome === 'succ')
+    await waitFor(() => done().length === 2, { what: 'both have succeeded' })
+    const kinds = (await failures()).map(row => row['kind'])
+    expect(new Set(kinds)).toEqual(new Set(['spawn']))
   })
 
   test('has its row in Task:List while the task runs, and run_return after it', async () => {
@@ -213,8 +279,8 @@ describe('a worker', () => {
     expect((await failures())[0]).toMatchObject({ kind: 'lost' })
   })
 
-  test('an answer that grows when it is written anew is bounded in Redis', async () => {
-    const numbers = `'{"code":"later","data":[0' + ',1e20'.repeat(12000) + ']}'`
+  test('an answer that is larger than what is kept of an output is bounded in Redis', async () => {
+    const numbers = `'{"code":"later","data":[0' + ',1e20'.repeat(16000) + ']}'`
     const script = scripts.write('large.mjs', `console.log(${numbers})`)
     const { ends } = await work()
     await push(script)

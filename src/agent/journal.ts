@@ -2,6 +2,7 @@ import { type FileHandle, open, readFile, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { syncFolder } from '../lib/sync-folder.ts'
 import { type Claimed, fromLine, type Line, type Report, toLine } from './journal-lines.ts'
 
 /** A file of more than this is written anew when most of it is over. */
@@ -218,15 +219,6 @@ function apply({ claims, reports }: State, line: Line): void {
       break
     case 'sent':
       for (const one of line.claims) reports.delete(keyOf(one))
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
   }
 }
 

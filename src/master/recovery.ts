@@ -5,16 +5,19 @@ import type { Logger } from '../lib/log.ts'
 import { groupLives, processesWithVariable, signalGroup, startTimeOf } from '../lib/proc.ts'
 import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
-import { RUN_VARIABLE, WORKER_VARIABLE } from '../model/ipc.ts'
+import { RUN_VARIABLE, WORKER_VARIABLE, type WorkerLimits } from '../model/ipc.ts'
 import { currentOwner, formatOwner, ownerLives, parseOwner } from '../model/owner.ts'
 import { lostResult, MAX_DEATHS } from '../model/run-result.ts'
 import { wake } from '../queue/give-back.ts'
-import { runRow } from '../queue/keys.ts'
+import { toJobId } from '../queue/job-id.ts'
+import { engineKeys, runRow } from '../queue/keys.ts'
 import { fieldOfOwner } from '../queue/node-sign.ts'
 import { findOrphans, type Judge, type Orphan } from '../queue/recover.ts'
+import { RunEnds } from '../queue/run-ends.ts'
 import { RunHistory } from '../queue/run-history.ts'
 import type { Scripts } from '../queue/scripts.ts'
-import { Recorder, type RecorderSettings } from '../workers/settle.ts'
+import { type LeftVerdict, LeftVerdicts } from '../workers/kept-verdicts.ts'
+import { Recorder, type RecorderSettings, settlementOf } from '../workers/settle.ts'
 
 export interface RecoveryDeps {
   readonly redis: Redis & Scripts
@@ -23,7 +26,7 @@ export interface RecoveryDeps {
   readonly taskKeys: () => readonly string[]
   /** Whether the tasks of an owner of another installation are anybody's by now, see nodes.ts. */
   readonly isGone: (owner: string, taskKey: string) => boolean
-  readonly settings: () => RecorderSettings
+  readonly settings: () => RecorderSettings & Pick<WorkerLimits, 'verdictsDir'>
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger
@@ -46,6 +49,7 @@ export class Recovery implements Service {
   readonly #deps: RecoveryDeps
   readonly #recorder: Recorder
   readonly #history: RunHistory
+  readonly #ends: RunEnds
   readonly #stopping = new AbortController()
   /** Worker processes of an earlier daemon that still finish their tasks, by worker id. */
   readonly #predecessors = new Map<string, { pid: number; startTime: number }[]>()
@@ -55,6 +59,7 @@ export class Recovery implements Service {
   constructor(deps: RecoveryDeps) {
     this.#deps = deps
     this.#recorder = new Recorder(deps.redis, deps.clock, deps.settings)
+    this.#ends = new RunEnds(deps.redis)
     this.#history = new RunHistory(deps.redis, () => deps.settings().resultKeepMs)
   }
 
@@ -117,7 +122,16 @@ export class Recovery implements Service {
   }
 
   async #recoverQueues(): Promise<void> {
-    for (const taskKey of this.#deps.taskKeys()) await this.#recoverQueue(taskKey)
+    // Also queues that are no more, where a worker has left a verdict on a task of theirs.
+    const left = (await this.#left?.all(text => this.#isDead(text))) ?? []
+    const keys = [...this.#deps.taskKeys(), ...left.map(one => one.verdict.task.taskKey)]
+    for (const taskKey of new Set(keys)) await this.#recoverQueue(taskKey)
+    for (const one of left) await this.#insist(() => this.#tellLate(one))
+  }
+
+  get #left(): LeftVerdicts | undefined {
+    const { verdictsDir } = this.#deps.settings()
+    return verdictsDir === undefined ? undefined : new LeftVerdicts(verdictsDir, this.#deps.log)
   }
 
   #judge(taskKey: string): Judge {
@@ -154,13 +168,18 @@ export class Recovery implements Service {
         await this.#deps.clock.sleep(2)
   }
 
-  async #recoverQueue(taskKey: string): Promise<void> {
+  #recoverQueue(taskKey: string): Promise<void> {
+    return this.#insist(async () => {
+      const orphans = await findOrphans(this.#deps.redis, taskKey, this.#judge(taskKey))
+      for (const orphan of orphans) await this.#settle(orphan)
+      await wake(this.#deps.redis, taskKey)
+    })
+  }
+
+  async #insist(act: () => Promise<void>): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       try {
-        const orphans = await findOrphans(this.#deps.redis, taskKey, this.#judge(taskKey))
-        for (const orphan of orphans) await this.#settle(orphan)
-        await wake(this.#deps.redis, taskKey)
-        return
+        return await act()
       } catch (error) {
         // Redis went away in between: what was done stays done, the rest is found again.
         this.#deps.log.debug({ error: messageOf(error) }, 'recovery waits for Redis')
@@ -180,6 +199,8 @@ export class Recovery implements Service {
     // A script that overwrote its environment is known by the pid in its row; one of this machine.
     if (ours) await this.#endGroups(new Set(pid ? [Number(pid)] : []))
     await redis.del(row)
+    const told = await this.#left?.find(orphan.owner, task.id, orphan.attempt)
+    if (told) return this.#tell(orphan, told)
     const buried = deaths >= MAX_DEATHS
     if (buried) await this.#bury(orphan, workerId, startedAt)
     else await orphan.giveBack()
@@ -193,6 +214,42 @@ export class Recovery implements Service {
       outcome,
       ...(!ours && { nodeGone: true }),
     })
+  }
+
+  /** Its run had ended: what the worker could not tell any more is told as it would have been. */
+  async #tell(orphan: Orphan, left: LeftVerdict): Promise<void> {
+    const { verdict, run, row } = left
+    await this.#recorder.record(verdict)
+    if (row) await this.#ends.put(row)
+    this.#history.add(run)
+    await orphan.settle(settlementOf(verdict))
+    await left.drop()
+    const { task, workerId, attempt, result, final } = verdict
+    const { id: taskId, taskKey, job } = task
+    const { deaths } = orphan
+    this.#deps.events.emit({ type: 'recovered', taskId, workerId, deaths, outcome: 'told' })
+    if (!final || result.outcome === 'succ' || result.kind === 'cancelled') return
+    const which = { taskId, taskKey, workerId, job, attempt }
+    this.#deps.events.emit({ type: 'died', ...which, msg: result.answer.msg })
+  }
+
+  /**
+   * A verdict on a task that its worker does not hold any more. Where Redis has lost the task, this
+   * is all that is known of it. Else it has been told already, or another attempt has begun: a
+   * failure is recorded, which is one row however often.
+   */
+  async #tellLate(left: LeftVerdict): Promise<void> {
+    const { verdict, row } = left
+    // The queue's recovery may have told it just now.
+    if (!(await this.#left?.find(left.owner, verdict.task.id, verdict.attempt))) return
+    const job = engineKeys(verdict.task.taskKey).job(toJobId(verdict.task.id))
+    const isKnown = (await this.#deps.redis.exists(job)) === 1
+    await this.#recorder.record(isKnown ? { ...verdict, final: false } : verdict)
+    if (row) await this.#ends.put(row)
+    await left.drop()
+    const { task, workerId: worker, attempt } = verdict
+    const lost = 'Redis does not know a task whose verdict was kept on disk: it is recorded'
+    if (!isKnown) this.#deps.log.warn({ task: task.id, attempt, worker }, lost)
   }
 
   /** The run that its worker took down with it; one that had not begun leaves no trace. */
@@ -230,7 +287,7 @@ export class Recovery implements Service {
       endedAt: clock.now(),
       final: true,
     })
-    await orphan.bury(result.answer)
+    await orphan.settle({ type: 'failed', answer: result.answer, retry: false })
     const { id: taskId, taskKey, job } = orphan.task
     const run = { taskId, taskKey, workerId, job, attempt: orphan.attempt }
     this.#deps.events.emit({ type: 'died', ...run, msg: result.answer.msg })

@@ -15,6 +15,7 @@ export function workerLimits(settings: Settings): WorkerLimits {
     php: settings.php ?? 'php',
     timezone: settings.timezone,
     tasks: settings.tasks,
+    verdictsDir: join(settings.dataDir, 'verdicts'),
     cacheDir: join(settings.dataDir, 'cache'),
     ...(settings.binPath !== undefined && { binPath: settings.binPath }),
     ...(settings.rpcAllow !== undefined && { rpcAllow: settings.rpcAllow }),

@@ -19,7 +19,8 @@ export type DaemonEvent =
       readonly taskId: string
       readonly workerId: string
       readonly deaths: number
-      readonly outcome: 'given back' | 'buried'
+      /** `told`: its run had ended, and the verdict that its worker had written down is told. */
+      readonly outcome: 'given back' | 'buried' | 'told'
       /** It was a worker of another node, and that is gone. */
       readonly nodeGone?: true
     }

@@ -38,6 +38,8 @@ export interface WorkerLimits {
   readonly tasks?: string
   /** Where compiled functions are kept. */
   readonly cacheDir?: string
+  /** Where verdicts are written down that Redis does not take at once, see workers/kept-verdicts.ts. */
+  readonly verdictsDir?: string
   /** See model/rpc-allow.ts. */
   readonly rpcAllow?: readonly AllowedHost[]
   /** An IANA name: whose days are counted. */

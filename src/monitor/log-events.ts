@@ -4,6 +4,12 @@ import type { Logger } from '../lib/log.ts'
 import { tellingLine } from '../lib/telling-line.ts'
 import type { DaemonEvent, Events } from '../model/events.ts'
 
+const RECOVERED = {
+  'given back': 'given back: its worker died',
+  buried: 'failed for good: its workers died',
+  told: 'had ended when its worker died: its verdict was kept, and it does not run again',
+} as const
+
 /** Writes what happens to the log. No `param` and no output: they may hold secrets. */
 export function logEvents(events: Events, log: Logger): () => void {
   const ticks = new TickLog(log)
@@ -27,9 +33,8 @@ function write(event: Exclude<DaemonEvent, TickEvent>, log: Logger): void {
       return ended(event, log)
     case 'recovered': {
       const { taskId, workerId, deaths } = event
-      const back = event.nodeGone ? 'its node is gone' : 'its worker died'
-      const what =
-        event.outcome === 'buried' ? 'failed for good: its workers died' : `given back: ${back}`
+      const back = event.nodeGone ? 'given back: its node is gone' : RECOVERED['given back']
+      const what = event.outcome === 'given back' ? back : RECOVERED[event.outcome]
       return log.warn({ task: taskId, worker: workerId, deaths }, `task ${what}`)
     }
     case 'node':

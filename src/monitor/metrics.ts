@@ -64,7 +64,7 @@ export class Metrics {
     this.#recovered = new Counter({
       registers,
       name: 'taskd_recovered_tasks_total',
-      help: 'Tasks whose worker died: given back, or buried after the last death.',
+      help: 'Tasks whose worker died: given back, buried after the last death, or told, their run having ended.',
       labelNames: ['outcome'],
     })
     this.#requests = new Counter({

@@ -1,4 +1,11 @@
-import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+import {
+  type AdvancedOptions,
+  DelayedError,
+  type Job,
+  UnrecoverableError,
+  WaitingError,
+  Worker,
+} from 'bullmq'
 import type { Redis } from 'ioredis'
 import { realClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
@@ -59,11 +66,23 @@ export interface ConsumerOptions {
   readonly isStale?: () => boolean
   /** Another worker has a task that `handle` has: what comes of it here is not taken. */
   onTaken?(taskId: string): void
+  /** The queue knows how a task that `handle` had has ended, or somebody else has it. */
+  onOver?(taskId: string): void
   onError(error: Error): void
 }
 
+/** When the engine tries a task again. */
+export const RETRYING: AdvancedOptions = {
+  backoffStrategy: (made, _type, _error, job) =>
+    retryDelay((job?.data as StoredTask | undefined)?.retryIntervalsMs, made),
+}
+
 /** In the words of the engine; its message is kept with the task. */
-function failure({ answer, kind = '', retry }: Settlement & { readonly type: 'failed' }): Error {
+export function failure({
+  answer,
+  kind = '',
+  retry,
+}: Settlement & { readonly type: 'failed' }): Error {
   const text = stringify({ ...answer, kind })
   return retry ? new Error(text) : new UnrecoverableError(text)
 }
@@ -89,6 +108,7 @@ export class Consumer {
       taskKey: queue.taskKey,
       owner: options.owner,
       onTaken: id => options.onTaken?.(fromJobId(id)),
+      onOver: id => options.onOver?.(fromJobId(id)),
     })
     this.#worker = new Worker<StoredTask, StoredAnswer>(
       queue.taskKey,
@@ -106,10 +126,7 @@ export class Consumer {
         runRetryDelay: 500,
         removeOnComplete: keep,
         removeOnFail: keep,
-        settings: {
-          backoffStrategy: (made, _type, _error, job) =>
-            retryDelay((job?.data as StoredTask | undefined)?.retryIntervalsMs, made),
-        },
+        settings: RETRYING,
         ...(queue.rate && { limiter: { max: queue.rate.max, duration: queue.rate.durationMs } }),
       },
     )

@@ -33,6 +33,8 @@ export interface HeldJobsDeps {
   readonly owner: string
   /** Called once for each that somebody else turns out to have. */
   readonly onTaken: (jobId: string) => void
+  /** Called once the queue knows of the end of one, or it is not ours any more. */
+  readonly onOver: (jobId: string) => void
 }
 
 /** The tasks of one worker, from their arrival until the queue has taken our verdict on them. */
@@ -122,11 +124,15 @@ export class HeldJobs {
     try {
       for (;;) {
         try {
-          return await insist(() => make(this.#holds.get(id)?.token ?? token))
+          const moved = await insist(() => make(this.#holds.get(id)?.token ?? token))
+          this.#deps.onOver(id)
+          return moved
         } catch (error) {
           if (!isDisowned(error)) throw error
         }
-        if ((await this.standingOf(id)) !== 'ours') return undefined
+        if ((await this.standingOf(id)) === 'ours') continue
+        this.#deps.onOver(id)
+        return undefined
       }
     } finally {
       this.drop(job)

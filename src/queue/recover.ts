@@ -1,13 +1,12 @@
-import { Job, Queue, UnrecoverableError } from 'bullmq'
+import { Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { stringify } from '../lib/json-text.ts'
-import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
+import { failure, RETRYING, type Settlement } from './consumer.ts'
 import { giveBack } from './give-back.ts'
 import { LOCK_MS } from './held-jobs.ts'
 import { ENGINE_PREFIX, engineKeys, SIGNS } from './keys.ts'
 import type { Scripts } from './scripts.ts'
-import type { StoredAnswer } from './stored-answer.ts'
+import { type StoredAnswer, toStoredAnswer } from './stored-answer.ts'
 import { fromStored, type StoredTask } from './stored-task.ts'
 
 /** How the owners of tasks are judged, by the text form. */
@@ -32,8 +31,8 @@ export interface Orphan {
   readonly deaths: number
   /** Back to the front of its queue. */
   giveBack(): Promise<void>
-  /** To the failed ones, for good. */
-  bury(answer: Answer): Promise<void>
+  /** As its owner would have told the queue. */
+  settle(settlement: Settlement & { readonly type: 'done' | 'failed' }): Promise<void>
 }
 
 /**
@@ -52,6 +51,8 @@ export async function findOrphans(
     connection: redis,
     prefix: ENGINE_PREFIX,
     skipMetasUpdate: true,
+    // Not in the types: a job that has failed asks its queue when it is to be tried again.
+    ...{ settings: RETRYING },
   })
   queue.on('error', () => undefined)
   const orphans: Orphan[] = []
@@ -89,9 +90,10 @@ function toOrphan(
     async giveBack() {
       await giveBack(redis, { taskKey, jobId: job.id ?? '', token })
     },
-    async bury(answer) {
+    async settle(settlement) {
       job.opts.stackTraceLimit = 0
-      await job.moveToFailed(new UnrecoverableError(stringify(answer)), token, false)
+      if (settlement.type === 'failed') await job.moveToFailed(failure(settlement), token, false)
+      else await job.moveToCompleted(toStoredAnswer(settlement.answer), token, false)
     },
   }
 }

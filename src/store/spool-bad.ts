@@ -1,5 +1,6 @@
 import { open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { syncFolder } from '../lib/sync-folder.ts'
 
 const ENDING = '.bad'
 
@@ -39,14 +40,4 @@ export async function writeBad(dir: string, name: string, content: Uint8Array): 
     throw error
   }
   await syncFolder(dir)
-}
-
-/** So that a new name outlives a power cut. */
-export async function syncFolder(dir: string): Promise<void> {
-  const folder = await open(dir, 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }

@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type BadFiles, countBad, syncFolder, writeBad } from './spool-bad.ts'
+import { syncFolder } from '../lib/sync-folder.ts'
+import { type BadFiles, countBad, writeBad } from './spool-bad.ts'
 import { type Found, findSegments, nameOf, type Segment } from './spool-find.ts'
 import { PositionFile } from './spool-position.ts'
 import { decodeRecord, encodeRecord, readLine, writeAt } from './spool-records.ts'

@@ -6,7 +6,7 @@ import type { FromWorker, ToWorker, WorkerInit } from '../model/ipc.ts'
 import { type RunDetails, runExtra } from '../model/run-extra.ts'
 import type { Answer } from '../model/run-result.ts'
 import type { Claim } from '../queue/consumer.ts'
-import { RunEnds } from '../queue/run-ends.ts'
+import { RunEnds, type WaitingEnd } from '../queue/run-ends.ts'
 import { untilWritten } from './settle.ts'
 
 export interface RowsDeps {
@@ -78,20 +78,29 @@ export class Rows {
     this.#open.delete(taskId)
   }
 
-  /** Resolves once the end of a run is safe; at once for one that has no row. */
-  async ended(
+  /** How the row of a run is to end; undefined for one that has none. */
+  endOf(
     { task, attempt }: Claim,
     succeeded: boolean,
     answer: Answer,
     details: Pick<RunDetails, 'kind' | 'duration_ms'>,
-  ): Promise<void> {
+  ): WaitingEnd | undefined {
     const id = this.#open.get(task.id)
-    if (id === undefined) return
+    if (id === undefined) return undefined
     const { workerId, node } = this.#deps.init
     const run = { unique_task_id: task.id, attempt, worker_id: workerId, node }
-    const extra = runExtra(answer, { ...details, ...run })
-    const end = { id, status: succeeded ? 'succ' : 'fail', extra } as const
+    return {
+      id,
+      status: succeeded ? 'succ' : 'fail',
+      extra: runExtra(answer, { ...details, ...run }),
+    }
+  }
+
+  /** Resolves once the end of a run is safe; at once for one that has no row. */
+  async ended(...run: Parameters<Rows['endOf']>): Promise<void> {
+    const end = this.endOf(...run)
+    if (end === undefined) return
     await untilWritten(this.#deps.clock, () => this.#ends.put(end))
-    this.#open.delete(task.id)
+    this.#open.delete(run[0].task.id)
   }
 }

@@ -29,6 +29,13 @@ export interface Verdict {
   readonly final: boolean
 }
 
+/** What the queue is told of it. */
+export function settlementOf({ result, final }: Verdict) {
+  const answer = bounded(result.answer)
+  if (result.outcome === 'succ') return { type: 'done', answer } as const
+  return { type: 'failed', answer, kind: result.kind, retry: !final } as const
+}
+
 export function failRowOf(verdict: Verdict): FailRow {
   const { task, result } = verdict
   return {

@@ -13,11 +13,20 @@ import { goneSince, NodeSign } from '../queue/node-sign.ts'
 import { type EndedRun, RunHistory } from '../queue/run-history.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import { environmentOf } from './environment.ts'
+import { VerdictKeeper } from './kept-verdicts.ts'
 import { NotBegun } from './not-begun.ts'
 import { Rows } from './rows.ts'
 import { RunWatch } from './run-watch.ts'
 import { type Run, type Stopped, startRun, verdictOn } from './runner.ts'
-import { bounded, endedMessage, endedRunOf, Recorder, type Reported } from './settle.ts'
+import {
+  bounded,
+  endedMessage,
+  endedRunOf,
+  Recorder,
+  type Reported,
+  settlementOf,
+  type Verdict,
+} from './settle.ts'
 import type { Spawner } from './spawn.ts'
 
 export interface WorkerDeps {
@@ -50,6 +59,7 @@ export class TaskWorker {
   readonly watch: RunWatch
   readonly #notBegun = new NotBegun()
   readonly #rows: Rows
+  readonly #keeper: VerdictKeeper | undefined
   readonly #leaving = new AbortController()
   #limits: WorkerLimits
   #heartbeat: NodeJS.Timeout | undefined
@@ -73,6 +83,8 @@ export class TaskWorker {
     this.#recorder = new Recorder(redis, clock, () => this.#limits)
     this.#rows = new Rows(deps)
     this.#history = new RunHistory(redis, () => this.#limits.resultKeepMs)
+    const { verdictsDir } = init.limits
+    this.#keeper = verdictsDir === undefined ? undefined : this.#keeping(verdictsDir)
     this.watch = new RunWatch(this.#runs, deps.send)
     this.#sign = new NodeSign({
       redis,
@@ -102,8 +114,23 @@ export class TaskWorker {
       handle: claim => this.#handle(claim),
       isStale: () => this.#sign.age > this.#sign.timeoutMs / 2,
       onTaken: id => this.#taken(id),
+      onOver: id => void this.#keeper?.drop(id),
       onError: error => this.#log('debug', 'queue', { error: error.message }),
     })
+  }
+
+  #keeping(folder: string): VerdictKeeper {
+    const { owner, redis, clock } = this.#deps
+    const onRefused = (error: string) =>
+      this.#log(
+        'warn',
+        'a verdict cannot be written down: were this worker killed now, its task would run again',
+        {
+          folder,
+          error,
+        },
+      )
+    return new VerdictKeeper({ folder, owner, redis, clock, onRefused })
   }
 
   async start(): Promise<void> {
@@ -225,6 +252,7 @@ export class TaskWorker {
     this.#runs.delete(task.id)
     this.watch.ended(task.id, ended)
     this.#lastEnd = this.#deps.clock.monotonic()
+    if (ended.stopped !== 'returned') this.#keep(claim, startedAt, ended)
     // Before anything is recorded: it would be there twice.
     if (await this.#consumer.isTaken(task.id)) return this.#letGo(claim, startedAt)
     if (ended.stopped === 'returned') return this.#giveBack(claim, startedAt, ended)
@@ -264,6 +292,7 @@ export class TaskWorker {
   }
 
   #letGo(claim: Claim, startedAt: number): Settlement {
+    void this.#keeper?.drop(claim.task.id)
     this.#rows.forget(claim.task.id)
     this.#hashes.runEnded(claim.task.id, undefined)
     const verdict = { outcome: 'returned', kind: '', code: '' } as const
@@ -277,19 +306,10 @@ export class TaskWorker {
     startedAt: number,
     ended?: Stopped,
   ): Promise<Settlement> {
-    const { task, attempt, retryInMs } = claim
-    const { init, clock } = this.#deps
-    const retry = result.retryable && retryInMs !== undefined
-    await this.#recorder.record({
-      task,
-      result,
-      attempt,
-      startedAt,
-      endedAt: clock.now(),
-      workerId: init.workerId,
-      node: init.node,
-      final: !retry,
-    })
+    const { task, retryInMs } = claim
+    const { clock } = this.#deps
+    const verdict = this.#verdict(claim, result, startedAt)
+    await this.#recorder.record(verdict)
     const { outcome, kind } = result
     const details = { kind, duration_ms: clock.now() - startedAt }
     await this.#rows.ended(claim, outcome === 'succ', result.answer, details)
@@ -301,10 +321,40 @@ export class TaskWorker {
       kind,
       code: answer.code,
       msg: answer.msg,
-      ...(retry && { retryInMs }),
+      ...(!verdict.final && retryInMs !== undefined && { retryInMs }),
     })
-    if (outcome === 'succ') return { type: 'done', answer }
-    return { type: 'failed', answer, kind, retry }
+    return settlementOf(verdict)
+  }
+
+  #verdict({ task, attempt, retryInMs }: Claim, result: RunResult, startedAt: number): Verdict {
+    const { init, clock } = this.#deps
+    return {
+      task,
+      result,
+      attempt,
+      startedAt,
+      endedAt: clock.now(),
+      workerId: init.workerId,
+      node: init.node,
+      final: !result.retryable || retryInMs === undefined,
+    }
+  }
+
+  /** On disk, should Redis not take it at once. */
+  #keep(claim: Claim, startedAt: number, ended: Stopped): void {
+    const endedAt = this.#deps.clock.now()
+    this.#keeper?.hold(claim.task.id, () => {
+      const result = verdictOn(claim.task, ended)
+      const verdict = { ...this.#verdict(claim, result, startedAt), endedAt }
+      const { outcome, kind, answer } = result
+      const details = { kind, duration_ms: endedAt - startedAt }
+      const told = { outcome, kind, code: answer.code }
+      return {
+        verdict,
+        run: endedRunOf(claim, this.#deps.init, startedAt, endedAt, ended, told),
+        row: this.#rows.endOf(claim, outcome === 'succ', answer, details),
+      }
+    })
   }
 
   /** In the history: what was no run, such as a task that was cancelled before it, is not. */

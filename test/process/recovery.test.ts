@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'bullmq'
 import { describe, expect, it } from 'vitest'
@@ -231,6 +231,36 @@ describe('the master is KILLed', () => {
     letGo(daemon)
     await waitFor(() => ended(daemon).length === 3, { what: 'all end' })
     expect(ended(daemon).toSorted()).toEqual(['a 2', 's 2', 'w 1'])
+  })
+
+  it('a run that ended while Redis was away is not run again, although all died before it was told', async () => {
+    await using server = await startRedis({ args: ['--appendonly', 'yes'] })
+    await using daemon = newDaemon({ taskd: { redis: server.url } })
+    using redis = redisClient(server.path)
+    await daemon.start()
+    for (const id of ['a', 'b'])
+      await redis.lpush(
+        'async_tasks',
+        JSON.stringify({ ...task(daemon, id), reply_to: `re:${id}` }),
+      )
+    await waitFor(() => begun(daemon).length === 2, { what: 'both run' })
+    server.freeze()
+    letGo(daemon)
+    const kept = () =>
+      readdirSync(join(daemon.dataDir, 'verdicts')).filter(one => /json$/.test(one))
+    await waitFor(() => kept().length === 2, { what: 'their verdicts are on disk' })
+    for (const { pid } of daemon.processes()) killNow(pid)
+    await daemon.ended
+    server.thaw()
+    await daemon.start()
+    for (const id of ['a', 'b']) {
+      const [, answer] = (await redis.blpop(`re:${id}`, 30)) ?? []
+      expect(JSON.parse(answer ?? '')).toMatchObject({ code: 'succ', unique_task_id: id })
+    }
+    await waitFor(() => kept().length === 0, { what: 'they are told' })
+    expect(begun(daemon)).toHaveLength(2)
+    expect(await redis.zcard('{taskd}:async_tasks:completed')).toBe(2)
+    expect(await redis.llen('{taskd}:async_tasks:active')).toBe(0)
   })
 
   it('tasks of an earlier boot are given back, even when their pid is in use again', async () => {

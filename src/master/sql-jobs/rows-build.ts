@@ -60,7 +60,8 @@ export function buildRunRows(deps: RunRowPartsDeps): RunRowParts {
   })
   events.subscribe(event => {
     if (event.type === 'run-ended' && taskKeyOf(event.run.job) !== undefined) keeper.nudge()
-    if (event.type === 'recovered') mending.died(event.workerId, event.taskId)
+    if (event.type === 'recovered' && event.outcome !== 'told')
+      mending.died(event.workerId, event.taskId)
   })
   return {
     name: 'rows of runs',

@@ -1,15 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { readdirSync } from 'node:fs'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
 import { signalGroup, startTimeOf } from '../../../src/lib/proc.ts'
 import { Recovery } from '../../../src/master/recovery.ts'
 import { type DaemonEvent, Events } from '../../../src/model/events.ts'
 import { RUN_VARIABLE } from '../../../src/model/ipc.ts'
 import { currentOwner, formatOwner } from '../../../src/model/owner.ts'
-import { OUTBOX, runRow } from '../../../src/queue/keys.ts'
+import { judge } from '../../../src/model/run-result.ts'
+import { jobRuns, OUTBOX, runRow } from '../../../src/queue/keys.ts'
+import { VerdictKeeper } from '../../../src/workers/kept-verdicts.ts'
+import type { Verdict } from '../../../src/workers/settle.ts'
 import { recordedLog } from '../../support/logs.ts'
 import { DONE, type QueueBench, queueBench } from '../../support/queue-bench.ts'
 import { aTask } from '../../support/runs.ts'
+import { tempDir } from '../../support/temp-dir.ts'
 import { waitFor } from '../../support/wait.ts'
 
 const Q = 'sync_tasks'
@@ -19,6 +24,7 @@ const alive = formatOwner(currentOwner('w1', INSTANCE))
 const dead = formatOwner({ ...currentOwner('w1', INSTANCE), startTime: 1 })
 
 let bench: QueueBench
+const folder = tempDir('taskd-verdicts-')
 const ends: (() => void)[] = []
 const started: ChildProcess[] = []
 const recoveries: Recovery[] = []
@@ -31,9 +37,12 @@ afterEach(async () => {
   for (const end of ends.splice(0)) end()
   await bench.reset()
 })
-afterAll(() => bench.remove())
+afterAll(async () => {
+  await bench.remove()
+  await folder.remove()
+})
 
-function recovering() {
+function recovering(taskKeys = [Q, 'async_tasks']) {
   const events = new Events()
   const told: Extract<DaemonEvent, { type: 'recovered' }>[] = []
   events.subscribe(event => {
@@ -43,9 +52,9 @@ function recovering() {
     redis: bench.redis,
     instance: INSTANCE,
     node: 'node',
-    taskKeys: () => [Q, 'async_tasks'],
+    taskKeys: () => taskKeys,
     isGone: () => false,
-    settings: () => ({ resultKeepMs: 3_600_000, timezone: 'UTC' }),
+    settings: () => ({ resultKeepMs: 3_600_000, timezone: 'UTC', verdictsDir: folder.path }),
     clock: realClock,
     events,
     log: recordedLog().log,
@@ -147,4 +156,109 @@ test('passes at once do each task once', async () => {
   await Promise.all([recovery.recover(), recovery.recover(), recovery.recover()])
   expect(told.map(one => one.taskId).toSorted()).toEqual(['task-1', 'task-2'])
   expect(await bench.queues.counts(Q)).toMatchObject({ waiting: 2, active: 0 })
+})
+
+describe('a verdict that a dead worker has left on disk', () => {
+  const files = () => readdirSync(folder.path)
+  const said = (code: string) => `{"code":"${code}","msg":"m","data":[1]}`
+
+  async function kept(stdout: string, changes: Partial<Verdict> = {}) {
+    const task = aTask({ id: 'task-1', taskKey: Q, replyTo: 'answers', job: 'pay' })
+    const result = judge({ exitCode: 0, signal: null, stdout, output: stdout })
+    const which = { workerId: 'w1', node: 'node', attempt: 1, startedAt: 1000, endedAt: 2000 }
+    const verdict = { task, result, ...which, final: true, ...changes }
+    const run = {
+      unique_task_id: 'task-1',
+      job: 'pay',
+      task_key: Q,
+      attempt: 1,
+      worker_id: 'w1',
+      node: 'node',
+      startedAt: 1000,
+      endedAt: 2000,
+      outcome: result.outcome,
+      kind: result.kind,
+      code: result.answer.code,
+      exit_code: 0,
+      signal: '',
+      peak_memory: null,
+      output: stdout,
+    }
+    const keeper = new VerdictKeeper({
+      folder: folder.path,
+      owner: dead,
+      redis: { status: 'reconnecting' },
+      clock: realClock,
+      onRefused: error => {
+        throw new Error(error)
+      },
+    })
+    keeper.hold('task-1', () => ({ verdict, run }))
+    await waitFor(() => files().some(name => name.endsWith('.json')), { what: 'it is on disk' })
+  }
+
+  const outbox = async () =>
+    (await bench.redis.xrange(OUTBOX, '-', '+')).map(
+      ([, fields]) => JSON.parse(fields[1] ?? '') as Record<string, unknown>,
+    )
+
+  test('is told to the queue, and the task does not run again', async () => {
+    await taken(dead)
+    await kept(said('succ'))
+    const { recovery, told } = recovering()
+    await recovery.recover()
+    expect(await bench.queues.find([Q], 'task-1')).toMatchObject({
+      state: 'completed',
+      attempts: 1,
+      answer: { code: 'succ', msg: 'm', data: [1] },
+    })
+    expect(told).toMatchObject([{ taskId: 'task-1', outcome: 'told' }])
+    expect(await bench.redis.lrange('answers', 0, -1)).toHaveLength(1)
+    expect(await bench.redis.xlen(jobRuns('pay'))).toBe(1)
+    expect(files()).toEqual([])
+  })
+
+  test('of a failure that is to be retried leaves its row and its retry', async () => {
+    await bench.queues.add(Q, [
+      aTask({ id: 'task-1', taskKey: Q, retries: 1, retryIntervalsMs: [60_000] }),
+    ])
+    const ended = new Promise<void>(resolve => ends.push(resolve))
+    const { claims } = await bench.consume({ owner: dead, handle: () => ended.then(() => DONE) })
+    await waitFor(() => claims.length === 1, { what: 'it is taken' })
+    await kept(said('fail'), { final: false })
+    await recovering().recovery.recover()
+    const found = await bench.queues.find([Q], 'task-1')
+    expect(found).toMatchObject({ state: 'delayed', attempts: 1, failure: { kind: 'answer' } })
+    expect((found?.dueAt ?? 0) - Date.now()).toBeGreaterThan(30_000)
+    expect(await outbox()).toMatchObject([{ unique_task_id: 'task-1', attempt: 1, kind: 'answer' }])
+    expect(files()).toEqual([])
+  })
+
+  test('is told for a queue that is no more', async () => {
+    await taken(dead)
+    await kept(said('succ'))
+    const { recovery } = recovering(['async_tasks'])
+    await recovery.recover()
+    expect(await bench.queues.state(Q, 'task-1')).toBe('completed')
+    expect(files()).toEqual([])
+  })
+
+  test('is recorded when Redis has lost the task', async () => {
+    await kept(said('fail'))
+    await recovering().recovery.recover()
+    expect(await outbox()).toMatchObject([{ unique_task_id: 'task-1', code: 'fail', msg: 'm' }])
+    expect(await bench.redis.lrange('answers', 0, -1)).toHaveLength(1)
+    expect(files()).toEqual([])
+  })
+
+  test('of another attempt settles nothing: the task goes back, its failure is recorded', async () => {
+    await taken(dead)
+    await kept(said('fail'), { attempt: 7 })
+    const { recovery, told } = recovering()
+    await recovery.recover()
+    expect(told).toMatchObject([{ outcome: 'given back' }])
+    expect(await bench.queues.counts(Q)).toMatchObject({ waiting: 1, active: 0 })
+    expect(await outbox()).toMatchObject([{ unique_task_id: 'task-1', attempt: 7 }])
+    expect(files()).toEqual([])
+  })
 })

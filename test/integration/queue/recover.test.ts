@@ -115,7 +115,11 @@ test('two that recover at once give a task back once', async () => {
 test('one that is buried has failed for good, with its answer', async () => {
   await taken(['1234'], deadOwner('w'))
   const [orphan] = await orphans()
-  await orphan?.bury({ code: 'fail', msg: 'its machine died', data: [] })
+  await orphan?.settle({
+    type: 'failed',
+    answer: { code: 'fail', msg: 'its machine died', data: [] },
+    retry: false,
+  })
   expect(await bench.queues.find([Q], '1234')).toMatchObject({
     state: 'failed',
     answer: { msg: 'its machine died' },

@@ -34,6 +34,8 @@ if (values['dry-run']) {
     console.log(`${(atMs / 1000).toFixed(1).padStart(8)} s  ${fault} (${node}), ${forMs} ms`)
   process.exit(0)
 }
+// What was started and mounted goes at the exit, which ^C alone would not have.
+process.once('SIGINT', () => process.exit(130))
 const print = (line: string) => console.log(line)
 const { violations, folder } = await runNemesis({ seed, minutes, only: values.only, print })
 for (const line of tell(violations)) print(line)

@@ -9,6 +9,15 @@ export interface SmallDisk extends AsyncDisposable {
   fill(): string
 }
 
+/** Those that still stand: the last moment takes them away, before their folders go. */
+const standing = new Set<string>()
+
+process.prependOnceListener('exit', () => {
+  for (const path of standing) unmount(path)
+})
+
+const unmount = (path: string) => execFileSync('umount', ['--lazy', path])
+
 /** A disk of its own, which goes with the test. */
 export function smallDisk(size: string): SmallDisk {
   const folder = tempDir('taskd-disk-')
@@ -19,6 +28,7 @@ export function smallDisk(size: string): SmallDisk {
       cause: error,
     })
   }
+  standing.add(folder.path)
   return {
     path: folder.path,
     fill() {
@@ -37,7 +47,8 @@ export function smallDisk(size: string): SmallDisk {
       return file
     },
     async [Symbol.asyncDispose]() {
-      execFileSync('umount', ['--lazy', folder.path])
+      standing.delete(folder.path)
+      unmount(folder.path)
       await folder.remove()
     },
   }

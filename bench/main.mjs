@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { conditions, tableOf } from './lib/report.mjs'
+import { conditions, failedLine, HEAD, lineOf } from './lib/report.mjs'
 import { makeStamp } from './lib/stamp.mjs'
 import { median } from './lib/stats.mjs'
 import { agents } from './rows/agents.mjs'
@@ -78,11 +78,16 @@ const ctx = {
   },
 }
 
+/** What a part has started and not ended itself. */
+async function endAll() {
+  for (const act of endings.splice(0).toReversed()) await act().catch(() => undefined)
+}
+
 let cleaned
 /** Ends what we started, last first, and takes our folder away. */
 function cleanUp() {
   cleaned ??= (async () => {
-    for (const act of endings.toReversed()) await act()
+    await endAll()
     rmSync(folder, { recursive: true, force: true })
   })()
   return cleaned
@@ -100,18 +105,29 @@ function abandon(why) {
   void giveUp(why)
 }
 
-const rows = []
+const failed = []
 try {
+  console.log(`${conditions(ctx)}\n\n${HEAD}`)
   for (const part of PARTS) {
     if (wanted ? !wanted.includes(part.name) : part.slow && values.quick) continue
     console.error(part.name)
     ctx.noise = []
-    const found = await part.run(ctx)
-    rows.push(...found.map(row => ({ ...row, noise: median(ctx.noise) })))
+    // Row by row: one that fails costs itself alone.
+    try {
+      for (const row of await part.run(ctx))
+        console.log(lineOf({ ...row, noise: median(ctx.noise) }))
+    } catch (error) {
+      failed.push(part.name)
+      console.error(error)
+      console.log(failedLine(part.name, error))
+      await endAll()
+    }
   }
-  console.log(conditions(ctx))
-  if (rows.length > 0) console.log(`\n${tableOf(rows)}`)
   for (const text of appended) console.log(`\n${text}`)
 } finally {
   await cleanUp()
+}
+if (failed.length > 0) {
+  console.error(`not measured: ${failed.join(', ')}; again with --only ${failed.join(',')}`)
+  process.exitCode = 1
 }

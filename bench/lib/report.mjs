@@ -1,14 +1,23 @@
 import { cpus, totalmem } from 'node:os'
 
-/** The rows as a markdown table, to be pasted into docs/performance.md. */
-export function tableOf(rows) {
-  const lines = rows.map(({ what, ours, target, met, peers, noise }) => {
-    const beside = peers.map(([name, figure]) => `${name} ${figure}`).join('<br>')
-    const others = Number.isNaN(noise) ? '-' : `${(100 * noise).toFixed(0)} %`
-    return `| ${what} | ${ours} | ${target} ${met ? '✓' : '✗'} | ${beside || '-'} | ${others} |`
-  })
-  const head = '| what | taskd | target | beside it, in the same run | others on the machine |'
-  return [head, '|---|---|---|---|---|', ...lines].join('\n')
+/** The beginning of a markdown table, to be pasted into docs/performance.md. */
+export const HEAD = [
+  '| what | taskd | target | beside it, in the same run | others on the machine |',
+  '|---|---|---|---|---|',
+].join('\n')
+
+export function lineOf({ what, ours, target, met, peers, noise }) {
+  const beside = peers.map(([name, figure]) => `${name} ${figure}`).join('<br>')
+  const others = Number.isNaN(noise) ? '-' : `${(100 * noise).toFixed(0)} %`
+  return `| ${what} | ${ours} | ${target} ${met ? '✓' : '✗'} | ${beside || '-'} | ${others} |`
+}
+
+/** In place of a part that could not be measured. */
+export function failedLine(name, error) {
+  const why = String(error?.message ?? error)
+    .replaceAll(/[|\s]+/g, ' ')
+    .trim()
+  return `| ${name} | not measured: ${why.slice(0, 200)} | - | - | - |`
 }
 
 /** What the figures were taken on; ratios travel, milliseconds do not. */

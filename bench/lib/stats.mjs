@@ -28,3 +28,13 @@ export function quantiles(values, ...points) {
 function digits(ms) {
   return ms >= 100 ? ms.toFixed(0) : ms.toFixed(1)
 }
+
+/** A target that travels: how many times as long as a peer took in the same run. */
+export function within(ours, peer, limits) {
+  const parts = Object.entries(limits).map(([name, limit]) => {
+    const p = Number(name.slice(1))
+    const ratio = percentile(ours, p) / percentile(peer, p)
+    return { text: `${name} ${ratio.toFixed(1)} of < ${limit}`, met: ratio < limit }
+  })
+  return { target: parts.map(one => one.text).join(', '), met: parts.every(one => one.met) }
+}

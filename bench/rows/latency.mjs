@@ -5,7 +5,7 @@ import { until } from '../lib/proc.mjs'
 import { quietly } from '../lib/quiet.mjs'
 import { startRedis } from '../lib/redis.mjs'
 import { moment, readStamps, since } from '../lib/stamp.mjs'
-import { percentile, quantiles } from '../lib/stats.mjs'
+import { quantiles, within } from '../lib/stats.mjs'
 import { startTaskd } from '../lib/taskd.mjs'
 
 const BULLMQ_SPAWN = new URL('../peers/bullmq-spawn.mjs', import.meta.url)
@@ -61,9 +61,8 @@ export const latency = {
     await daemon.stop()
     return [
       {
-        what: 'LPUSH to the first instruction of the script, idle, ms',
-        target: 'p50 < 4, p99 < 15',
-        met: percentile(samples.taskd, 50) < 4 && percentile(samples.taskd, 99) < 15,
+        what: 'LPUSH to the first instruction of the script, idle, ms; target over the bare spawn',
+        ...within(samples.taskd, samples.bare, { p50: 4, p99: 6 }),
         ours: quantiles(samples.taskd, 50, 99),
         peers: [
           ['BullMQ + spawn', quantiles(samples.bullmq, 50, 99)],

@@ -8,7 +8,8 @@ import { type DaemonEvent, Events } from '../../../src/model/events.ts'
 import { RUN_VARIABLE } from '../../../src/model/ipc.ts'
 import { currentOwner, formatOwner } from '../../../src/model/owner.ts'
 import { judge } from '../../../src/model/run-result.ts'
-import { jobRuns, OUTBOX, runRow } from '../../../src/queue/keys.ts'
+import { jobRuns, OUTBOX, runRow, SIGNS } from '../../../src/queue/keys.ts'
+import { fieldOfOwner, goneSign } from '../../../src/queue/node-sign.ts'
 import { VerdictKeeper } from '../../../src/workers/kept-verdicts.ts'
 import type { Verdict } from '../../../src/workers/settle.ts'
 import { recordedLog } from '../../support/logs.ts'
@@ -42,7 +43,10 @@ afterAll(async () => {
   await folder.remove()
 })
 
-function recovering(taskKeys = [Q, 'async_tasks']) {
+function recovering({
+  taskKeys = [Q, 'async_tasks'],
+  isGone = (_owner: string, _taskKey: string) => false,
+} = {}) {
   const events = new Events()
   const told: Extract<DaemonEvent, { type: 'recovered' }>[] = []
   events.subscribe(event => {
@@ -53,7 +57,7 @@ function recovering(taskKeys = [Q, 'async_tasks']) {
     instance: INSTANCE,
     node: 'node',
     taskKeys: () => taskKeys,
-    isGone: () => false,
+    isGone,
     settings: () => ({ resultKeepMs: 3_600_000, timezone: 'UTC', verdictsDir: folder.path }),
     clock: realClock,
     events,
@@ -95,6 +99,44 @@ test('a worker is woken for a task that the dead one had been woken for', async 
   await recovering().recovery.recover()
   await waitFor(() => claims.length === 1, { what: 'it is taken' })
   expect(performance.now() - from).toBeLessThan(2500)
+})
+
+describe('a task of another node', () => {
+  const theirs = formatOwner({ ...currentOwner(`far-${Q}-1`, 'elsewhere'), boot: '00000000' })
+  const field = fieldOfOwner(theirs, Q)
+  const state = () => bench.queues.state(Q, 'task-1')
+
+  test('goes back once that is gone; a pid in its row is a process of that machine', async () => {
+    await taken(theirs)
+    const pid = run('somebody else')
+    await bench.redis.hset(runRow(`far-${Q}-1`, 'task-1'), { pid, start_runtime: 'x' })
+    await bench.redis.hset(SIGNS, field, goneSign('2026-01-01T00:00:00Z'))
+    const { recovery, told } = recovering(
+      (owner, taskKey) => fieldOfOwner(owner, taskKey) === field,
+    )
+    await recovery.takeOver()
+    expect([field, await state()]).toEqual(['far@elsewhere', 'waiting'])
+    expect(told).toMatchObject([{ workerId: `far-${Q}-1`, outcome: 'given back', nodeGone: true }])
+    expect(startTimeOf(pid)).toBeDefined()
+  })
+
+  test('stays its own when it gives a sign before its task is taken', async () => {
+    await taken(theirs)
+    await bench.redis.hset(SIGNS, field, '60000.1.2')
+    const { recovery, told } = recovering({ isGone: () => true })
+    await recovery.takeOver()
+    expect([await state(), told]).toEqual(['active', []])
+    expect(await bench.redis.get(`{taskd}:${Q}:task-1:lock`)).toContain('@elsewhere.')
+  })
+
+  test('of version 0.1, whose lock has expired, is known by who took it', async () => {
+    await taken(theirs)
+    await bench.redis.del(`{taskd}:${Q}:task-1:lock`)
+    const asked: string[] = []
+    const { recovery } = recovering({ isGone: owner => asked.push(owner) > 0 })
+    await recovery.takeOver()
+    expect([asked[0], await state()]).toEqual([theirs, 'waiting'])
+  })
 })
 
 test('a dead worker’s run is ended before its task is given back, and its row goes', async () => {
@@ -237,7 +279,7 @@ describe('a verdict that a dead worker has left on disk', () => {
   test('is told for a queue that is no more', async () => {
     await taken(dead)
     await kept(said('succ'))
-    const { recovery } = recovering(['async_tasks'])
+    const { recovery } = recovering({ taskKeys: ['async_tasks'] })
     await recovery.recover()
     expect(await bench.queues.state(Q, 'task-1')).toBe('completed')
     expect(files()).toEqual([])

@@ -45,7 +45,7 @@ afterAll(async () => {
 
 function recovering({
   taskKeys = [Q, 'async_tasks'],
-  isGone = (_owner: string, _taskKey: string) => false,
+  isGone = (_owner: string, _taskKey: string): boolean => false,
 } = {}) {
   const events = new Events()
   const told: Extract<DaemonEvent, { type: 'recovered' }>[] = []
@@ -111,9 +111,9 @@ describe('a task of another node', () => {
     const pid = run('somebody else')
     await bench.redis.hset(runRow(`far-${Q}-1`, 'task-1'), { pid, start_runtime: 'x' })
     await bench.redis.hset(SIGNS, field, goneSign('2026-01-01T00:00:00Z'))
-    const { recovery, told } = recovering(
-      (owner, taskKey) => fieldOfOwner(owner, taskKey) === field,
-    )
+    const { recovery, told } = recovering({
+      isGone: (owner, taskKey) => fieldOfOwner(owner, taskKey) === field,
+    })
     await recovery.takeOver()
     expect([field, await state()]).toEqual(['far@elsewhere', 'waiting'])
     expect(told).toMatchObject([{ workerId: `far-${Q}-1`, outcome: 'given back', nodeGone: true }])

@@ -183,6 +183,18 @@ test('a worker that keeps dying is told, although it is never given up', async (
   expect(told()).toEqual([[`fatal worker ${name}`, `recovery worker ${name}`]])
 })
 
+test('a node that is gone is told once, whatever `names` says, and its return', async () => {
+  const { hear, time, told } = bench({ names: ['!*'] })
+  const node = (state: 'gone' | 'alive') =>
+    hear({ type: 'node', node: 'web-2', state, detail: 'gives no sign of life' })
+  node('gone')
+  node('gone')
+  await time.advance(1000)
+  node('alive')
+  await time.advance(1000)
+  expect(told()).toEqual([['fatal node web-2'], ['recovery node web-2']])
+})
+
 test('Redis or the database away is told after ten seconds, and its return', async () => {
   const { time, world, told, section } = bench()
   const away = [{ what: 'redis', ok: false, error: 'ECONNREFUSED' }] as const

@@ -65,7 +65,9 @@ export async function runNemesis(options: NemesisOptions): Promise<NemesisResult
   await untilTicked(world, jobs)
   world.configure(false)
   for (const node of world.nodes) await attempt(unrest, () => node.reload())
-  await attempt(unrest, () => world.tables.setValid(SQL_JOB, false))
+  // A row that taskd is writing at the moment may cost a deadlock, as any application knows.
+  const ended = () => world.tables.setValid(SQL_JOB, false).then(() => true)
+  await attempt(unrest, () => waitFor(ended, { what: 'the row of the SQL job is made invalid' }))
   unrest.push(...(await rest(world, REST_MS)))
   timeline.say('at rest')
   await watch.stop()

@@ -1,3 +1,5 @@
+import type { LastRunStatus } from './status.ts'
+
 export const MAX_BACKFILL = 100_000
 /** More than this at once is asked for on purpose. */
 export const USUAL_BACKFILL = 1000
@@ -63,16 +65,12 @@ export interface SetCursorRequest {
   readonly dry_run: boolean
 }
 
-export interface CursorReport {
+export interface CursorReport extends LastRunStatus {
   readonly job: string
   readonly task_key: string
   /** Every tick up to it was dealt with; null for a job that never ticked. */
   readonly cursor: string | null
   readonly next: string | null
-  /** The newest task that a tick made. */
-  readonly last: string | null
-  readonly last_id: string
-  readonly last_code: string
   readonly failures: number
   /** Why it does not fire; '' when it does. */
   readonly held: string

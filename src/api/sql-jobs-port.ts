@@ -1,3 +1,5 @@
+import type { LastRunStatus } from './status.ts'
+
 /** What the API may ask about jobs in SQL: the rows of the table `task`. */
 export interface SqlJobsPort {
   /** All rows, by id. @throws TaskdError E_DATABASE_AWAY */
@@ -22,8 +24,10 @@ export interface NewSqlJob {
   readonly is_valid: boolean
 }
 
-export interface SqlJob extends NewSqlJob {
+export interface SqlJob extends NewSqlJob, LastRunStatus {
   readonly id: number
+  /** Columns whose change waits until `is_valid` was 0 and is 1 again; what is shown is in force. */
+  readonly waits: readonly string[]
   /** Of its job: `task:<task_key>`. */
   readonly name: string
   /** `ready`, or `doing` while it runs. */
@@ -32,9 +36,6 @@ export interface SqlJob extends NewSqlJob {
   readonly problem: string
   /** ISO 8601 with the zone's offset, or null when it never fires (again). */
   readonly next: string | null
-  /** The last tick that made a task. */
-  readonly last: string | null
-  readonly last_code: string
 }
 
 export interface SqlJobChange {

@@ -103,7 +103,20 @@ export interface QueueStatus {
   readonly paused: boolean
 }
 
-export interface JobStatus {
+export interface LastRunStatus {
+  /** The tick of the newest run, or when a person asked for it; null when there was none. */
+  readonly last: string | null
+  readonly last_id: string
+  /** The verdict of this very run; '' while it has none. */
+  readonly last_code: string
+  /** '' when there was none; `unknown` when Redis does not tell. */
+  readonly last_state: '' | 'waiting' | 'running' | 'ended' | 'unknown'
+  /** When a run that is not over began. */
+  readonly last_since: string | null
+  readonly last_by: '' | 'schedule' | 'hand'
+}
+
+export interface JobStatus extends LastRunStatus {
   readonly name: string
   readonly task_key: string
   readonly enabled: boolean
@@ -113,8 +126,5 @@ export interface JobStatus {
   readonly held: string
   /** ISO 8601 with the zone's offset, or null when it never fires again. */
   readonly next: string | null
-  /** The last tick that made a task. */
-  readonly last: string | null
-  readonly last_code: string
   readonly failures: number
 }

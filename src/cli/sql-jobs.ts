@@ -4,6 +4,7 @@ import { tellingLine } from '../lib/telling-line.ts'
 import { seconds } from './commands/runs.ts'
 import type { Options } from './context.ts'
 import { EXIT } from './exit.ts'
+import { lastRunText } from './last-run.ts'
 import type { Output } from './output.ts'
 import { clean, cut, table, wrap } from './render.ts'
 import { shortTime } from './times.ts'
@@ -43,6 +44,8 @@ function listLines(rows: readonly SqlJob[], { width, colours }: Output, nowMs: n
     if (row.problem === '')
       lines.push(colours.dim(cut(`  ${callOf(row)}${lastOf(row, nowMs)}`, width)))
     else lines.push(...wrap(clean(row.problem), width - 2).map(line => `  ${line}`))
+    if (row.waits.length > 0)
+      lines.push(...wrap(waitsText(row), width - 2).map(line => `  ${line}`))
   }
   return lines
 }
@@ -54,12 +57,16 @@ function stateOf({ is_valid, problem, status, next }: SqlJob): string {
   return next === null ? 'IDLE' : 'SCHEDULED'
 }
 
+function waitsText({ waits }: SqlJob): string {
+  return `${waits.join(', ')}: a change waits until is_valid was set to 0 and to 1 again`
+}
+
 function callOf({ execute_func, args }: SqlJob): string {
   return clean(`${execute_func}(${args})`)
 }
 
-function lastOf({ last, last_code }: SqlJob, nowMs: number): string {
-  return last === null ? '' : clean(`, last ${shortTime(last, nowMs)} ${last_code}`.trimEnd())
+function lastOf(row: SqlJob, nowMs: number): string {
+  return row.last === null ? '' : clean(`, ${lastRunText(row, nowMs)}`)
 }
 
 export function showDone(word: string, done: SqlJobDone, out: Output, options: Options): number {

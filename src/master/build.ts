@@ -78,7 +78,11 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const redisUrl = own?.url ?? settings.redis
   const redis = withScripts(createClient(redisUrl, 'work', 'taskd'))
   const ask = withScripts(createClient(redisUrl, 'ask', 'taskd ask'))
-  const asking = { queues: new TaskQueues(ask, () => clock.now()), cron: new CronStore(ask) }
+  const asking = {
+    queues: new TaskQueues(ask, () => clock.now()),
+    feed: new PullFeed(ask, () => clock.now()),
+    cron: new CronStore(ask),
+  }
   const health = new RedisHealth(ask, clock, events)
 
   const wanted = new Wanted(settings.dataDir, log, () => clock.now())
@@ -164,7 +168,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     findJob: name => sql.find(name),
     queues: asking.queues,
     cron: asking.cron,
-    feed: new PullFeed(ask, () => clock.now()),
+    feed: asking.feed,
     clock,
     stopping: stopping.signal,
     orderReread: async job => daemon.engine?.orderReread(job),

@@ -7,9 +7,11 @@ import type { CronStore } from '../queue/cron-store.ts'
 import { formatInstant } from '../schedule/format.ts'
 import { type CatchUp, catchUp } from '../schedule/misfire.ts'
 import { nextAfter } from '../schedule/next-times.ts'
+import { comingTick, standingOf } from '../schedule/standing.ts'
 import { specOf, tickId } from '../schedule/ticks.ts'
 import { instantOf, type JobsByName, requireJob } from './find-job.ts'
 import { type KnownTasksDeps, knownTasks } from './known-tasks.ts'
+import { lastRun } from './last-run.ts'
 
 export interface CursorDeps extends KnownTasksDeps, JobsByName {
   readonly cron: CronStore
@@ -20,7 +22,7 @@ export interface CursorDeps extends KnownTasksDeps, JobsByName {
 
 export async function readCursor(deps: CursorDeps, name: string): Promise<CursorReport> {
   const job = await requireJob(deps, name)
-  return report(job, await deps.cron.read(name), deps.clock.now(), null)
+  return report(deps, job, await deps.cron.read(name), null)
 }
 
 /** From there on the job's own rules for missed ticks apply, as after an outage. */
@@ -47,7 +49,7 @@ export async function setCursor(
     )
   const state = await cron.read(name)
   const change = await changeOf(deps, job, state, cursor, now, dry_run)
-  if (dry_run) return report(job, state, now, change)
+  if (dry_run) return report(deps, job, state, change)
   const held = pausedWhy(job, state)
   if (held !== '' && change.missed > 0)
     throw new TaskdError(
@@ -57,7 +59,7 @@ export async function setCursor(
     )
   await cron.setCursor(name, cursor, specOf(job))
   await deps.orderReread(name)
-  return report(job, { ...state, cursor }, now, change)
+  return report(deps, job, { ...state, cursor, again: undefined }, change)
 }
 
 async function changeOf(
@@ -128,18 +130,23 @@ function pausedWhy(job: Job, { paused, failures }: CronState): string {
   return `paused after ${failures} failures in a row`
 }
 
-function report(job: Job, state: CronState, now: number, set: CursorChange | null): CursorReport {
+async function report(
+  deps: CursorDeps,
+  job: Job,
+  state: CronState,
+  set: CursorChange | null,
+): Promise<CursorReport> {
+  const now = deps.clock.now()
   const iso = (at: number | undefined) =>
     at === undefined ? null : formatInstant(at, job.timezone)
   const held = job.enabled ? pausedWhy(job, state) : offOf(job)
+  const standing = standingOf(state, now)
   return {
     job: job.name,
     task_key: job.task.taskKey,
-    cursor: iso(state.cursor),
-    next: held === '' ? iso(nextAfter(job.trigger, job.timezone, now)) : null,
-    last: iso(state.lastAt),
-    last_id: state.lastId,
-    last_code: state.lastCode,
+    cursor: iso(standing?.reached),
+    next: held === '' ? iso(comingTick(job, standing, now)) : null,
+    ...(await lastRun(deps, job, state)),
     failures: state.failures,
     held,
     set,

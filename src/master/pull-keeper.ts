@@ -68,7 +68,7 @@ export class PullKeeper implements Service {
     for (const id of ids) {
       const job = jobOfTask(id, jobs)
       if (job === undefined) continue
-      const verdict = { code: 'succ', succeeded: true, at: clock.now() }
+      const verdict = { id, code: 'succ', succeeded: true, at: clock.now() }
       recordVerdict(redis, job.name, verdict).catch((error: unknown) =>
         log.debug({ job: job.name, error: messageOf(error) }, 'a verdict was not noted'),
       )
@@ -108,7 +108,12 @@ export class PullKeeper implements Service {
       const job = jobOfTask(death.id, jobs)
       await recordFailure(redis, deadRowOf(taskKey, death, job?.name ?? ''))
       if (job)
-        await recordVerdict(redis, job.name, { code: 'fail', succeeded: false, at: clock.now() })
+        await recordVerdict(redis, job.name, {
+          id: death.id,
+          code: 'fail',
+          succeeded: false,
+          at: clock.now(),
+        })
       const { id, attempt, worker, why, msg } = death
       log.warn({ task_key: taskKey, task: id, attempt, worker, why }, 'a task is dead')
       const run = { taskId: id, taskKey, workerId: worker, job: job?.name ?? '', attempt }

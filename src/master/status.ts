@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { PullPort } from '../api/pull-port.ts'
-import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../api/status.ts'
+import type { JobStatus, LastRunStatus, QueueStatus, Status, WorkerStatus } from '../api/status.ts'
 import type { Config } from '../config/config.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { withoutPasswords } from '../lib/redis-nodes.ts'
@@ -10,11 +10,13 @@ import type { Archiver } from '../monitor/archiver.ts'
 import type { RedisHealth } from '../monitor/redis-health.ts'
 import type { CronStore } from '../queue/cron-store.ts'
 import { listed } from '../queue/plain-list.ts'
+import type { PullFeed } from '../queue/pull-feed.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 import { formatInstant } from '../schedule/format.ts'
 import type { Channels } from './channels/channels.ts'
 import { childStatus, programStatus } from './child-status.ts'
 import type { Engine } from './engine.ts'
+import { lastRun, NO_RUN } from './last-run.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { LazyNotices } from './notices.ts'
 import type { Supervisor } from './programs/supervisor.ts'
@@ -43,7 +45,11 @@ export interface StatusDeps {
   /** A connection that fails rather than waits. */
   readonly redis: Redis
   /** On that connection. */
-  readonly asking: { readonly queues: TaskQueues; readonly cron: CronStore }
+  readonly asking: {
+    readonly queues: TaskQueues
+    readonly feed: PullFeed
+    readonly cron: CronStore
+  }
   readonly pull: Pick<PullPort, 'counts'>
   readonly channels: Pick<Channels, 'statuses'>
   readonly relays: Pick<Relays, 'statuses'>
@@ -54,6 +60,7 @@ export interface StatusDeps {
 /** The daemon as it is now. What Redis does not tell in time is left at zero. */
 export async function readStatus(deps: StatusDeps): Promise<Status> {
   const { clock, engine, health } = deps
+  const asking = { ...deps.asking, config: deps.config }
   const config = deps.config()
   const jobs = deps.jobs()
   const [queues, states, channels, relays, sources] = await Promise.all([
@@ -63,6 +70,7 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     deps.relays.statuses(),
     deps.sources.statuses(),
   ])
+  const lasts = await Promise.all(jobs.map((job, index) => lastRun(asking, job, states[index])))
   const running = engine()
   return {
     node: running?.node ?? config.settings.node,
@@ -95,7 +103,9 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     ],
     queues,
     jobs: [
-      ...jobs.map((job, index) => jobStatus(job, states[index], running, clock.now())),
+      ...jobs.map((job, index) =>
+        jobStatus(job, states[index], lasts[index], running, clock.now()),
+      ),
       ...deps.sqlJobs.bad.map(badStatus),
     ],
     sql_jobs: sqlJobsStatus(deps.sqlJobs),
@@ -160,6 +170,7 @@ async function readStates(
 function jobStatus(
   job: Job,
   state: CronState | undefined,
+  last: LastRunStatus | undefined,
   engine: Engine | undefined,
   now: number,
 ): JobStatus {
@@ -174,8 +185,7 @@ function jobStatus(
     enabled: job.enabled,
     held,
     next: next === undefined || next < now ? null : iso(next),
-    last: iso(state?.lastAt),
-    last_code: state?.lastCode ?? '',
+    ...(last ?? NO_RUN),
     failures: state?.failures ?? 0,
   }
 }

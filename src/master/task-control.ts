@@ -65,6 +65,7 @@ export class TaskControl {
       throw new TaskdError('E_NO_JOB', `no job named ${name}`, '`taskd status` lists the jobs')
     const id = `run-${name}-${newTaskId().slice(0, 13)}`
     const scheduledAt = this.#deps.clock.now()
+    await this.#deps.cron.noteRun(name, id, scheduledAt)
     return this.#add({ ...job.task, id, job: name, scheduledAt }, wait, signal)
   }
 

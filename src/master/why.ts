@@ -207,13 +207,26 @@ function jobReasons(job: JobStatus, own: Job, status: Status): string[] {
     job.held === '' ? 'it is enabled' : job.held,
     job.enabled && job.held !== '' ? `taskd resume ${job.name} lets it go on` : '',
     next,
-    job.last === null
-      ? 'it has made no task yet'
-      : `last tick ${job.last}${job.last_code === '' ? ', whose run has not ended' : `: ${job.last_code}`}`,
+    lastReason(job),
     job.failures > 0 ? `${job.failures} failures in a row${pauseRule(own)}` : '',
     `overlap = ${own.overlap}, misfire = ${own.misfire}`,
     queue?.paused ? `its queue ${job.task_key} is paused: its tasks wait there` : '',
   ].filter(line => line !== '')
+}
+
+function lastReason({ last, last_by, last_code, last_state, last_since }: JobStatus): string {
+  if (last === null) return 'it has made no task yet'
+  const what = last_by === 'hand' ? `last run by hand ${last}` : `last tick ${last}`
+  switch (last_state) {
+    case 'running':
+      return `${what}, whose run goes on${last_since === null ? '' : ` since ${last_since}`}`
+    case 'waiting':
+      return `${what}, whose task waits on its queue`
+    case 'ended':
+      return `${what}: ${last_code}`
+    default:
+      return `${what}; how its run went is not known`
+  }
 }
 
 function pauseRule({ pauseOnFailures }: Job): string {

@@ -48,6 +48,8 @@ export type DaemonEvent =
       readonly job: string
       /** The tick, ms. */
       readonly at: number
+      /** How many ticks it is about, of which `at` is the newest. */
+      readonly count: number
       /** How late it is, ms. */
       readonly lateMs: number
       readonly action: 'queued' | 'skipped' | 'replaced' | 'missed' | 'paused'

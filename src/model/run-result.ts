@@ -87,6 +87,14 @@ export function cancelledResult(reason: string): RunResult {
   return judge({ ...NOTHING, cause: 'cancelled', reason })
 }
 
+/** Why the schedule ends a run (`overlap = replace`); told from node to node in these words. */
+export const REPLACED = 'replaced by the next tick'
+
+/** It failed, and stands in fail_log, but it is nobody's failure: it counts for no pause and no notice. */
+export function isReplaced({ kind, answer }: Pick<RunResult, 'kind' | 'answer'>): boolean {
+  return kind === 'cancelled' && answer.msg === REPLACED
+}
+
 /** The verdict on a task whose workers died with it too often. */
 export function lostResult(deaths: number): RunResult {
   const reason = `its worker or machine died ${deaths} times while it ran`

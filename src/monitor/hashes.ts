@@ -13,6 +13,10 @@ import {
   STOPPED_ROW_MS,
   workerRow,
 } from '../queue/keys.ts'
+import { scriptText } from '../queue/scripts.ts'
+
+/** Workers have no other script: one that is sent each time costs less than to make it known. */
+const NOTE_VERDICT = scriptText('noteVerdict')
 
 export interface WorkerIdentity {
   readonly workerId: string
@@ -192,17 +196,25 @@ function textFields(row: FailRow): Record<string, string> {
   )
 }
 
+/** The final verdict on a task of a job. */
+export interface JobVerdict {
+  /** `unique_task_id` */
+  readonly id: string
+  readonly code: string
+  /** Undefined for a run that the schedule ended: it is neither a success nor a failure. */
+  readonly succeeded: boolean | undefined
+  /** ms */
+  readonly at: number
+}
+
 /** What a job's state learns when one of its tasks has its final verdict. */
 export async function recordVerdict(
   redis: Redis,
   job: string,
-  verdict: { readonly code: string; readonly succeeded: boolean; readonly at: number },
+  { id, code, succeeded, at }: JobVerdict,
 ): Promise<void> {
-  const key = cronState(job)
-  const pipe = redis.pipeline().hset(key, { last_code: verdict.code, last_end: String(verdict.at) })
-  if (verdict.succeeded) pipe.hset(key, 'failures', '0')
-  else pipe.hincrby(key, 'failures', 1)
-  throwFirst(await pipe.exec())
+  const counts = succeeded === undefined ? '' : succeeded ? 'succ' : 'fail'
+  await redis.eval(NOTE_VERDICT, 1, cronState(job), id, code, at, counts)
 }
 
 /** A pipeline does not reject over what one command met, such as a full Redis. */

@@ -116,22 +116,22 @@ class TickLog {
     this.#log = log
   }
 
-  write({ job, action, taskId, detail, at }: TickEvent): void {
+  write({ job, action, taskId, detail, at, count }: TickEvent): void {
     const fields = {
       tick: isoWithOffset(at),
       ...(taskId && { task: taskId }),
       ...(detail && { why: detail }),
     }
-    const holds = action === 'skipped' || action === 'paused'
+    const holds = action === 'skipped' || action === 'paused' || action === 'missed'
     const before = this.#held.get(job)
     if (before?.action === action && before.detail === detail) {
-      before.count += 1
+      before.count += count
       return this.#log.debug(fields, `job ${job}: tick ${action}`)
     }
     this.#held.delete(job)
     if (before && before.count > 1)
       this.#log.info({ why: before.detail }, `job ${job}: ${before.count} ticks ${before.action}`)
-    if (holds) this.#held.set(job, { action, detail, count: 1 })
+    if (holds) this.#held.set(job, { action, detail, count })
     if (action === 'queued') return this.#log.debug(fields, `job ${job}: queued`)
     return this.#log.info(fields, `job ${job}: tick ${action}`)
   }

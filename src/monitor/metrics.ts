@@ -122,7 +122,7 @@ export class Metrics {
         return this.#durations.observe({ queue }, durationMs / 1000)
       }
       case 'tick':
-        this.#ticks.inc({ action: event.action })
+        this.#ticks.inc({ action: event.action }, event.count)
         if (event.action === 'queued' || event.action === 'replaced')
           this.#lateness.observe(Math.max(0, event.lateMs) / 1000)
         return undefined

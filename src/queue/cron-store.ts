@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { CronState } from '../model/cron-state.ts'
+import type { CronState, Pass } from '../model/cron-state.ts'
 import { cronState } from './keys.ts'
 import type { Scripts } from './scripts.ts'
 
@@ -19,28 +19,61 @@ export class CronStore {
     return Promise.all(jobs.map(job => this.read(job)))
   }
 
-  /** Moves the cursor forward; false when another node had done this tick, or era is over. */
-  async advance(job: string, tick: number, taskId: string, era: number): Promise<boolean> {
-    return (await this.#redis.advanceCursor(cronState(job), tick, taskId, era)) === 1
+  /**
+   * Moves the cursor forward; false when another node had done this tick, or era is over.
+   * @param pass in which the tick comes again, or 0
+   */
+  async advance(
+    job: string,
+    tick: number,
+    taskId: string,
+    era: number,
+    pass: number,
+  ): Promise<boolean> {
+    return (await this.#redis.advanceCursor(cronState(job), tick, taskId, era, pass)) === 1
+  }
+
+  /**
+   * Lets ticks up to `to` come again from `from` on, since the clock was set back.
+   * @param seen the state this was decided on
+   * @returns false when another node came first
+   */
+  async beginPass(
+    job: string,
+    seen: Pick<CronState, 'pass' | 'era'>,
+    { from, to, spec, anchor }: Pass,
+  ): Promise<boolean> {
+    const key = cronState(job)
+    return (
+      (await this.#redis.beginPass(key, from, seen.pass, seen.era, spec, to, anchor ?? '')) === 1
+    )
+  }
+
+  /** A person has asked for a run; its verdict stands beside it once it has one. */
+  async noteRun(job: string, id: string, at: number): Promise<void> {
+    await this.#redis.hset(cronState(job), { run_id: id, run_at: String(at), run_code: '' })
   }
 
   /** Sets the cursor by hand, back or forward; a tick that is being dealt with moves it no more. */
   async setCursor(job: string, cursor: number, spec: string): Promise<void> {
     const key = cronState(job)
-    const moves = this.#redis.multi().hset(key, { cursor: String(cursor), spec })
-    const replies = await moves.hincrby(key, 'era', 1).exec()
-    const failed = replies?.find(([error]) => error !== null)
-    if (failed?.[0]) throw failed[0]
+    const moves = this.#redis
+      .multi()
+      .hset(key, { cursor: String(cursor), spec })
+      .hdel(key, 'again')
+    throwFirst(await moves.hincrby(key, 'era', 1).exec())
   }
 
-  /** Begins anew at an instant: a new job, a changed schedule, a corrected clock. */
+  /** Begins anew at an instant: a new job, a changed schedule. */
   async reset(job: string, cursor: number, spec: string): Promise<void> {
-    await this.#redis.hset(cronState(job), { cursor: String(cursor), spec })
+    const key = cronState(job)
+    const moves = this.#redis.multi().hset(key, { cursor: String(cursor), spec })
+    throwFirst(await moves.hdel(key, 'again', 'anchor').exec())
   }
 
   /** The job makes no ticks for now: when it does again, it has missed nothing. */
   async clearCursor(job: string): Promise<void> {
-    await this.#redis.hdel(cronState(job), 'cursor', 'spec')
+    await this.#redis.hdel(cronState(job), 'cursor', 'spec', 'again', 'anchor')
   }
 
   /** The job is no more. */
@@ -74,6 +107,12 @@ export class CronStore {
   }
 }
 
+/** A transaction does not reject over what one command met, such as a full Redis. */
+function throwFirst(replies: [Error | null, unknown][] | null): void {
+  const failed = replies?.find(([error]) => error !== null)
+  if (failed?.[0]) throw failed[0]
+}
+
 function toState(fields: Readonly<Record<string, string>>): CronState {
   const number = (name: string) => {
     const text = fields[name]
@@ -82,10 +121,16 @@ function toState(fields: Readonly<Record<string, string>>): CronState {
   return {
     cursor: number('cursor'),
     era: number('era') ?? 0,
+    pass: number('pass') ?? 0,
+    again: number('again'),
+    anchor: number('anchor'),
     spec: fields['spec'] ?? '',
     lastId: fields['last_id'] ?? '',
     lastAt: number('last_at'),
     lastCode: fields['last_code'] ?? '',
+    runId: fields['run_id'] ?? '',
+    runAt: number('run_at'),
+    runCode: fields['run_code'] ?? '',
     failures: number('failures') ?? 0,
     paused: fields['paused'] ?? '',
   }

@@ -63,7 +63,11 @@ export const badMessage = (taskKey: string, id: string) => `Task:Bad:{${taskKey}
 /** LIST of `<id>\n<message>`: taken from the plain list, not yet in the engine. */
 export const intakeList = (taskKey: string, node: string) => `Task:Intake:{${taskKey}}:${node}`
 
-/** HASH `cursor era last_id last_at last_era last_code last_end failures paused`, times in ms. */
+/**
+ * HASH `cursor era spec failures paused boot:<node>`, of the newest tick `last_id last_at last_era
+ * last_code`, of the newest run by hand `run_id run_at run_code`, of the newest verdict `end_id
+ * end_code last_end last_outcome`, and since the clock was set back `again pass anchor`; times in ms.
+ */
 export const cronState = (job: string) => `Task:Cron:${job}`
 
 /** HASH `success failure`: final verdicts of a day, `2026-11-21` in the daemon's time zone. */

@@ -5,6 +5,7 @@ import type { QueueSpec } from '../model/queue-spec.ts'
 import { pullKeys } from './keys.ts'
 import { PullQueue } from './pull-queue.ts'
 import type { Scripts } from './scripts.ts'
+import type { Progress } from './task-queues.ts'
 
 /** `open`: it waits or somebody has claimed it. `unknown` also when it finished long ago. */
 export type PullPlace = 'open' | 'finished' | 'dead' | 'unknown'
@@ -56,6 +57,25 @@ export class PullFeed {
   async isOpen(taskKey: string, id: string): Promise<boolean> {
     const [place] = await this.places(taskKey, [id])
     return place === 'open'
+  }
+
+  /** How far a task is. One that was claimed runs, as far as anybody here knows. */
+  async progress(taskKey: string, id: string): Promise<Progress> {
+    const [place] = await this.places(taskKey, [id])
+    switch (place) {
+      case 'open': {
+        const { doing, runs } = pullKeys(taskKey)
+        if ((await this.#redis.zscore(doing, id)) === null) return { state: 'waiting' }
+        const claimed = (await this.#redis.hget(runs, id))?.split(' ')[3]
+        return { state: 'running', since: Number(claimed ?? 0) || undefined }
+      }
+      case 'finished':
+        return { state: 'ended', code: 'succ' }
+      case 'dead':
+        return { state: 'ended', code: 'fail' }
+      default:
+        return { state: 'unknown' }
+    }
   }
 
   /** How many wait. */

@@ -28,7 +28,22 @@ export interface Scripts {
   ): Promise<number>
   renewSign(signs: string, field: string, sign: string): Promise<string[]>
   markGone(signs: string, field: string, sign: string, goneSign: string): Promise<number>
-  advanceCursor(state: string, tick: number, taskId: string, era: number): Promise<number>
+  advanceCursor(
+    state: string,
+    tick: number,
+    taskId: string,
+    era: number,
+    pass: number,
+  ): Promise<number>
+  beginPass(
+    state: string,
+    from: number,
+    seenPass: number,
+    era: number,
+    spec: string,
+    to: number,
+    anchor: number | '',
+  ): Promise<number>
   expireFail(row: string, attempt: number, ms: number): Promise<number>
   pullPush(...keysAndArguments: Arguments): Promise<[string, number, string]>
   pullClaim(...keysAndArguments: Arguments): Promise<[number, number, ...string[]]>
@@ -47,6 +62,7 @@ const KEY_COUNTS = {
   renewSign: 1,
   markGone: 1,
   advanceCursor: 1,
+  beginPass: 1,
   expireFail: 1,
   pullPush: PULL_KEYS,
   pullClaim: PULL_KEYS + 1,
@@ -58,9 +74,13 @@ const KEY_COUNTS = {
 
 export function withScripts(client: Redis): Redis & Scripts {
   for (const [name, numberOfKeys] of Object.entries(KEY_COUNTS)) {
-    const file = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-    const lua = readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8')
-    client.defineCommand(name, { numberOfKeys, lua })
+    client.defineCommand(name, { numberOfKeys, lua: scriptText(name) })
   }
   return client as Redis & Scripts
+}
+
+/** A script of lua/ as text, by its name in camel case. */
+export function scriptText(name: string): string {
+  const file = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  return readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8')
 }

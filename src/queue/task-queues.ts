@@ -19,6 +19,13 @@ export interface QueueCounts {
 /** Where a task is. */
 export type TaskState = 'waiting' | 'delayed' | 'active' | 'completed' | 'failed' | 'unknown'
 
+/** How far a task is. */
+export type Progress =
+  | { readonly state: 'waiting' | 'unknown' }
+  /** `since`: wall time, ms */
+  | { readonly state: 'running'; readonly since: number | undefined }
+  | { readonly state: 'ended'; readonly code: string }
+
 export interface FoundTask {
   readonly task: Task
   readonly state: TaskState
@@ -118,6 +125,32 @@ export class TaskQueues {
   async state(taskKey: string, id: string): Promise<TaskState> {
     const state = await this.#queue(taskKey).getJobState(toJobId(id))
     return state === 'prioritized' || state === 'waiting-children' ? 'waiting' : state
+  }
+
+  /** How far a task is, and since when it runs. */
+  async progress(taskKey: string, id: string): Promise<Progress> {
+    const state = await this.state(taskKey, id)
+    switch (state) {
+      case 'active': {
+        const at = await this.#redis.hget(
+          `${ENGINE_PREFIX}:${taskKey}:${toJobId(id)}`,
+          'processedOn',
+        )
+        return { state: 'running', since: Number(at ?? 0) || undefined }
+      }
+      case 'waiting':
+      case 'delayed':
+        return { state: 'waiting' }
+      case 'unknown': {
+        const removed = await this.findRemoved(id)
+        return removed ? { state: 'ended', code: removed.answer.code } : { state: 'unknown' }
+      }
+      default: {
+        const job = await this.#job(taskKey, id)
+        const answer = job && answerOf(job, state)
+        return answer ? { state: 'ended', code: answer.code } : { state: 'unknown' }
+      }
+    }
   }
 
   /** Looks for a task in these queues. */

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { CronState } from '../model/cron-state.ts'
 import type { Job } from '../model/job.ts'
+import type { Stood } from './standing.ts'
 
 /** What the ticker knows of a job. */
 export interface Entry {
@@ -15,6 +16,18 @@ export interface Entry {
   prepared: Prepared | undefined
   /** Until it is placed: where a job begins whose cursor is not there yet; now when not given. */
   since: number | undefined
+  /** Where it stood when that was last known. */
+  stood: Stood | undefined
+  /** Until it is placed: the clock was set back. */
+  setBack: SetBack | undefined
+}
+
+/** This node's clock was set back, by its monotonic time. */
+export interface SetBack {
+  /** ms */
+  readonly by: number
+  /** What the clock, as it is now, would have shown when it was last looked at. */
+  readonly to: number
 }
 
 export interface Prepared {
@@ -25,8 +38,16 @@ export interface Prepared {
 
 /** To be looked at before anything else, which reads its cursor. */
 export function freshEntry(job: Job, since?: number): Entry {
-  const next = Number.NEGATIVE_INFINITY
-  return { job, next, held: undefined, lastId: '', prepared: undefined, since }
+  return {
+    job,
+    next: Number.NEGATIVE_INFINITY,
+    held: undefined,
+    lastId: '',
+    prepared: undefined,
+    since,
+    stood: undefined,
+    setBack: undefined,
+  }
 }
 
 /** An entry for each job; those of jobs that are the same as before stay, with all that is known. */

@@ -1,8 +1,10 @@
 import type { CronState } from '../model/cron-state.ts'
 import type { Job } from '../model/job.ts'
+import { REPLACED } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import type { TickerDeps } from './ports.ts'
-import { tickTask } from './ticks.ts'
+import { passOf, type Standing } from './standing.ts'
+import { tickId, tickTask } from './ticks.ts'
 
 /** Whether a task was open when it was last asked about. */
 export interface KnownRun {
@@ -28,29 +30,30 @@ export class Firing {
   async run(
     job: Job,
     state: CronState,
+    standing: Standing,
     ticks: readonly number[],
     known?: KnownRun,
   ): Promise<Fired> {
     const { store } = this.#deps
     let { lastId } = state
     for (const tick of ticks) {
+      const pass = passOf(standing, tick)
       const held = await this.#heldBack(job, state)
       if (held !== '') {
-        await store.advance(job.name, tick, '', state.era)
+        await store.advance(job.name, tick, '', state.era, pass)
         this.tell(job, tick, 'paused', '', held)
         continue
       }
       const open = known?.id === lastId ? known.open : await this.isOpen(job, lastId)
       if (open && job.overlap === 'queue') return { lastId, held: tick }
       if (open && job.overlap === 'skip') {
-        await store.advance(job.name, tick, '', state.era)
+        await store.advance(job.name, tick, '', state.era, pass)
         this.tell(job, tick, 'skipped', lastId, 'the run before it is not finished')
         continue
       }
       const replaces = open && job.overlap === 'replace'
-      if (replaces)
-        await this.#deps.queue.cancel(job.task.taskKey, lastId, 'replaced by the next tick')
-      lastId = await this.#enqueue(job, tick, replaces ? 'replaced' : 'queued', state.era)
+      if (replaces) await this.#deps.queue.cancel(job.task.taskKey, lastId, REPLACED)
+      lastId = await this.#enqueue(job, tick, replaces ? 'replaced' : 'queued', state.era, pass)
     }
     return { lastId, held: undefined }
   }
@@ -75,12 +78,15 @@ export class Firing {
     tick: number,
     action: 'queued' | 'replaced',
     era: number,
+    pass: number,
   ): Promise<string> {
     const { queue, store, random } = this.#deps
     const startAt = job.jitterMs > 0 ? tick + Math.round(random() * job.jitterMs) : undefined
-    const task: Task = { ...tickTask(job, tick), ...(startAt !== undefined && { startAt }) }
+    const made = tickTask(job, tick, tickId(job.name, tick, pass))
+    const task: Task = { ...made, ...(startAt !== undefined && { startAt }) }
     await queue.add(job.task.taskKey, [task])
-    if (await store.advance(job.name, tick, task.id, era)) this.tell(job, tick, action, task.id, '')
+    if (await store.advance(job.name, tick, task.id, era, pass))
+      this.tell(job, tick, action, task.id, '')
     return task.id
   }
 
@@ -102,8 +108,18 @@ export class Firing {
     action: 'queued' | 'skipped' | 'replaced' | 'missed' | 'paused',
     taskId: string,
     detail: string,
+    count = 1,
   ): void {
     const lateMs = Math.max(0, this.#deps.clock.now() - at)
-    this.#deps.events.emit({ type: 'tick', job: job.name, at, lateMs, action, taskId, detail })
+    this.#deps.events.emit({
+      type: 'tick',
+      job: job.name,
+      at,
+      count,
+      lateMs,
+      action,
+      taskId,
+      detail,
+    })
   }
 }

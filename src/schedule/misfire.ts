@@ -20,6 +20,8 @@ export interface CatchUp {
   readonly skipped: number
   /** There were more than `skipped`: counting stopped. */
   readonly skippedMore: boolean
+  /** The last of those that are not run, all of which come before those that are. */
+  readonly passed: number | undefined
   /** The last tick that is dealt with once `run` is. */
   readonly cursor: number
 }
@@ -33,13 +35,9 @@ const COUNT_LIMIT = 10_000
 /** No more missed ticks than this are made up for, whatever `maxBackfill` says. */
 const BACKFILL_LIMIT = 10_000
 
-/** The clock was set back by more than this: a correction, and the schedule goes on from now. */
-const CORRECTION_MS = 3 * 3_600_000
-
 /** Which ticks are due at `now`, given what was dealt with before. */
 export function catchUp(overdue: Overdue): CatchUp {
-  const { cursor, now, next } = overdue
-  if (cursor - now > CORRECTION_MS) return { run: [], skipped: 0, skippedMore: false, cursor: now }
+  const { now, next } = overdue
   const missed = makeUp(overdue, now - Math.max(0, overdue.misfireGraceMs) - 1)
   const run = [...missed.run]
   let reached = missed.cursor
@@ -65,7 +63,8 @@ function makeUp(overdue: Overdue, limit: number): CatchUp {
     if (count > most + COUNT_LIMIT) {
       const run = lastTicks(overdue, limit, most)
       const end = run.at(-1) ?? lastTick(overdue, limit)
-      return { run, skipped: COUNT_LIMIT, skippedMore: true, cursor: end }
+      const passed = lastTick(overdue, (run[0] ?? limit + 1) - 1)
+      return { run, skipped: COUNT_LIMIT, skippedMore: true, passed, cursor: end }
     }
     kept.push(tick)
     tick = next(tick)
@@ -75,6 +74,7 @@ function makeUp(overdue: Overdue, limit: number): CatchUp {
     run,
     skipped: count - run.length,
     skippedMore: false,
+    passed: kept[count - run.length - 1],
     cursor: kept.at(-1) ?? cursor,
   }
 }

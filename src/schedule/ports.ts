@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
-import type { CronState } from '../model/cron-state.ts'
+import type { CronState, Pass } from '../model/cron-state.ts'
 import type { Events } from '../model/events.ts'
 import type { Task } from '../model/task.ts'
 
@@ -8,8 +8,16 @@ import type { Task } from '../model/task.ts'
 export interface TickStore {
   read(job: string): Promise<CronState>
   readMany(jobs: readonly string[]): Promise<CronState[]>
-  /** @param era of the state that the tick was worked out from */
-  advance(job: string, tick: number, taskId: string, era: number): Promise<boolean>
+  /**
+   * @param era of the state that the tick was worked out from
+   * @param pass in which it comes again, or 0
+   */
+  advance(job: string, tick: number, taskId: string, era: number, pass: number): Promise<boolean>
+  /**
+   * Lets ticks up to `to` come again from `from` on.
+   * @returns false when another node came first
+   */
+  beginPass(job: string, seen: Pick<CronState, 'pass' | 'era'>, pass: Pass): Promise<boolean>
   reset(job: string, cursor: number, spec: string): Promise<void>
   setPaused(job: string, why: string): Promise<void>
   bootOf(job: string, node: string): Promise<string>

@@ -2,15 +2,29 @@ import { messageOf } from '../lib/errors.ts'
 import type { Service } from '../lib/service.ts'
 import type { CronState } from '../model/cron-state.ts'
 import type { Job } from '../model/job.ts'
-import { type Entry, entriesFor, freshEntry, type Prepared } from './entries.ts'
-import { Firing } from './firing.ts'
+import { type Entry, entriesFor, freshEntry, type Prepared, type SetBack } from './entries.ts'
+import { Firing, type KnownRun } from './firing.ts'
 import { type CatchUp, catchUp } from './misfire.ts'
-import { nextAfter } from './next-times.ts'
 import type { TickerDeps } from './ports.ts'
+import {
+  comingTick,
+  followsClock,
+  nextTick,
+  passOf,
+  type Standing,
+  standingOf,
+} from './standing.ts'
 import { specOf } from './ticks.ts'
 
 /** A clock that was ahead by more than this was corrected, not set back for a season. */
 const CORRECTION_MS = 3 * 3_600_000
+/** What is set back by less was put right a little, and so was one that is not noticed at all. */
+const SET_BACK_MS = 60_000
+const NOTICED_MS = 1000
+/** By no more do the clocks of nodes differ that are in order. */
+const AHEAD_MS = 5 * 60_000
+/** How often a job is looked at whose cursor is ahead: another node may have begun a pass. */
+const AHEAD_POLL_MS = 30_000
 /** No sleep is longer, so a jump of the clock is noticed. */
 const LONGEST_SLEEP_MS = 30_000
 /** Node's long timers are late by 0.1 % of their length: come close, then wait the rest. */
@@ -34,8 +48,8 @@ export class Ticker implements Service {
   #entries = new Map<string, Entry>()
   #stopping = new AbortController()
   #wake = new AbortController()
-  /** The latest wall time that was seen. */
-  #latest = Number.NEGATIVE_INFINITY
+  /** What both clocks showed at the last look. */
+  #seen: { readonly wall: number; readonly monotonic: number } | undefined
   #running: Promise<void> | undefined
   #unsubscribe: (() => void) | undefined
 
@@ -64,7 +78,9 @@ export class Ticker implements Service {
   nextOf(name: string): number | undefined {
     const entry = this.#entries.get(name)
     if (!entry) return undefined
-    return nextAfter(entry.job.trigger, entry.job.timezone, this.#deps.clock.now())
+    const now = this.#deps.clock.now()
+    const standing = entry.stood && standingOf(entry.stood, now, joinedBy(entry))
+    return comingTick(entry.job, standing, now)
   }
 
   async start(): Promise<void> {
@@ -97,7 +113,7 @@ export class Ticker implements Service {
     while (!signal.aborted) {
       this.#wake = new AbortController()
       const now = clock.now()
-      this.#noticeCorrection(now)
+      this.#noticeSetBack(now)
       const fresh: Entry[] = []
       const due: Entry[] = []
       let soonest = Number.POSITIVE_INFINITY
@@ -112,13 +128,27 @@ export class Ticker implements Service {
     }
   }
 
-  /** Set back so far, the clock was wrong before: every next time that was made by it is, too. */
-  #noticeCorrection(now: number): void {
-    if (this.#latest - now > CORRECTION_MS) {
-      for (const { job } of this.#entries.values()) this.#entries.set(job.name, freshEntry(job))
-      this.#latest = now
-    }
-    this.#latest = Math.max(this.#latest, now)
+  /** Every next time that was made by the clock of before has to be made anew. */
+  #noticeSetBack(wall: number): void {
+    const { clock, log } = this.#deps
+    const monotonic = clock.monotonic()
+    const before = this.#seen ?? { wall, monotonic }
+    this.#seen = { wall, monotonic }
+    const by = monotonic - before.monotonic - (wall - before.wall)
+    if (by < NOTICED_MS) return
+    if (by >= SET_BACK_MS)
+      log.warn(
+        { by_s: Math.round(by / 1000) },
+        by > CORRECTION_MS
+          ? 'the clock was set back: the schedule goes on from the new time'
+          : 'the clock was set back: jobs that follow it go on, fixed times that come again do not run twice',
+      )
+    for (const [name, { job, since, stood }] of this.#entries)
+      this.#entries.set(name, {
+        ...freshEntry(job, since),
+        stood,
+        setBack: { by, to: before.wall - by },
+      })
   }
 
   async #sleepUntil(instant: number): Promise<void> {
@@ -186,17 +216,57 @@ export class Ticker implements Service {
     }
     const now = clock.now()
     const spec = specOf(job)
-    const ahead = state.cursor !== undefined && state.cursor - now > CORRECTION_MS
-    if (state.cursor === undefined || state.spec !== spec || ahead) {
-      const start = ahead ? now : (entry.since ?? now)
-      await store.reset(job.name, start, spec)
-      entry.since = undefined
-      entry.next = this.#after(job, start)
+    let standing = state.spec === spec ? standingOf(state, now, joinedBy(entry)) : undefined
+    if (standing === undefined) {
+      const start = entry.since ?? now
+      // Ticks up to here had their tasks, and the engine knows those by their ids.
+      const top = Math.max(state.cursor ?? start, state.lastAt ?? start)
+      if (top - now > SET_BACK_MS) standing = await this.#beginPass(job, state, start, top)
+      else {
+        await store.reset(job.name, start, spec)
+        standing = standingAt(start)
+      }
+    } else {
+      const from = passFrom(entry, state, standing, now)
+      if (from !== undefined) standing = await this.#beginPass(job, state, from, standing.until)
+    }
+    // Another node has begun one: its state is read in the next round.
+    if (standing === undefined) {
+      entry.next = Number.NEGATIVE_INFINITY
       return
     }
     entry.since = undefined
+    entry.setBack = undefined
     // Overdue ticks are dealt with in the next round, by the rules for missed ones.
-    entry.next = this.#after(job, state.cursor)
+    this.#await(entry, standing, state.pass)
+  }
+
+  /** Undefined when another node came first. */
+  async #beginPass(
+    job: Job,
+    state: CronState,
+    from: number,
+    to: number,
+  ): Promise<Standing | undefined> {
+    // From there on an interval keeps its pace by monotonic time.
+    const anchor = job.trigger.kind === 'interval' ? from : undefined
+    const pass = { from, to, spec: specOf(job), anchor }
+    if (!(await this.#deps.store.beginPass(job.name, state, pass))) return undefined
+    return { reached: from, pass: state.pass + 1, until: to, anchor }
+  }
+
+  /** Until its next tick comes, or that of another node which goes by another clock. */
+  #await(entry: Entry, standing: Standing, pass: number): void {
+    const { job } = entry
+    const { reached, until, anchor } = standing
+    entry.stood =
+      standing.pass === 0
+        ? { cursor: reached, again: undefined, pass, anchor }
+        : { cursor: until, again: reached, pass: standing.pass, anchor }
+    entry.next = nextTick(job, standing, reached) ?? Number.POSITIVE_INFINITY
+    const now = this.#deps.clock.now()
+    if (reached - now > SET_BACK_MS && followsClock(job))
+      entry.next = Math.min(entry.next, now + AHEAD_POLL_MS)
   }
 
   async #attend(entry: Entry): Promise<void> {
@@ -224,45 +294,112 @@ export class Ticker implements Service {
     const { state, open } = usable ? prepared : await this.#ask(entry)
     const now = clock.now()
     const spec = specOf(job)
-    const isOurs = state.cursor !== undefined && state.spec === spec
+    const known = state.spec === spec ? standingOf(state, now, joinedBy(entry)) : undefined
     // Without a cursor Redis was flushed; with another's, a node has not seen yet that the schedule
     // has changed. The tick that is due is still due.
-    const cursor = isOurs ? state.cursor : entry.next - 1
-    const isLost = state.cursor !== undefined && now - cursor > job.misfireGraceMs
+    const due = entry.next - 1
+    const standing = known ?? standingAt(due)
+    const { reached } = standing
+    const isLost = !known && state.cursor !== undefined && now - reached > job.misfireGraceMs
     const isNew = entry.since !== undefined || job.trigger.kind === 'reboot'
-    if (isNew || !Number.isFinite(cursor) || cursor - now > CORRECTION_MS || (!isOurs && isLost))
+    if (isNew || isLost || !Number.isFinite(reached) || reached - now > CORRECTION_MS)
       return this.#place(entry, state)
-    if (!isOurs) await store.reset(job.name, cursor, spec)
+    if (!known) await store.reset(job.name, reached, spec)
+    const advanced = await this.#fireDue(entry, state, standing, now, { id: lastId, open })
+    if (advanced === undefined) entry.next = now + HELD_POLL_MS
+    else this.#await(entry, advanced, state.pass)
+  }
+
+  /** @returns where the job stands then; undefined when a tick waits for the run before it */
+  async #fireDue(
+    entry: Entry,
+    state: CronState,
+    standing: Standing,
+    now: number,
+    newest: KnownRun,
+  ): Promise<Standing | undefined> {
+    const { job } = entry
+    const { store } = this.#deps
     // Ticks that waited for a run are not late: they run in order, up to `max_backfill` of them.
     const waited = entry.held !== undefined
     const due = catchUp({
-      cursor,
+      cursor: standing.reached,
       now,
       misfire: waited ? 'all' : job.misfire,
       misfireGraceMs: waited ? 0 : job.misfireGraceMs,
       maxBackfill: job.maxBackfill,
-      next: after => nextAfter(job.trigger, job.timezone, after),
+      next: after => nextTick(job, standing, after),
     })
-    if (due.skipped > 0) this.#firing.tell(job, due.cursor, 'missed', '', missedText(due))
-    const fired = await this.#firing.run(job, state, due.run, { id: lastId, open })
+    const pass = (tick: number) =>
+      store.advance(job.name, tick, '', state.era, passOf(standing, tick))
+    // Behind the cursor at once: they are told and counted once, also while others wait.
+    if (due.passed !== undefined && (await pass(due.passed)))
+      this.#firing.tell(
+        job,
+        due.passed,
+        'missed',
+        '',
+        waited ? `more ticks wait than max_backfill = ${job.maxBackfill}` : missedText(due),
+        due.skipped,
+      )
+    const fired = await this.#firing.run(job, state, standing, due.run, newest)
     entry.lastId = fired.lastId
     // Only now: an outage in between must not turn a tick that waited into one that was missed.
     entry.held = fired.held
-    if (fired.held !== undefined) {
-      entry.next = now + HELD_POLL_MS
-      return
-    }
-    if (due.run.at(-1) !== due.cursor) await store.advance(job.name, due.cursor, '', state.era)
-    entry.next = this.#after(job, Math.max(due.cursor, cursor))
-  }
-
-  #after(job: Job, instant: number): number {
-    return nextAfter(job.trigger, job.timezone, instant) ?? Number.POSITIVE_INFINITY
+    if (fired.held !== undefined) return undefined
+    if (due.cursor > standing.reached && due.run.at(-1) !== due.cursor) await pass(due.cursor)
+    const reached = Math.max(due.cursor, standing.reached)
+    return { ...standing, reached, pass: passOf(standing, reached) }
   }
 }
 
-function missedText(due: CatchUp): string {
-  return `${due.skippedMore ? 'more than ' : ''}${due.skipped} ticks too late to run`
+/** From when on the ticks up to the cursor come again for a job; undefined when they do not. */
+function passFrom(
+  { job, setBack, stood }: Entry,
+  state: CronState,
+  standing: Standing,
+  now: number,
+): number | undefined {
+  const { reached } = standing
+  const ahead = reached - now
+  if (ahead <= 0) return undefined
+  // Begun by another node for what this one has noticed, too.
+  if (setBack && standing.pass !== 0 && state.pass !== stood?.pass) return undefined
+  const corrected = Math.max(ahead, setBack?.by ?? 0) > CORRECTION_MS
+  if (!corrected && !isFar(job, standing, ahead, setBack)) return undefined
+  if (corrected ? job.trigger.kind === 'date' && state.lastAt !== undefined : !followsClock(job))
+    return undefined
+  const isInterval = job.trigger.kind === 'interval'
+  if (!setBack) return isInterval ? lastStep(job.trigger.everyMs, standing, now) : now
+  // What was dealt with just before the step would else come again as what had gone before it.
+  const shifted = reached - setBack.by
+  return isInterval ? shifted : Math.max(setBack.to, shifted)
+}
+
+/** The last step of an interval up to an instant. */
+function lastStep(everyMs: number, { anchor = 0 }: Standing, instant: number): number {
+  return anchor + Math.floor((instant - anchor) / everyMs) * everyMs
+}
+
+/** Of a job that nothing is known of but that it begins here. */
+function standingAt(reached: number): Standing {
+  return { reached, pass: 0, until: reached, anchor: undefined }
+}
+
+/** The pass that this node goes by, or 0. */
+function joinedBy({ stood }: Entry): number {
+  return stood?.again === undefined ? 0 : stood.pass
+}
+
+/** A step that a job would miss more than one of its ticks for, or that lasts a minute. */
+function isFar(job: Job, standing: Standing, ahead: number, setBack: SetBack | undefined): boolean {
+  if (!setBack) return ahead > AHEAD_MS
+  const following = nextTick(job, standing, standing.reached) ?? Number.POSITIVE_INFINITY
+  return setBack.by >= Math.min(SET_BACK_MS, following - standing.reached)
+}
+
+function missedText({ skipped, skippedMore }: CatchUp): string {
+  return `${skippedMore ? 'more than ' : ''}${skipped} tick${skipped === 1 ? '' : 's'} too late to run`
 }
 
 function isFresh(prepared: Prepared | undefined, now: number): prepared is Prepared {

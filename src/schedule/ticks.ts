@@ -2,9 +2,12 @@ import type { Job } from '../model/job.ts'
 import type { Task } from '../model/task.ts'
 import { nextAfter } from './next-times.ts'
 
-/** The id of the task that a tick makes, whichever node makes it, and however often. */
-export function tickId(job: string, tick: number): string {
-  return `cron-${job}-${tick}`
+/**
+ * The id of the task that a tick makes, whichever node makes it, and however often.
+ * @param pass of a tick that comes again because the clock was set back: it is another task
+ */
+export function tickId(job: string, tick: number, pass = 0): string {
+  return `cron-${job}-${tick}${pass === 0 ? '' : `-again-clock${pass}`}`
 }
 
 /** @param id another than the tick's own, for a run beside the one it had */

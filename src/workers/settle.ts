@@ -4,7 +4,7 @@ import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { stringify } from '../lib/json-text.ts'
 import type { FailRow } from '../model/fail-row.ts'
 import type { RunEnded, WorkerInit } from '../model/ipc.ts'
-import type { Answer, RunResult } from '../model/run-result.ts'
+import { type Answer, isReplaced, type RunResult } from '../model/run-result.ts'
 import { sourceClaimOf } from '../model/source.ts'
 import type { Task } from '../model/task.ts'
 import { recordFailure, recordVerdict } from '../monitor/hashes.ts'
@@ -90,12 +90,14 @@ export class Recorder {
     if (result.outcome !== 'succ')
       await this.#insist(() => recordFailure(this.#redis, failRowOf(verdict)))
     if (!verdict.final) return
-    this.#counts.add(result.outcome === 'succ', verdict.endedAt)
+    const succeeded = isReplaced(result) ? undefined : result.outcome === 'succ'
+    if (succeeded !== undefined) this.#counts.add(succeeded, verdict.endedAt)
     if (task.job !== '')
       await this.#insist(() =>
         recordVerdict(this.#redis, task.job, {
+          id: task.id,
           code: result.answer.code,
-          succeeded: result.outcome === 'succ',
+          succeeded,
           at: verdict.endedAt,
         }),
       )

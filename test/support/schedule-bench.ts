@@ -1,3 +1,4 @@
+import type { Redis } from 'ioredis'
 import type { ScheduleControl } from '../../src/api/schedule-port.ts'
 import type { Config } from '../../src/config/config.ts'
 import { scheduleControl } from '../../src/master/schedule-control.ts'
@@ -5,7 +6,7 @@ import type { Job } from '../../src/model/job.ts'
 import { createClient } from '../../src/queue/connection.ts'
 import { CronStore } from '../../src/queue/cron-store.ts'
 import { PullFeed } from '../../src/queue/pull-feed.ts'
-import { withScripts } from '../../src/queue/scripts.ts'
+import { type Scripts, withScripts } from '../../src/queue/scripts.ts'
 import { TaskQueues } from '../../src/queue/task-queues.ts'
 import { fakeClock } from './fake-clock.ts'
 import { far } from './pull-master.ts'
@@ -17,6 +18,7 @@ export const NOW = Date.parse('2026-11-21T09:00:00.000Z')
 export interface ScheduleBench {
   readonly server: TestServer
   readonly control: ScheduleControl
+  readonly redis: Redis & Scripts
   readonly queues: TaskQueues
   readonly cron: CronStore
   /** The test changes it. */
@@ -41,6 +43,7 @@ export async function scheduleBench(): Promise<ScheduleBench> {
   const reread: string[] = []
   return {
     server,
+    redis,
     queues,
     cron,
     jobs,

@@ -1,4 +1,4 @@
-import type { CronState } from '../../src/model/cron-state.ts'
+import type { CronState, Pass } from '../../src/model/cron-state.ts'
 import { type DaemonEvent, Events } from '../../src/model/events.ts'
 import type { Job } from '../../src/model/job.ts'
 import type { TickerDeps, TickQueue, TickStore } from '../../src/schedule/ports.ts'
@@ -81,13 +81,20 @@ export function ticking(
   return { ...shared, ticker: new Ticker(jobs, shared.deps(changes)) }
 }
 
-const NEW: CronState = {
+/** A job that nothing is remembered of. */
+export const NEW_STATE: CronState = {
   cursor: undefined,
   era: 0,
+  pass: 0,
+  again: undefined,
+  anchor: undefined,
   spec: '',
   lastId: '',
   lastAt: undefined,
   lastCode: '',
+  runId: '',
+  runAt: undefined,
+  runCode: '',
   failures: 0,
   paused: '',
 }
@@ -96,9 +103,9 @@ const NEW: CronState = {
 function memoryStore() {
   const states = new Map<string, CronState>()
   const boots = new Map<string, string>()
-  const state = (job: string) => states.get(job) ?? NEW
-  /** The era of the newest task. */
-  const lastEras = new Map<string, number>()
+  const state = (job: string) => states.get(job) ?? NEW_STATE
+  /** The era and pass of the newest task. */
+  const lastEras = new Map<string, string>()
   const change = (job: string, fields: Partial<CronState>) => {
     states.set(job, { ...state(job), ...fields })
   }
@@ -116,24 +123,39 @@ function memoryStore() {
       check('readMany')
       return jobs.map(state)
     },
-    async advance(job: string, tick: number, taskId: string, era: number) {
+    async advance(job: string, tick: number, taskId: string, era: number, pass: number) {
       check('advance')
-      if (era !== state(job).era) return false
-      const { cursor = Number.NEGATIVE_INFINITY, lastAt = Number.NEGATIVE_INFINITY } = state(job)
-      if (taskId !== '' && (tick > lastAt || (lastEras.get(job) ?? 0) !== era)) {
+      const { again, lastAt = Number.NEGATIVE_INFINITY, ...rest } = state(job)
+      if (era !== rest.era) return false
+      if (pass !== 0 && (again === undefined || pass !== rest.pass)) return false
+      const reached = (pass === 0 ? rest.cursor : again) ?? Number.NEGATIVE_INFINITY
+      const line = `${era}:${pass}`
+      if (taskId !== '' && (tick > lastAt || (lastEras.get(job) ?? '0:0') !== line)) {
         change(job, { lastId: taskId, lastAt: tick })
-        lastEras.set(job, era)
+        lastEras.set(job, line)
       }
-      if (tick > cursor) change(job, { cursor: tick })
-      return tick > cursor
+      if (tick <= reached) return false
+      change(job, pass === 0 ? { cursor: tick, again: undefined } : { again: tick })
+      return true
+    },
+    async beginPass(
+      job: string,
+      seen: Pick<CronState, 'pass' | 'era'>,
+      { from, to, spec, anchor }: Pass,
+    ) {
+      check('beginPass')
+      const { pass, era } = state(job)
+      if (pass !== seen.pass || era !== seen.era) return false
+      change(job, { again: from, cursor: to, spec, pass: pass + 1, anchor })
+      return true
     },
     /** As a person does, through another daemon. */
     setCursor(job: string, cursor: number) {
-      change(job, { cursor, era: state(job).era + 1 })
+      change(job, { cursor, again: undefined, era: state(job).era + 1 })
     },
     async reset(job: string, cursor: number, spec: string) {
       check('reset')
-      change(job, { cursor, spec })
+      change(job, { cursor, again: undefined, anchor: undefined, spec })
     },
     async setPaused(job: string, why: string) {
       check('setPaused')

@@ -1,6 +1,7 @@
 import type { CursorReport } from '../../api/schedule-port.ts'
 import { type Command, text } from '../context.ts'
 import { EXIT, usageError } from '../exit.ts'
+import { lastRunWords } from '../last-run.ts'
 import { clean, table } from '../render.ts'
 
 /** Of a long list of ticks, how many are shown. */
@@ -20,8 +21,8 @@ export const run: Command = async ({ out, daemon }, [job = ''], options) => {
 }
 
 function standLines(report: CursorReport): string[] {
-  const { cursor, next, last, last_id, last_code, failures, held } = report
-  const newest = last === null ? 'none yet' : `${last} ${last_code}`
+  const { cursor, next, last, last_id, failures, held } = report
+  const newest = last === null ? 'none yet' : `${last} ${lastRunWords(report, iso => iso)}`
   return [
     clean(report.job),
     ...table([

@@ -21,7 +21,7 @@ interface Schedule {
   readonly timezone: string
 }
 
-/** Only reads: it needs no daemon. */
+/** Only reads: it needs no daemon, and asks one that runs. */
 export const run: Command = async (context, [name], options) => {
   const { out } = context
   const { schedules, functions } = schedulesOf(context, name, options)
@@ -30,13 +30,18 @@ export const run: Command = async (context, [name], options) => {
   const from = text(options, 'from')
   const zone = schedules[0]?.timezone ?? 'UTC'
   const after = from === undefined ? realClock.now() : readTime(from, zone) - 1
+  const told = from === undefined ? await toldNext(context, schedules) : NOTHING_TOLD
   const rows = schedules
-    .flatMap(({ name, trigger, timezone }) =>
-      upcoming(trigger, timezone, after, count).map(({ at, note }) => ({
-        instant: at,
-        row: { job: name, at: formatInstant(at, timezone), note },
-      })),
-    )
+    .flatMap(schedule => {
+      const { name, trigger, timezone } = schedule
+      const first = firstOf(schedule, told.get(name), after)
+      return upcoming(trigger, timezone, first?.after ?? after, count, first?.anchor).map(
+        ({ at, note }) => ({
+          instant: at,
+          row: { job: name, at: formatInstant(at, timezone), note },
+        }),
+      )
+    })
     .toSorted((a, b) => a.instant - b.instant)
     .map(({ row }) => row)
   if (options['json']) out.json(rows)
@@ -50,6 +55,32 @@ export const run: Command = async (context, [name], options) => {
       out.note('jobs in SQL are not among these: taskd task list')
   }
   return EXIT.ok
+}
+
+const NOTHING_TOLD: ReadonlyMap<string, number> = new Map()
+
+/** The next ticks by a daemon that runs; while its clock is set back, some that come again do not run. */
+async function toldNext(
+  { daemon }: Context,
+  schedules: readonly Schedule[],
+): Promise<ReadonlyMap<string, number>> {
+  if (schedules.every(({ name }) => name === '')) return NOTHING_TOLD
+  const status = await daemon()
+    .then(control => control.status())
+    .catch(() => undefined)
+  const jobs = status?.jobs ?? []
+  return new Map(
+    jobs.flatMap(({ name, next }) => (next === null ? [] : [[name, Date.parse(next)]])),
+  )
+}
+
+/** What the daemon tells counts when the schedule in the file, which it may not have read yet, has that tick. */
+function firstOf({ trigger, timezone }: Schedule, told: number | undefined, now: number) {
+  if (told === undefined || told <= now) return undefined
+  if (trigger.kind === 'interval')
+    return told - now <= trigger.everyMs ? { after: told - 1, anchor: told } : undefined
+  const [at] = upcoming(trigger, timezone, told - 1, 1)
+  return at?.at === told ? { after: told - 1 } : undefined
 }
 
 interface Found {

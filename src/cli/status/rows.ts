@@ -1,5 +1,6 @@
 import { STATE_MEANS } from '../../api/daemon-states.ts'
 import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../../api/status.ts'
+import { lastRunText } from '../last-run.ts'
 import { clean, count } from '../render.ts'
 import { formatUptime, shortTime } from '../times.ts'
 
@@ -114,7 +115,7 @@ function queueRow(queue: QueueStatus, told: boolean): Row {
 }
 
 function jobRow(job: JobStatus, starting: boolean, nowMs: number): Row {
-  const { enabled, held, next, last, last_code, failures } = job
+  const { enabled, held, next, failures } = job
   if (starting && held === '' && next === null) {
     const detail = 'not known until the daemon is ready'
     return { name: clean(job.name), state: 'UNKNOWN', tone: 'between', detail }
@@ -122,7 +123,7 @@ function jobRow(job: JobStatus, starting: boolean, nowMs: number): Row {
   const parts = [
     held === '' || !enabled ? '' : held,
     next === null ? (held === '' ? 'no next run' : '') : `next ${shortTime(next, nowMs)}`,
-    last === null ? '' : `last ${shortTime(last, nowMs)} ${last_code}`.trimEnd(),
+    lastRunText(job, nowMs),
     failures > 0 ? `${count(failures, 'failure')} in a row` : '',
   ].filter(part => part !== '')
   const [state, tone] = jobState(job)

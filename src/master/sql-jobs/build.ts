@@ -8,7 +8,9 @@ import type { Job } from '../../model/job.ts'
 import { taskKeyOf } from '../../model/sql-job.ts'
 import { CronStore } from '../../queue/cron-store.ts'
 import { JOBS_CHANNEL } from '../../queue/keys.ts'
+import { PullFeed } from '../../queue/pull-feed.ts'
 import type { Scripts } from '../../queue/scripts.ts'
+import { TaskQueues } from '../../queue/task-queues.ts'
 import type { Store } from '../../store/store.ts'
 import type { Engine } from '../engine.ts'
 import { SqlJobControl } from './control.ts'
@@ -64,6 +66,8 @@ export function buildSqlJobs(parts: SqlJobParts) {
       store,
       sqlJobs,
       cron: asking,
+      queues: new TaskQueues(ask, () => clock.now()),
+      feed: new PullFeed(ask, () => clock.now()),
       clock,
       nextOf: name => engine()?.ticker.nextOf(name),
       announce: () => ask.publish(JOBS_CHANNEL, ''),

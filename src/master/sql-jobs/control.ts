@@ -7,7 +7,6 @@ import type {
   SqlJobsPort,
   SqlRun,
 } from '../../api/sql-jobs-port.ts'
-import type { Config } from '../../config/config.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
 import { suggest } from '../../lib/suggest.ts'
@@ -19,14 +18,16 @@ import { formatInstant } from '../../schedule/format.ts'
 import type { Store } from '../../store/store.ts'
 import type { TaskRow } from '../../store/task-table.ts'
 import { inSql as orAway } from '../in-sql.ts'
+import type { KnownTasksDeps } from '../known-tasks.ts'
+import { lastRun, NO_RUN } from '../last-run.ts'
 import { dateOf } from './past-dates.ts'
+import { ignoredColumns } from './roster.ts'
 import { sqlJobRules } from './rules.ts'
 import type { SqlJobs } from './sql-jobs.ts'
 
-export interface SqlJobControlDeps {
-  readonly config: () => Config
+export interface SqlJobControlDeps extends KnownTasksDeps {
   readonly store: Pick<Store, 'tasks' | 'runRows'>
-  readonly sqlJobs: Pick<SqlJobs, 'jobs' | 'bad' | 'look'>
+  readonly sqlJobs: Pick<SqlJobs, 'jobs' | 'bad' | 'look' | 'inForce'>
   /** On a connection that fails rather than waits. */
   readonly cron: Pick<CronStore, 'readMany'>
   readonly clock: Clock
@@ -49,13 +50,27 @@ export class SqlJobControl implements SqlJobsPort {
     const rows = await inSql(store.tasks.list())
     const jobs = new Map(sqlJobs.jobs.map(job => [job.task.rowId, job]))
     const problems = new Map(sqlJobs.bad.map(one => [one.id, one.problem]))
-    const states = await cron.readMany(rows.map(row => sqlJobName(row.task_key))).catch(() => [])
-    return rows.map((row, index) => ({
-      ...plain(row),
-      name: sqlJobName(row.task_key),
-      problem: problems.get(row.id) ?? '',
-      ...this.#times(jobs.get(row.id), states[index]),
-    }))
+    const taken = rows.map(row => sqlJobs.inForce(row.id) ?? row)
+    const names = taken.map(row => sqlJobName(row.task_key))
+    const states = await cron.readMany(names).catch(() => [])
+    return Promise.all(
+      rows.map(async (row, index) => {
+        const job = jobs.get(row.id)
+        const { execute_func, trigger, args } = taken[index] ?? row
+        return {
+          ...plain(row),
+          // What runs: a change of a live row waits.
+          execute_func,
+          trigger,
+          args,
+          waits: ignoredColumns({ row, taken: taken[index] ?? row }),
+          name: names[index] ?? '',
+          problem: problems.get(row.id) ?? '',
+          next: this.#next(job, states[index]),
+          ...(job ? await lastRun(this.#deps, job, states[index]) : NO_RUN),
+        }
+      }),
+    )
   }
 
   async addSqlJob(row: NewSqlJob): Promise<SqlJobDone> {
@@ -120,18 +135,15 @@ export class SqlJobControl implements SqlJobsPort {
     // What was written is written: whoever is not told now sees it within seconds.
     await Promise.all([sqlJobs.look().catch(() => undefined), announce().catch(() => undefined)])
     const name = sqlJobName(row.task_key)
-    const { next } = this.#times(
-      sqlJobs.jobs.find(job => job.task.rowId === row.id),
-      undefined,
-    )
+    const job = sqlJobs.jobs.find(one => one.task.rowId === row.id)
+    const next = this.#next(job, undefined)
     return { task_key: row.task_key, name, is_valid: row.is_valid, next }
   }
 
-  #times(job: Job | undefined, state: CronState | undefined) {
+  #next(job: Job | undefined, state: CronState | undefined): string | null {
     const next = job?.enabled && !state?.paused ? this.#deps.nextOf(job.name) : undefined
-    const { timezone } = job ?? this.#deps.config().settings
-    const iso = (at: number | undefined) => (at === undefined ? null : formatInstant(at, timezone))
-    return { next: iso(next), last: iso(state?.lastAt), last_code: state?.lastCode ?? '' }
+    if (job === undefined || next === undefined) return null
+    return formatInstant(next, job.timezone)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Job } from '../../model/job.ts'
-import { type SqlJobRules, sqlJobName } from '../../model/sql-job.ts'
+import { type SqlJobRow, type SqlJobRules, sqlJobName } from '../../model/sql-job.ts'
 import type { TaskChanges } from '../../store/task-table.ts'
 import { dateOf, type PastDateDeps, type Settled, settlePastDates } from './past-dates.ts'
 import { ignoredColumns, Roster, type RosterEntry } from './roster.ts'
@@ -41,6 +41,12 @@ export class SqlJobList {
   ignored(id: number): string[] {
     const entry = this.#roster.get(id)
     return entry ? ignoredColumns(entry) : []
+  }
+
+  /** The columns that its job was made of, of a row that is live. */
+  inForce(id: number): SqlJobRow | undefined {
+    const entry = this.#roster.get(id)
+    return entry?.live ? entry.taken : undefined
   }
 
   /** @returns the entries that are not there any more, or not as they were, as they were */

@@ -118,6 +118,9 @@ function isSame(a: SqlJobRow, b: SqlJobRow): boolean {
 }
 
 /** The columns of a live row whose change waits until it was made invalid and valid again. */
-export function ignoredColumns({ row, taken }: RosterEntry): string[] {
+export function ignoredColumns({
+  row,
+  taken,
+}: Pick<RosterEntry, 'taken'> & { readonly row: SqlJobRow }): string[] {
   return FIXED.filter(column => row[column] !== taken[column])
 }

@@ -9,7 +9,7 @@ import { Turns } from '../../lib/turns.ts'
 import type { Events } from '../../model/events.ts'
 import { readFunctionArgs } from '../../model/function-args.ts'
 import type { Job } from '../../model/job.ts'
-import { readSqlJob, sqlJobName, taskKeyOf } from '../../model/sql-job.ts'
+import { readSqlJob, type SqlJobRow, sqlJobName, taskKeyOf } from '../../model/sql-job.ts'
 import type { CronStore } from '../../queue/cron-store.ts'
 import { failureOf } from '../../store/failure.ts'
 import type { Store } from '../../store/store.ts'
@@ -87,6 +87,11 @@ export class SqlJobs implements Service {
   /** Valid rows that make no job. */
   get bad(): readonly BadRow[] {
     return this.#list.bad
+  }
+
+  /** The columns that its job was made of, of a row that is live: a change of it may wait. */
+  inForce(id: number): SqlJobRow | undefined {
+    return this.#list.inForce(id)
   }
 
   /** Whether the table could be read when it was last looked at, and if not, whether anything can. */

@@ -1,6 +1,7 @@
 import type { SqlJobsStatus } from '../../api/sql-jobs-port.ts'
 import type { JobStatus } from '../../api/status.ts'
 import { SQL_QUEUE } from '../../model/sql-job.ts'
+import { NO_RUN } from '../last-run.ts'
 import type { BadRow } from './job-list.ts'
 import type { SqlJobs } from './sql-jobs.ts'
 
@@ -23,8 +24,7 @@ export function badStatus({ name, problem }: BadRow): JobStatus {
     bad: true,
     held: problem,
     next: null,
-    last: null,
-    last_code: '',
+    ...NO_RUN,
     failures: 0,
   }
 }

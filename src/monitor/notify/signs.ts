@@ -4,14 +4,14 @@ import type { JobSign } from './world.ts'
 
 /** What is known of jobs in Redis. @param redis a connection that fails rather than waits */
 export async function readSigns(redis: Redis, jobs: readonly string[]): Promise<JobSign[]> {
-  const fields = ['last_end', 'last_code', 'last_id', 'paused'] as const
+  const fields = ['last_end', 'last_outcome', 'last_id', 'paused'] as const
   // One by one: in a cluster they lie in many slots. They go out in one write anyway.
   return Promise.all(
     jobs.map(async job => {
-      const [end, code, lastId, paused] = await redis.hmget(cronState(job), ...fields)
+      const [end, outcome, lastId, paused] = await redis.hmget(cronState(job), ...fields)
       return {
         end: end === null || end === undefined || end === '' ? undefined : Number(end),
-        succeeded: code === 'succ',
+        succeeded: outcome === 'succ',
         lastId: lastId ?? '',
         paused: paused ?? '',
       }

@@ -68,7 +68,7 @@ test('what happened is counted and measured', async () => {
   const workerId = 'web-1-sync_tasks-1'
   door.events.emit({ type: 'run-ended', workerId, run })
   door.events.emit({ type: 'run-ended', workerId, run: { ...run, outcome: 'fail', kind: 'exit' } })
-  const tick = { type: 'tick', job: 'a', at: 0, taskId: '', detail: '' } as const
+  const tick = { type: 'tick', job: 'a', at: 0, count: 1, taskId: '', detail: '' } as const
   door.events.emit({ ...tick, lateMs: 3, action: 'queued' })
   door.events.emit({ ...tick, lateMs: 99_000, action: 'missed' })
   door.events.emit({ type: 'recovered', taskId: 'a', workerId, deaths: 1, outcome: 'given back' })

@@ -101,10 +101,20 @@ function backfilled({ job, from, to, dry_run, again }: BackfillRequest): Backfil
   return { job, task_key: 'q', from, to, dry_run, again, count: 2, known: 1, made, ticks }
 }
 
+/** A run by the schedule that has succeeded. */
+const LAST = {
+  last: '2026-11-21T10:01:00.000+00:00',
+  last_id: 'cron-accumulate_pay-1795255260000',
+  last_code: 'succ',
+  last_state: 'ended',
+  last_since: null,
+  last_by: 'schedule',
+} as const
+
 function cursorReport(job: string): CursorReport {
   if (job === 'nobody') throw new TaskdError('E_NO_JOB', 'no job named nobody')
   const { at: cursor, unique_task_id: last_id } = TICK
-  const last = { last: cursor, last_id, last_code: 'succ', failures: 0 }
+  const last = { ...LAST, last: cursor, last_id, failures: 0 }
   return { job, task_key: 'q', cursor, next: null, ...last, held: '', set: null }
 }
 
@@ -169,8 +179,7 @@ export function job(name: string): Status['jobs'][number] {
     enabled: true,
     held: '',
     next: '2026-11-21T11:01:00.000+00:00',
-    last: '2026-11-21T10:01:00.000+00:00',
-    last_code: 'succ',
+    ...LAST,
     failures: 0,
   }
 }
@@ -188,8 +197,8 @@ export function sqlJob(task_key: string, changes: Partial<SqlJob> = {}): SqlJob 
     status: 'ready',
     problem: '',
     next: '2026-11-21T11:01:00.000+00:00',
-    last: '2026-11-21T10:01:00.000+00:00',
-    last_code: 'succ',
+    ...LAST,
+    waits: [],
     ...changes,
   }
 }

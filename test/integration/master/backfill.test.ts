@@ -109,7 +109,7 @@ describe('backfill', () => {
   test('leaves what the schedule knows of the job alone', async () => {
     bench.jobs.push(hourly())
     await bench.cron.reset('job', NOW, 'spec')
-    await bench.cron.advance('job', NOW + 1, 'newest', 0)
+    await bench.cron.advance('job', NOW + 1, 'newest', 0, 0)
     const before = await bench.cron.read('job')
     await ask({ from: '2026-11-21T03:00Z' })
     expect(await bench.cron.read('job')).toEqual(before)

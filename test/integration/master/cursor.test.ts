@@ -1,6 +1,10 @@
+import { Worker } from 'bullmq'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Job } from '../../../src/model/job.ts'
-import { specOf } from '../../../src/schedule/ticks.ts'
+import { recordVerdict } from '../../../src/monitor/hashes.ts'
+import { ENGINE_PREFIX } from '../../../src/queue/keys.ts'
+import { formatInstant } from '../../../src/schedule/format.ts'
+import { specOf, tickTask } from '../../../src/schedule/ticks.ts'
 import { NOW, type ScheduleBench, scheduleBench } from '../../support/schedule-bench.ts'
 import { aJob } from '../../support/ticking.ts'
 
@@ -26,7 +30,7 @@ describe('the cursor', () => {
     const job = hourly({ timezone: 'Europe/Berlin' })
     bench.jobs.push(job)
     await bench.cron.reset('job', NOW - HOUR, specOf(job))
-    await bench.cron.advance('job', NOW, 'cron-job-1', 0)
+    await bench.cron.advance('job', NOW, 'cron-job-1', 0, 0)
     expect(await bench.control.cursor('job')).toEqual({
       job: 'job',
       task_key: 'sync_tasks',
@@ -35,9 +39,68 @@ describe('the cursor', () => {
       last: '2026-11-21T10:00:00.000+01:00',
       last_id: 'cron-job-1',
       last_code: '',
+      last_state: 'unknown',
+      last_since: null,
+      last_by: 'schedule',
       failures: 0,
       held: '',
       set: null,
+    })
+  })
+
+  test('tells of the newest run its own verdict, or how far it is, also of one by hand', async () => {
+    const job = hourly()
+    bench.jobs.push(job)
+    const tick = tickTask(job, NOW)
+    await bench.queues.add('sync_tasks', [tick])
+    await bench.cron.advance('job', NOW, tick.id, 0, 0)
+    const cursor = () => bench.control.cursor('job')
+    expect(await cursor()).toMatchObject({ last_state: 'waiting', last_code: '' })
+    const engine = `${ENGINE_PREFIX}:sync_tasks`
+    const taking = new Worker('sync_tasks', null, {
+      connection: bench.redis,
+      prefix: ENGINE_PREFIX,
+    })
+    try {
+      const taken = await taking.getNextJob('me')
+      const since = formatInstant(
+        Number(await bench.redis.hget(`${engine}:${tick.id}`, 'processedOn')),
+        'UTC',
+      )
+      expect(await cursor()).toMatchObject({ last_state: 'running', last_since: since })
+      // A run by hand that never came to its queue is none.
+      await bench.cron.noteRun('job', 'run-job-0', NOW + 1)
+      expect(await cursor()).toMatchObject({ last_id: tick.id, last_by: 'schedule' })
+      await bench.queues.add('sync_tasks', [{ ...tick, id: 'run-job-1' }])
+      await bench.cron.noteRun('job', 'run-job-1', NOW + 1)
+      expect(await cursor()).toMatchObject({ last_state: 'waiting', last_by: 'hand' })
+      await taken?.moveToCompleted({ code: 'succ', msg: '', data: [] }, 'me', false)
+      const verdict = { id: tick.id, code: 'succ', succeeded: true, at: NOW }
+      await recordVerdict(bench.redis, 'job', verdict)
+      expect(await cursor()).toMatchObject({ last_id: 'run-job-1', last_code: '' })
+      await recordVerdict(bench.redis, 'job', { ...verdict, id: 'run-job-1', code: 'stale' })
+      expect(await cursor()).toMatchObject({ last_state: 'ended', last_code: 'stale' })
+    } finally {
+      await taking.close()
+    }
+  })
+
+  test('while the clock is set back: what has come again, and what will', async () => {
+    const job = hourly()
+    bench.jobs.push(
+      job,
+      aJob({ name: 'fixed', trigger: { kind: 'cron', expression: '0 9 * * *' } }),
+    )
+    const spec = specOf(job)
+    for (const name of ['job', 'fixed']) await bench.cron.reset(name, NOW + 2 * HOUR, spec)
+    const pass = { from: NOW - HOUR, to: NOW + 2 * HOUR, spec, anchor: undefined }
+    await bench.cron.beginPass('job', await bench.cron.read('job'), pass)
+    expect(await bench.control.cursor('job')).toMatchObject({
+      cursor: '2026-11-21T08:00:00.000+00:00',
+      next: '2026-11-21T10:00:00.000+00:00',
+    })
+    expect(await bench.control.cursor('fixed')).toMatchObject({
+      next: '2026-11-22T09:00:00.000+00:00',
     })
   })
 
@@ -69,9 +132,9 @@ describe('the cursor', () => {
   test('once set, is not moved by a node that was at a tick of before', async () => {
     bench.jobs.push(hourly())
     await set(BACK)
-    expect(await bench.cron.advance('job', NOW, 'old', 0)).toBe(false)
+    expect(await bench.cron.advance('job', NOW, 'old', 0, 0)).toBe(false)
     expect(await bench.cron.read('job')).toMatchObject({ cursor: NOW - 10 * HOUR, lastId: '' })
-    expect(await bench.cron.advance('job', NOW - 9 * HOUR, 'new', 1)).toBe(true)
+    expect(await bench.cron.advance('job', NOW - 9 * HOUR, 'new', 1, 0)).toBe(true)
     expect(await bench.cron.read('job')).toMatchObject({ lastId: 'new', lastAt: NOW - 9 * HOUR })
   })
 

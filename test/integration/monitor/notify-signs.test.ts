@@ -10,8 +10,8 @@ test('what is known of jobs is read for all at once, also of those that nobody k
   const redis = createClient(server.url, 'work', 'test')
   try {
     await redis.hset(cronState('good'), { last_id: 'cron-good-1', paused: 'by root' })
-    await recordVerdict(redis, 'good', { code: 'succ', succeeded: true, at: 1000 })
-    await recordVerdict(redis, 'bad', { code: 'stale', succeeded: false, at: 2000 })
+    await recordVerdict(redis, 'good', { id: 'a', code: 'succ', succeeded: true, at: 1000 })
+    await recordVerdict(redis, 'bad', { id: 'b', code: 'stale', succeeded: false, at: 2000 })
     expect(await readSigns(redis, ['good', 'none', 'bad'])).toEqual([
       { end: 1000, succeeded: true, lastId: 'cron-good-1', paused: 'by root' },
       { end: undefined, succeeded: false, lastId: '', paused: '' },

@@ -1,29 +1,18 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
 import { SqlJobs, type SqlJobsDeps } from '../../../src/master/sql-jobs/sql-jobs.ts'
-import type { CronState } from '../../../src/model/cron-state.ts'
 import { Events } from '../../../src/model/events.ts'
 import { openStore, type Store } from '../../../src/store/store.ts'
 import type { NewTaskRow } from '../../../src/store/task-table.ts'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
 import { recordedLog } from '../../support/logs.ts'
+import { NEW_STATE } from '../../support/ticking.ts'
 import { waitFor } from '../../support/wait.ts'
 
 /** Real time, but a hundred times as impatient. */
 const hasty = {
   ...realClock,
   sleep: (ms: number, signal?: AbortSignal) => realClock.sleep(ms / 100, signal),
-}
-
-const NEW: CronState = {
-  cursor: undefined,
-  era: 0,
-  spec: '',
-  lastId: '',
-  lastAt: undefined,
-  lastCode: '',
-  failures: 0,
-  paused: '',
 }
 
 const config = () =>
@@ -42,7 +31,7 @@ function serviceOn(store: Store, clock = hasty) {
       clearCursor: async name => void cleared.push(`clear ${name}`),
       remove: async name => void cleared.push(`remove ${name}`),
     },
-    asking: { readMany: async names => names.map(() => NEW) },
+    asking: { readMany: async names => names.map(() => NEW_STATE) },
     clock,
     random: () => 0.5,
     events,

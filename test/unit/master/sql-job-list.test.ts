@@ -7,6 +7,7 @@ import type { SqlJobRules } from '../../../src/model/sql-job.ts'
 import { specOf } from '../../../src/schedule/ticks.ts'
 import type { RunRow } from '../../../src/store/run-rows.ts'
 import type { TaskRow } from '../../../src/store/task-table.ts'
+import { NEW_STATE } from '../../support/ticking.ts'
 
 const NOW = Date.parse('2026-11-21T09:00:00.000Z')
 const HOUR = 3_600_000
@@ -34,17 +35,6 @@ function row(task_key: string, changes: Partial<TaskRow> = {}): TaskRow {
   }
 }
 
-const NEW: CronState = {
-  cursor: undefined,
-  era: 0,
-  spec: '',
-  lastId: '',
-  lastAt: undefined,
-  lastCode: '',
-  failures: 0,
-  paused: '',
-}
-
 /** A list that is told of rows, and what it asks others. */
 function list() {
   const states = new Map<string, CronState>()
@@ -56,7 +46,7 @@ function list() {
       async readMany(names) {
         if (world.redisAway) throw new Error('Connection is closed.')
         asked.push([...names])
-        return names.map(name => states.get(name) ?? NEW)
+        return names.map(name => states.get(name) ?? NEW_STATE)
       },
     },
     runRows: {
@@ -244,7 +234,7 @@ describe('a date that is over when it is first seen', () => {
     const ran = row('ran', { trigger: 'date', spec: '2026-11-20 08:00:00' })
     const trigger = { kind: 'date', wallTime: '2026-11-20 08:00:00' } as const
     world.states.set('task:known', {
-      ...NEW,
+      ...NEW_STATE,
       cursor: NOW - HOUR,
       spec: specOf({ trigger, timezone: 'UTC' }),
     })

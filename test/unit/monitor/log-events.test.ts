@@ -100,7 +100,15 @@ test('an outage says that nothing is lost, and why it is one', () => {
 })
 
 test('ticks that do not run are worth a line, those that do are details', () => {
-  const tick = { type: 'tick', job: 'pay', at: 0, lateMs: 0, taskId: '', detail: 'why' } as const
+  const tick = {
+    type: 'tick',
+    job: 'pay',
+    at: 0,
+    count: 1,
+    lateMs: 0,
+    taskId: '',
+    detail: 'why',
+  } as const
   expect(said({ ...tick, action: 'queued' })).toMatch(/^debug: job pay: queued/)
   expect(said({ ...tick, action: 'skipped' })).toMatch(/^info: job pay: tick skipped .*"why":"why"/)
 })
@@ -118,7 +126,7 @@ test('ticks that do not run for the same reason are a line when that begins and 
     )
   }
   const tick = (job: string, action: 'queued' | 'skipped' | 'paused', detail = '') =>
-    events.emit({ type: 'tick', job, at: 0, lateMs: 0, taskId: '', detail, action })
+    events.emit({ type: 'tick', job, at: 0, count: 1, lateMs: 0, taskId: '', detail, action })
   for (let n = 0; n < 3; n += 1) tick('pay', 'skipped', 'busy')
   tick('other', 'skipped', 'busy')
   expect(told()).toEqual([

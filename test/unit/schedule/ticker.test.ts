@@ -137,9 +137,9 @@ describe('a clock that jumps', () => {
     expect(queue.added.map(one => one.tick)).toEqual([START + HOUR])
   })
 
-  test('back by less than three hours: nothing runs twice, and it goes on where it was', async () => {
+  test('back by less than three hours: fixed times do not run twice, and go on where they were', async () => {
     const { time, queue } = await started([
-      aJob({ trigger: { kind: 'cron', expression: '0 * * * *' } }),
+      aJob({ trigger: { kind: 'cron', expression: '0 0-23 * * *' } }),
     ])
     await time.advance(HOUR)
     time.step(-HOUR)
@@ -269,6 +269,37 @@ describe('the run before is not finished', () => {
     queue.open.clear()
     await time.advance(1000)
     expect(queue.added.map(one => one.tick)).toEqual(at(1, 2))
+  })
+
+  test('queue: of more ticks than max_backfill the oldest pass, each told once', async () => {
+    const { time, queue, store, ticks, end } = await started([
+      aJob({ overlap: 'queue', maxBackfill: 2 }),
+    ])
+    queue.keepsOpen = true
+    await time.advance(6 * MINUTE + 30_000)
+    expect(queue.added.map(one => one.tick)).toEqual(at(1))
+    const why = 'more ticks wait than max_backfill = 2'
+    const told = ticks('missed').map(({ detail, count, at: tick }) => ({ detail, count, tick }))
+    expect(told).toEqual(at(2, 3, 4).map(tick => ({ detail: why, count: 1, tick })))
+    expect(store.state('job').cursor).toBe(START + 4 * MINUTE)
+    for (const _ of [1, 2]) {
+      end()
+      await time.advance(0)
+    }
+    expect(queue.added.map(one => one.tick)).toEqual(at(1, 5, 6))
+  })
+
+  test('missed ticks are told by one of several nodes', async () => {
+    const shared = schedule()
+    const job = aJob({ misfire: 'skip', misfireGraceMs: 1000 })
+    const before = await started([job], shared)
+    await before.ticker.stop()
+    await shared.time.advance(5 * MINUTE)
+    const both = [ticking([job], shared), ticking([job], shared)]
+    running.push(...both.map(one => one.ticker))
+    await Promise.all(both.map(one => one.ticker.start()))
+    await shared.time.advance(1000)
+    expect(shared.ticks('missed')).toHaveLength(1)
   })
 
   test('queue: an outage meanwhile makes no tick a missed one', async () => {

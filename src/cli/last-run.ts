@@ -1,0 +1,23 @@
+import type { LastRunStatus } from '../api/status.ts'
+import { shortTime } from './times.ts'
+
+/** How the newest run of a job is: its verdict, or how far it is. */
+export function lastRunWords(run: LastRunStatus, time: (iso: string) => string): string {
+  // A daemon of before tells no state.
+  const { last_code, last_state = 'ended', last_since, last_by } = run
+  const words = {
+    '': '',
+    ended: last_code,
+    running: last_since === null ? 'running' : `running since ${time(last_since)}`,
+    waiting: 'waiting',
+    unknown: 'how it went is not known',
+  }[last_state]
+  return last_by === 'hand' ? `${words} (by hand)` : words
+}
+
+/** `last 13:43:00 succ`; '' for a job that has had no run. */
+export function lastRunText(run: LastRunStatus, nowMs: number): string {
+  if (run.last === null) return ''
+  const time = (iso: string) => shortTime(iso, nowMs)
+  return `last ${time(run.last)} ${lastRunWords(run, time)}`.trimEnd()
+}

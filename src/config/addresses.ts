@@ -1,3 +1,4 @@
+import { readDatabaseAddress } from '../lib/database-address.ts'
 import { isNodesUrl, readNodes } from '../lib/redis-nodes.ts'
 import type { HttpAddress } from './config.ts'
 import { no, type Read, yes } from './fields.ts'
@@ -28,28 +29,29 @@ function readRedisUrl(text: string): ReturnType<Read<string>> {
   const url = readUrl(text)
   if (url === undefined) return no('is not a URL that can be read', ENCODE)
   if (url.hostname === '') return no('names no host', REDIS_FORMS)
+  if (!isEncoded(url.username) || !isEncoded(url.password))
+    return no('has a % that begins no character', 'percent-encode it in the password, % as %25')
   if (!/^\/?\d{0,5}$/.test(url.pathname))
     return no('does not end in a database number', 'write for instance redis://127.0.0.1:6379/0')
   return yes(text)
 }
 
-const DATABASE_FORMS =
-  'write sqlite:path, mysql://user:password@host/task_schedule or postgres://user:password@host/task_schedule'
-
 /** `database =`; other spellings of the two servers become `mysql:` and `postgres:`. */
 export const readDatabase: Read<string> = text => {
-  if (text.startsWith('sqlite:')) {
-    const path = text.slice(7).replace(/^\/\/(?=\/)/, '')
-    return path === '' ? no('names no file', DATABASE_FORMS) : yes(`sqlite:${path}`)
+  const read = readDatabaseAddress(text)
+  if (!read.ok) return no(read.reason, read.hint)
+  if (read.value.kind === 'sqlite') return yes(`sqlite:${read.value.path}`)
+  return yes(text.replace(/^\w+/, read.value.kind))
+}
+
+/** A client decodes it, and has no use for what cannot be. */
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
   }
-  const scheme = /^(mysql|mariadb|postgres|postgresql):\/\//.exec(text)?.[1]
-  if (scheme === undefined) return no('is not a database address', DATABASE_FORMS)
-  const plain = (scheme.startsWith('postgres') ? 'postgres' : 'mysql') + text.slice(scheme.length)
-  // The usual name of a server behind a unix socket has no host, which a URL must have.
-  const url = readUrl(plain.replace(/^(\w+:\/\/[^/?#]*@)(?=\/)/, '$1localhost'))
-  if (url === undefined || url.hash !== '') return no('is not a URL that can be read', ENCODE)
-  if (url.pathname.length < 2) return no('names no database', `write ${scheme}://…/task_schedule`)
-  return yes(plain)
 }
 
 function readUrl(text: string): URL | undefined {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { connect, type NetConnectOpts } from 'node:net'
 import { dirname } from 'node:path'
+import { readDatabaseAddress, type ServerAddress } from '../../lib/database-address.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { type Finding, fail, type Look, ok } from './finding.ts'
 import { mayWrite } from './folders.ts'
@@ -18,7 +19,7 @@ export const lookAtDatabase: Look = async ({ config, status }) => {
     const waiting = backlog > 0 ? ` (${backlog} failed runs wait in Redis, none is lost)` : ''
     return [fail(NAME, `${url}: ${error}${waiting}`, 'start it, or look at database in [taskd]')]
   }
-  return [database.startsWith('sqlite:') ? sqlite(database.slice(7)) : await serverAt(database)]
+  return [await lookAt(database)]
 }
 
 function sqlite(file: string): Finding {
@@ -29,10 +30,12 @@ function sqlite(file: string): Finding {
 }
 
 /** Whether somebody listens there; whether it lets taskd in shows when the daemon runs. */
-async function serverAt(text: string): Promise<Finding> {
-  const url = new URL(text)
-  const kind = url.protocol.slice(0, -1)
-  const where = addressOf(url, kind === 'mysql' ? 3306 : 5432)
+async function lookAt(text: string): Promise<Finding> {
+  const read = readDatabaseAddress(text)
+  if (!read.ok) return fail(NAME, `database ${read.reason}`, read.hint)
+  if (read.value.kind === 'sqlite') return sqlite(read.value.path)
+  const { kind } = read.value
+  const where = addressOf(read.value)
   const shown = 'path' in where ? where.path : `${where.host}:${where.port}`
   const socket = connect(where)
   try {
@@ -47,15 +50,13 @@ async function serverAt(text: string): Promise<Finding> {
   }
 }
 
-/** A unix socket stands in the query: `socketPath` for MySQL, a `host` that is a folder for PostgreSQL. */
-function addressOf(
-  url: URL,
-  port: number,
-): NetConnectOpts & ({ path: string } | { host: string; port: number }) {
-  const socketPath = url.searchParams.get('socketPath')
-  if (socketPath !== null) return { path: socketPath }
-  const number = Number(url.port || port)
-  const host = url.searchParams.get('host') ?? (decodeURIComponent(url.hostname) || 'localhost')
-  if (host.startsWith('/')) return { path: `${host}/.s.PGSQL.${number}` }
-  return { host: host.replace(/^\[|\]$/g, ''), port: number }
+/** PostgreSQL is told the folder of its socket, whose name has the port in it. */
+function addressOf({
+  kind,
+  socket,
+  host,
+  port,
+}: ServerAddress): NetConnectOpts & ({ path: string } | { host: string; port: number }) {
+  if (socket === '') return { host, port }
+  return { path: kind === 'postgres' ? `${socket}/.s.PGSQL.${port}` : socket }
 }

@@ -22,6 +22,7 @@ describe('redis', () => {
     ['127.0.0.1:6379', 'is not a Redis address. did you mean "redis://127.0.0.1:6379"?'],
     ['redis://', 'names no host'],
     ['redis://h:port', 'is not a URL that can be read'],
+    ['redis://:p%ss@h', 'has a % that begins no character'],
     ['redis://h/name', 'does not end in a database number'],
     ['sentinel://h1:1,h2:2', 'does not name the master'],
     ['sentinel://h1:1,,h2/m', 'is not a list of host:port'],
@@ -49,7 +50,11 @@ describe('database', () => {
     ['task.db', 'is not a database address. write sqlite:path'],
     ['sqlite:', 'names no file'],
     ['mysql://u@h', 'names no database. write mysql://…/task_schedule'],
-    ['mysql://u:p#w@h/t', 'is not a URL that can be read. percent-encode'],
+    ['mysql://u:p#w@h/t', 'has a #. percent-encode special characters in the password, # as %23'],
+    ['mysql://root:p@ss@host/db', 'has an @ in the user or password. percent-encode special'],
+    ['mysql://root:p/ss@host/db', 'has a / or ? in the user or password'],
+    ['mysql://root:p%ss@host/db', 'has a % that begins no character'],
+    ['postgres://u:p@h:70000/t', 'names no server that can be read'],
   ])('refuses %s', (address, expected) => {
     expect(mistakes(`[taskd]\ndatabase = ${address}`)).toEqual([expect.stringContaining(expected)])
   })

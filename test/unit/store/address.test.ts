@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { readDatabase } from '../../../src/config/addresses.ts'
+import { TaskdError } from '../../../src/lib/errors.ts'
 import { describeAddress, parseAddress } from '../../../src/store/address.ts'
 
 const SERVER = {
@@ -10,6 +12,25 @@ const SERVER = {
   database: 'task_schedule',
   tls: 'off',
 }
+
+/** Addresses of all kinds of wrong and right. */
+const MIXED = ['', 'x', '@', ':', '/', '%', '%40', '#', '?', '[::1]', 'p@ss', 'p:s'].flatMap(
+  part => [
+    `mysql://root:${part}@host/db`,
+    `mysql://${part}@host/db`,
+    `postgres://u:p@${part}/db`,
+    `mariadb://u:p@h/${part}`,
+    `postgres://u:p@h:${part}/db?sslmode=require`,
+  ],
+)
+
+test.each(MIXED)('the check, the doctor and the daemon judge %s alike', url => {
+  const checked = readDatabase(url)
+  const taken = attempt(() => parseAddress(url))
+  expect(taken instanceof TaskdError).toBe(!checked.ok)
+  if (checked.ok) expect(parseAddress(checked.value)).toEqual(taken)
+  else expect(taken).toMatchObject({ message: expect.stringContaining(checked.reason) })
+})
 
 describe('the address of a database', () => {
   test.each([
@@ -61,7 +82,10 @@ describe('the address of a database', () => {
   ])('%j is refused with a remedy, and the password is not told', url => {
     const refused = attempt(() => parseAddress(url))
     expect(refused).toMatchObject({ code: 'E_DATABASE_URL' })
-    expect(refused).toHaveProperty('hint', expect.stringContaining('write sqlite:'))
+    expect(refused).toHaveProperty(
+      'hint',
+      expect.stringMatching(/write (sqlite|mysql):|percent-encode/),
+    )
     expect(String(refused)).not.toContain('cret')
   })
 

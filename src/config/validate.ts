@@ -146,12 +146,15 @@ export function checkJobTogether(
     const message = `is not shorter than the interval of ${every}`
     report.problem(at('jitter'), message, 'shorten the jitter')
   }
-  if (
-    section.entries.has('max_backfill') &&
-    values.misfire !== undefined &&
-    values.misfire !== 'all'
-  )
-    report.note(at('max_backfill'), 'counts only with misfire = all', 'add misfire = all')
+  const { misfire, overlap, max_backfill } = values
+  // 0 makes up for nothing, whatever misfire says.
+  const counts = misfire === 'all' || overlap === 'queue' || max_backfill === 0
+  if (section.entries.has('max_backfill') && misfire !== undefined && !counts)
+    report.note(
+      at('max_backfill'),
+      'counts only with misfire = all or overlap = queue',
+      'add misfire = all',
+    )
 }
 
 function checkQueueOf({ section, values }: Checked<'job'>, rules: JobRules, report: Report): void {

@@ -69,17 +69,16 @@ function rangeProblem(field: Field, item: string, where: string): string | undef
   const [, from = '', to, step] = match
   const star = from === '*' || from === '?'
   if (from === '?' && field.name !== 'day' && field.name !== 'weekday') {
-    return `? ${where} is not supported. write *`
+    return `? ${where} is not supported. write *${step ? `/${step}` : ''}`
   }
   if (star && to !== undefined) {
     return `${item} ${where} is not understood: * already is every ${field.name}. write ${exampleOf(field)}`
   }
   return (
     (star ? undefined : valueProblem(field, from, where)) ??
-    (to === undefined
-      ? undefined
-      : (valueProblem(field, to, where) ?? wrapProblem(field, from, to, where))) ??
-    (step === undefined ? undefined : stepProblem(field, item, step, where))
+    (to === undefined ? undefined : valueProblem(field, to, where)) ??
+    (step === undefined ? undefined : stepProblem(field, item, { from, step }, where)) ??
+    (to === undefined ? undefined : wrapProblem(field, item, { from, to, step }, where))
   )
 }
 
@@ -93,30 +92,51 @@ function valueProblem(field: Field, text: string, where: string): string | undef
   return `${text} ${where} is out of range. write ${field.min}-${field.max}`
 }
 
-function wrapProblem(field: Field, from: string, to: string, where: string): string | undefined {
-  const start = valueOf(field, from) ?? 0
-  const end = valueOf(field, to) ?? 0
+interface Range {
+  readonly from: string
+  readonly to: string
+  readonly step: string | undefined
+}
+
+function wrapProblem(field: Field, item: string, range: Range, where: string): string | undefined {
+  const start = valueOf(field, range.from) ?? 0
+  const end = valueOf(field, range.to) ?? 0
   if (start <= end) return undefined
-  const last = field.name === 'weekday' ? 6 : field.max
-  const instead =
-    field.name === 'weekday' && end === 0
-      ? span(start, 7)
-      : `${span(start, last)},${span(field.min, end)}`
-  return `${from}-${to} ${where} runs backwards. write ${instead}`
+  return `${item} ${where} runs backwards. write ${forwards(field, start, end, Number(range.step ?? 1))}`
 }
 
-function span(from: number, to: number): string {
-  return from === to ? `${from}` : `${from}-${to}`
+/** What a range means that goes on from the start when it has come to the end: `57-59/2,1-51/2`. */
+function forwards(field: Field, from: number, end: number, step: number): string {
+  const isWeekday = field.name === 'weekday'
+  const last = isWeekday ? 6 : field.max
+  // 7 is Sunday, too; a week that ends with it needs no second part.
+  const start = isWeekday && from === 7 ? 0 : from
+  if (start <= end) return span(start, end, step)
+  if (isWeekday && end === 0) return span(start, 7, step)
+  const reached = start + Math.floor((last - start) / step) * step
+  const again = field.min + (reached + step - last - 1)
+  const first = span(start, last, step)
+  return again > end ? first : `${first},${span(again, end, step)}`
 }
 
-function stepProblem(field: Field, item: string, step: string, where: string): string | undefined {
+function span(from: number, to: number, step: number): string {
+  if (from + step > to) return `${from}`
+  return `${from}-${to}${step === 1 ? '' : `/${step}`}`
+}
+
+function stepProblem(
+  field: Field,
+  item: string,
+  { from, step }: { readonly from: string; readonly step: string },
+  where: string,
+): string | undefined {
   if (!/^\d+$/.test(step)) {
     return `${item} ${where} has no number after the slash. write a step, such as */2`
   }
   if (Number(step) === 0)
     return `${item} ${where}: a step of 0 never moves. write * or a step from 1`
   if (Number(step) <= field.max) return undefined
-  return `${item} ${where}: a step of ${step} is wider than the field (${field.min}-${field.max}). write a step up to ${field.max}, or ${field.min} for once`
+  return `${item} ${where}: a step of ${step} is wider than the field (${field.min}-${field.max}). write a step up to ${field.max}, or ${valueOf(field, from) ?? field.min} for once`
 }
 
 function valueOf(field: Field, text: string): number | undefined {

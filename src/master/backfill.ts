@@ -116,10 +116,8 @@ async function add(
   const spec = specOfQueue(config(), taskKey)
   const isPull = spec?.mode === 'pull'
   if (spec && ticks.length > 0) {
-    const { waiting, delayed } = isPull
-      ? { waiting: await feed.waiting(taskKey), delayed: 0 }
-      : await queues.counts(taskKey)
-    if (waiting + delayed + ticks.length > spec.capacity) throw full(taskKey, waiting + delayed)
+    const waiting = isPull ? await feed.waiting(taskKey) : (await queues.counts(taskKey)).waiting
+    if (waiting + ticks.length > spec.capacity) throw full(taskKey, waiting)
   }
   const priority = Math.max(job.task.priority, PRIORITY)
   const taskOf = (tick: number): Task => ({ ...tickTask(job, tick, idOf(tick)), priority })

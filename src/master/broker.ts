@@ -84,7 +84,7 @@ export class Broker implements BrokerPort {
     const refused = refusal(parsed.value)
     if (refused !== undefined) throw new TaskdError('E_BAD_TASK', refused)
     return asked(async () => {
-      await this.#room.take(queue)
+      await this.#room.take(queue, parsed.value)
       await queues.add(queue.taskKey, [parsed.value])
       return { uuid: parsed.value.id }
     })

@@ -14,7 +14,7 @@ import type { Store } from '../store/store.ts'
 import type { Recorder } from '../workers/settle.ts'
 import { inSql } from './in-sql.ts'
 import type { PullTasks } from './pull-tasks.ts'
-import { full } from './room.ts'
+import { full, waitsFor } from './room.ts'
 
 export interface TaskControlDeps {
   readonly config: () => Config
@@ -55,7 +55,8 @@ export class TaskControl {
     if (replyTo !== undefined && (isReserved(replyTo) || this.#taskKeys().includes(replyTo)))
       throw new TaskdError('E_BAD_TASK', `reply_to names ${replyTo}, a list that taskd itself uses`)
     const counts = await this.#deps.queues.counts(queue.taskKey)
-    if (counts.waiting + counts.delayed >= queue.capacity) throw full(queue.taskKey, queue.capacity)
+    const kind = waitsFor(parsed.value, this.#deps.clock.now())
+    if (counts[kind] >= queue.capacity) throw full(queue.taskKey, queue.capacity, kind)
     return this.#add(parsed.value, request.wait, signal, request.task)
   }
 

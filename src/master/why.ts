@@ -189,7 +189,7 @@ function listReasons({ task_key, listed, ...queue }: QueueStatus, spec?: QueueSp
   if (listed === 0) return []
   if (listed === null)
     return [`the Redis key ${task_key} is no list, so nobody can LPUSH to it: RENAME or DEL it`]
-  const full = spec !== undefined && queue.waiting + queue.delayed >= spec.capacity
+  const full = spec !== undefined && queue.waiting >= spec.capacity
   const why = full ? `the queue is full (capacity = ${spec.capacity})` : 'they are not taken in yet'
   return [`messages in the list ${task_key}: ${listed}; ${why}`]
 }

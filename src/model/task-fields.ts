@@ -1,3 +1,5 @@
+import { parseIso, parseUnixSeconds } from '../lib/calendar.ts'
+
 /** What a message says, still unchecked. */
 export type Fields = Readonly<Record<string, unknown>>
 
@@ -74,20 +76,15 @@ function toNumber(value: unknown): number {
   return countable ? Number(value) : Number.NaN
 }
 
-/** Date.parse makes some date of nearly anything; this is what may be handed to it. */
-const ISO_8601 = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?$/
-
 /** Unix seconds (number or digits), or ISO 8601. */
 function readStart(fields: Fields): number | undefined {
   const value = fields['start_time']
   if (value === undefined || value === null || value === '' || value === 0) return undefined
   const text = typeof value === 'number' ? String(value) : value
-  let ms = Number.NaN
-  if (typeof text === 'string' && /^\d+(\.\d+)?$/.test(text)) ms = Number(text) * 1000
-  else if (typeof text === 'string' && ISO_8601.test(text)) ms = Date.parse(text)
-  if (!Number.isFinite(ms) || ms < 0 || ms > 8.64e15)
-    throw new Refused('"start_time" is neither Unix seconds nor ISO 8601')
-  return Math.round(ms)
+  const read = typeof text === 'string' ? (parseUnixSeconds(text) ?? parseIso(text)) : undefined
+  if (read === undefined) throw new Refused('"start_time" is neither Unix seconds nor ISO 8601')
+  if (!read.ok) throw new Refused(`"start_time" ${text}: ${read.reason}`)
+  return read.value
 }
 
 /** When a task runs, for how long, and when again. */

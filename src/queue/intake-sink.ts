@@ -33,8 +33,8 @@ export function engineSink(
     },
     add: tasks => queues.add(taskKey, tasks),
     async waiting() {
-      const counts = await queues.counts(taskKey)
-      return counts.waiting + counts.delayed
+      // Those that are not due have no part in it: due ones may come behind them in the list.
+      return (await queues.counts(taskKey)).waiting
     },
   }
 }

@@ -1,3 +1,5 @@
+import { calendarProblem } from '../lib/calendar.ts'
+
 const SHAPE = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d))?$/
 const DATE_ONLY = /^\d{4}-\d\d-\d\d$/
 const WITH_ZONE = /[\d ](Z|[+-]\d\d:?\d\d)$/i
@@ -25,15 +27,9 @@ export function parseWallTime(
   }
   const numbers = match.slice(1).map(part => Number(part ?? 0))
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = numbers
-  const date = new Date(0)
-  date.setUTCFullYear(year, month - 1, day)
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) {
-    return { problem: `${shown}: there is no such day. write a date of the calendar` }
-  }
-  if (hour > 23 || minute > 59 || second > 59) {
-    return { problem: `${shown}: there is no such time of day. write 00:00:00 to 23:59:59` }
-  }
-  return { wall: date.getTime() + ((hour * 60 + minute) * 60 + second) * 1000 }
+  const problem = calendarProblem(numbers)
+  if (problem !== '') return { problem: `${shown}: ${problem}` }
+  return { wall: Date.UTC(year, month - 1, day, hour, minute, second) }
 }
 
 /** `02:30`, or `02:30:15` when there are seconds. */

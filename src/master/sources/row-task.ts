@@ -1,3 +1,4 @@
+import { parseIso, parseUnixSeconds } from '../../lib/calendar.ts'
 import type { Parsed } from '../../lib/parsed.ts'
 import type { SourceSpec } from '../../model/source.ts'
 import { MAX_ID_LENGTH, parseTask, type Task } from '../../model/task.ts'
@@ -70,12 +71,12 @@ const WITH_OFFSET =
 function startOf(text: string | null | undefined, timezone: string): Parsed<number | undefined> {
   const trimmed = (text ?? '').trim()
   if (NEVER.test(trimmed)) return { ok: true, value: undefined }
-  if (/^\d{1,11}(?:\.\d+)?$/.test(trimmed))
-    return { ok: true, value: Math.round(Number(trimmed) * 1000) }
+  const seconds = parseUnixSeconds(trimmed)
+  if (seconds) return seconds.ok ? seconds : no(`its start time ${trimmed}: ${seconds.reason}`)
   const [, day, time, offset = ''] = WITH_OFFSET.exec(trimmed) ?? []
   if (day !== undefined) {
-    const at = Date.parse(`${day}T${time}${offset.length === 3 ? `${offset}:00` : offset}`)
-    if (!Number.isNaN(at)) return { ok: true, value: at }
+    const at = parseIso(`${day}T${time}${offset.length === 3 ? `${offset}:00` : offset}`)
+    if (at) return at.ok ? at : no(`its start time ${trimmed}: ${at.reason}`)
   }
   const wallTime = trimmed.replace(/\.\d+$/, '').replace(/^(\d{4}-\d\d-\d\d)$/, '$1 00:00:00')
   const parsed = parseWallTime(wallTime)

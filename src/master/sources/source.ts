@@ -155,8 +155,8 @@ export class TableSource implements Service {
     }
     const spec = queue()
     if (spec === undefined) return false
-    const { waiting, delayed } = await ofRedis(queues.counts(spec.taskKey))
-    const room = spec.capacity - waiting - delayed
+    const { waiting } = await ofRedis(queues.counts(spec.taskKey))
+    const room = spec.capacity - waiting
     this.#full = room <= 0
     if (this.#full) return false
     const bad = new Map<string, string>()

@@ -163,8 +163,6 @@ describe('start_time', () => {
     'tomorrow',
     'order 5',
     '15/01/2027',
-    '2027-13-01T00:00:00Z',
-    '2027-01-15T25:00:00Z',
     '-5',
     '1e400',
     -5,
@@ -175,6 +173,29 @@ describe('start_time', () => {
     { toString: null, valueOf: null },
   ])('%j is refused', given => {
     expect(refusal({ start_time: given })).toMatch(/"start_time" is neither/)
+  })
+})
+
+describe('a start_time that is no time', () => {
+  test.each([
+    [1_795_255_200_000, 'beyond the year 9999. milliseconds? write 1795255200'],
+    ['1795255200123', 'beyond the year 9999. milliseconds? write 1795255200.123'],
+    ['253402300800', 'beyond the year 9999. milliseconds? write 253402300.8'],
+    ['1795255200000000', 'beyond the year 9999. write seconds'],
+    ['2027-02-30T00:00:00Z', 'there is no such day'],
+    ['2026-02-29', 'there is no such day'],
+    ['2027-13-01T00:00:00Z', 'there is no such day'],
+    ['2027-01-15T25:00:00Z', 'there is no such time of day'],
+    ['2027-01-15T24:00:00Z', 'there is no such time of day'],
+    ['2027-01-15T10:00:00+99:00', 'there is no such offset'],
+    ['0001-01-01T00:00:00Z', 'before 1970'],
+  ])('%s: %s', (given, reason) => {
+    expect(refusal({ start_time: given })).toContain(`"start_time" ${given}: `)
+    expect(refusal({ start_time: given })).toContain(reason)
+  })
+
+  test('the last second of the year 9999 is one', () => {
+    expect(task({ start_time: 253_402_300_799 }).startAt).toBe(253_402_300_799_000)
   })
 })
 

@@ -3,8 +3,7 @@ import { shortTime } from './times.ts'
 
 /** How the newest run of a job is: its verdict, or how far it is. */
 export function lastRunWords(run: LastRunStatus, time: (iso: string) => string): string {
-  // A daemon of before tells no state.
-  const { last_code, last_state = 'ended', last_since, last_by } = run
+  const { last_code, last_state, last_since, last_by } = run
   const words = {
     '': '',
     ended: last_code,

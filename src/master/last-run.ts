@@ -57,7 +57,8 @@ async function statusOf(
       return { ...shown, last_state: 'waiting' }
     case 'ended':
       return { ...shown, last_state: 'ended', last_code: now.code }
-    default:
+    case 'unknown':
+    case undefined:
       return { ...shown, last_state: 'unknown' }
   }
 }

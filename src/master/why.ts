@@ -224,7 +224,8 @@ function lastReason({ last, last_by, last_code, last_state, last_since }: JobSta
       return `${what}, whose task waits on its queue`
     case 'ended':
       return `${what}: ${last_code}`
-    default:
+    case 'unknown':
+    case '':
       return `${what}; how its run went is not known`
   }
 }

@@ -80,8 +80,8 @@ function toNumber(value: unknown): number {
 function readStart(fields: Fields): number | undefined {
   const value = fields['start_time']
   if (value === undefined || value === null || value === '' || value === 0) return undefined
-  const text = typeof value === 'number' ? String(value) : value
-  const read = typeof text === 'string' ? (parseUnixSeconds(text) ?? parseIso(text)) : undefined
+  const text = typeof value === 'number' || typeof value === 'string' ? String(value) : ''
+  const read = parseUnixSeconds(text) ?? parseIso(text)
   if (read === undefined) throw new Refused('"start_time" is neither Unix seconds nor ISO 8601')
   if (!read.ok) throw new Refused(`"start_time" ${text}: ${read.reason}`)
   return read.value

@@ -61,7 +61,7 @@ export class PullFeed {
 
   /** How far a task is. One that was claimed runs, as far as anybody here knows. */
   async progress(taskKey: string, id: string): Promise<Progress> {
-    const [place] = await this.places(taskKey, [id])
+    const [place = 'unknown'] = await this.places(taskKey, [id])
     switch (place) {
       case 'open': {
         const { doing, runs } = pullKeys(taskKey)
@@ -73,7 +73,7 @@ export class PullFeed {
         return { state: 'ended', code: 'succ' }
       case 'dead':
         return { state: 'ended', code: 'fail' }
-      default:
+      case 'unknown':
         return { state: 'unknown' }
     }
   }

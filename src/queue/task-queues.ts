@@ -145,7 +145,8 @@ export class TaskQueues {
         const removed = await this.findRemoved(id)
         return removed ? { state: 'ended', code: removed.answer.code } : { state: 'unknown' }
       }
-      default: {
+      case 'completed':
+      case 'failed': {
         const job = await this.#job(taskKey, id)
         const answer = job && answerOf(job, state)
         return answer ? { state: 'ended', code: answer.code } : { state: 'unknown' }

@@ -134,7 +134,8 @@ export class Ticker implements Service {
     const monotonic = clock.monotonic()
     const before = this.#seen ?? { wall, monotonic }
     this.#seen = { wall, monotonic }
-    const by = monotonic - before.monotonic - (wall - before.wall)
+    // Whole ms, as ticks are.
+    const by = Math.round(monotonic - before.monotonic - (wall - before.wall))
     if (by < NOTICED_MS) return
     if (by >= SET_BACK_MS)
       log.warn(

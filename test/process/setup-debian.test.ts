@@ -108,7 +108,7 @@ describe('Debian packages', () => {
   it.each([
     [
       'test',
-      'redis-server redis-tools mariadb-server-core mariadb-client-core postgresql gcc libc6-dev php-cli python3 systemd supervisor',
+      'redis-server redis-tools mariadb-server-core mariadb-client-core postgresql gcc libc6-dev php-cli python3 faketime systemd supervisor',
     ],
     ['bench', 'redis-server gcc libc6-dev php-cli supervisor cron'],
   ])('`%s` installs: %s', async (purpose, packages) => {
@@ -132,7 +132,16 @@ describe('Debian packages', () => {
     mkdirSync(bin, { recursive: true })
     writeFileSync(join(bin, 'postgres'), '', { mode: 0o755 })
     writeFileSync(join(box.root, 'usr/sbin/mariadbd'), '', { mode: 0o755 })
-    box.has('redis-server', 'redis-cli', 'cc', 'php', 'python3', 'systemd-analyze', 'supervisord')
+    box.has(
+      'redis-server',
+      'redis-cli',
+      'cc',
+      'php',
+      'python3',
+      'faketime',
+      'systemd-analyze',
+      'supervisord',
+    )
     expect(await box.setup('test')).toMatchObject({ code: 0 })
     expect(box.calls()).toEqual([NPM_CI, 'build'])
   })

@@ -25,6 +25,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   gcc: 'cc',
   'php-cli': 'php',
   python3: 'python3',
+  faketime: 'faketime',
   systemd: 'systemd-analyze',
   supervisor: 'supervisord',
   cron: 'cron',

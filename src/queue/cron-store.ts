@@ -86,8 +86,11 @@ export class CronStore {
    * would come to them after the pause, and make up for them.
    */
   async passPaused(job: string, now: number): Promise<void> {
-    const { paused, cursor, era } = await this.read(job)
-    if (paused !== '' && cursor !== undefined) await this.advance(job, now, '', era)
+    const { paused, cursor, era, again, pass } = await this.read(job)
+    if (paused === '' || cursor === undefined) return
+    // While ticks come again, those of the pause are among them.
+    const comesAgain = again !== undefined && now < cursor
+    await this.advance(job, now, '', era, comesAgain ? pass : 0)
   }
 
   /** @param why '' resumes, and forgets the failures that led to the pause */

@@ -10,10 +10,19 @@ export type Read<T> = (
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly reason: string; readonly hint?: string }
 
-/** A key of a schema. @param example what a hint offers when the reader has no better idea */
-export function field<T>(read: Read<T>, example: string, empty?: 'may be empty') {
+/**
+ * A key of a schema.
+ * @param example what a hint offers when the reader has no better idea
+ * @param maxBytes the kernel takes no longer argument; in other keys it is a slip, and takes time to look at
+ */
+export function field<T>(
+  read: Read<T>,
+  example: string,
+  empty?: 'may be empty',
+  maxBytes = MAX_ARGUMENT_BYTES,
+) {
   return z.string().transform((text, context): T => {
-    const result = refuse(text, empty) ?? read(text)
+    const result = refuse(text, empty, maxBytes) ?? read(text)
     if (result.ok) return result.value
     const hint = result.hint ?? `write for instance ${example}`
     context.addIssue({ code: 'custom', message: result.reason, params: { hint } })
@@ -21,12 +30,14 @@ export function field<T>(read: Read<T>, example: string, empty?: 'may be empty')
   })
 }
 
-/** The kernel takes no longer argument; in other keys it is a slip, and takes time to look at. */
-function refuse(text: string, empty: 'may be empty' | undefined) {
+function refuse(text: string, empty: 'may be empty' | undefined, maxBytes: number) {
   if (text === '' && empty === undefined) return no('is empty')
-  return Buffer.byteLength(text) > MAX_ARGUMENT_BYTES
-    ? no(`is longer than ${MAX_ARGUMENT_BYTES} bytes`, 'hand the data over in a file')
-    : undefined
+  return Buffer.byteLength(text) > maxBytes ? tooLong('is', maxBytes) : undefined
+}
+
+/** @param what how the sentence begins */
+export function tooLong(what: string, maxBytes: number) {
+  return no(`${what} longer than ${maxBytes} bytes`, 'hand the data over in a file')
 }
 
 export function no(reason: string, hint?: string) {
@@ -74,8 +85,8 @@ export const flag = field<boolean>(text => {
 }, 'true')
 
 /** Any text but an empty one. */
-export function filled(example: string) {
-  return field<string>(yes, example)
+export function filled(example: string, maxBytes?: number) {
+  return field<string>(yes, example, undefined, maxBytes)
 }
 
 const zones = new Map<string, ReturnType<Read<string>>>()

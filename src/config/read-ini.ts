@@ -74,8 +74,13 @@ class Scan {
     const text = raw.trim()
     if (text === '' || isRemark(text)) return
     const indent = raw.length - raw.trimStart().length
-    if (this.#continues(indent)) this.#continue(raw)
-    else if (text.startsWith('[')) this.#header(text, line)
+    if (this.#continues(indent)) {
+      if (!isIndentedHeader(text)) return this.#continue(raw)
+      const place = { file: this.#file, line, key: text, value: '' }
+      const message = 'is indented, so supervisord reads it as more of the value above'
+      this.#report.problem(place, message, 'remove the blanks before it')
+    }
+    if (text.startsWith('[')) this.#header(text, line)
     else this.#pair(raw, text, indent, line)
   }
 
@@ -183,6 +188,12 @@ class Scan {
       this.#report.problem(where, many, 'is this an INI file?')
     }
   }
+}
+
+/** A whole line that is the header of a section, and of none that could be a word of a command. */
+function isIndentedHeader(text: string): boolean {
+  const [, name] = /^\[([^[\]]+)\]$/.exec(text) ?? []
+  return name !== undefined && readHeader(name.trim()).kind !== 'job'
 }
 
 function isRemark(text: string): boolean {

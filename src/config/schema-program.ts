@@ -7,6 +7,9 @@ import { choice, duration, field, filled, flag, integer, no, yes } from './field
 export const DEFAULT_MAX_DEATHS = 5
 export const DEFAULT_BACKOFF_MAX_MS = 60_000
 
+/** What Linux takes for all arguments and the environment together: a quarter of an 8 MB stack (execve(2)). */
+const MAX_COMMAND_BYTES = 2 << 20
+
 /** May say something else for each process, so it is expanded and read for each. */
 const perProcess = (example: string) => field<string>(yes, example, 'may be empty').optional()
 
@@ -76,7 +79,7 @@ const output = {
 }
 
 export const programSchema = z.object({
-  command: filled('/usr/bin/php /srv/worker.php'),
+  command: filled('/usr/bin/php /srv/worker.php', MAX_COMMAND_BYTES),
   process_name: perProcess('%(program_name)s_%(process_num)02d'),
   numprocs: integer(0, 10_000, 1).default(1),
   numprocs_start: integer(0, 1_000_000, 0).default(0),
@@ -119,7 +122,7 @@ export const programSchema = z.object({
 })
 
 export const groupSchema = z.object({
-  programs: filled('a,b'),
+  programs: field<string>(yes, 'a,b', 'may be empty').default(''),
   priority: signed.default(999),
 })
 

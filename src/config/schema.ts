@@ -10,7 +10,7 @@ import { queueSchema } from './schema-queue.ts'
 import { sourceSchema } from './schema-source.ts'
 import { taskdSchema } from './schema-taskd.ts'
 import { isSecretKey } from './secrets.ts'
-import { type Entry, headerOf, type Section } from './section.ts'
+import { type Entry, headerOf, isPythons, type Section } from './section.ts'
 
 export const SCHEMAS = {
   job: jobSchema,
@@ -68,7 +68,9 @@ export function checkSection<K extends Known>(
     } else if (!report.full) {
       const hint = remedy(kind, entry.name)
       const shown = goesOnWithSecret(entry, above, hint) ? { ...entry, ...UNTOLD } : entry
-      report.problem(shown, `is not a key of ${describe(kind, section)}`, hint)
+      const message = `is not a key of ${describe(kind, section)}`
+      if (section.ofSupervisord) report.note(shown, `${message}, and is passed over`, hint)
+      else report.problem(shown, message, hint)
     }
     above = entry
   }
@@ -139,21 +141,36 @@ function remedy(kind: Known, name: string): string {
   const keys = Object.keys(SCHEMAS[kind].shape)
   const near = suggest(name, keys)
   if (near !== undefined) return `did you mean "${near}"?`
-  const homes = {
-    job: 'a job',
-    taskd: '[taskd]',
-    queue: '[queue:NAME]',
-    program: '[program:NAME]',
-    group: '[group:NAME]',
-    channel: '[channel:NAME]',
-    relay: '[relay:NAME]',
-    source: '[source:NAME]',
-    notify: '[notify:NAME]',
-    include: '[include]',
-  }
-  for (const [other, home] of Object.entries(homes)) {
-    if (other !== kind && Object.hasOwn(SCHEMAS[other as Known].shape, name))
-      return `it belongs in ${home}`
-  }
-  return `known keys: ${keys.join(', ')}`
+  const homes = homesOf(kind, name)
+  return homes.length > 0 ? `it belongs in ${homes.join(' or ')}` : `known keys: ${keys.join(', ')}`
+}
+
+const HOMES: Readonly<Record<Known, string>> = {
+  job: 'a job',
+  taskd: '[taskd]',
+  queue: '[queue:NAME]',
+  program: '[program:NAME]',
+  group: '[group:NAME]',
+  channel: '[channel:NAME]',
+  relay: '[relay:NAME]',
+  source: '[source:NAME]',
+  notify: '[notify:NAME]',
+  include: '[include]',
+}
+
+/** Of supervisord itself: people write them one section too low. */
+const DAEMONS =
+  'pidfile logfile logfile_maxbytes logfile_backups loglevel nodaemon minfds minprocs nocleanup childlogdir identifier strip_ansi silent'.split(
+    ' ',
+  )
+
+/** Every section that has the key. A program's `url` or `list` is meant for no relay or notice. */
+function homesOf(kind: Known, name: string): readonly string[] {
+  if (isPythons(kind) && DAEMONS.includes(name)) return ['[supervisord]']
+  return Object.entries(HOMES)
+    .filter(([other]) => {
+      if (other === kind || !Object.hasOwn(SCHEMAS[other as Known].shape, name)) return false
+      return !isPythons(kind) || !['channel', 'relay', 'source', 'notify'].includes(other)
+    })
+    .map(([, home]) => home)
 }

@@ -38,6 +38,8 @@ export interface Section {
   readonly name: string
   readonly place: Place
   readonly entries: ReadonlyMap<string, Entry>
+  /** In a file of supervisord's own, where a key that nobody knows is no mistake. */
+  readonly ofSupervisord?: boolean
 }
 
 export interface Header {
@@ -60,6 +62,11 @@ export function readHeader(text: string): Header {
 export function headerOf(header: Header): string {
   if (header.kind === 'job') return `[${header.name}]`
   return header.name === '' ? `[${header.kind}]` : `[${header.kind}:${header.name}]`
+}
+
+/** In a file that is supervisord's own, whoever reads it. */
+export function isSupervisors(kind: SectionKind): boolean {
+  return SUPERVISORS.some(one => one === kind)
 }
 
 const PYTHONS: readonly SectionKind[] = ['program', 'group', 'include', ...SUPERVISORS]

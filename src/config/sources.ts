@@ -8,7 +8,7 @@ import { expandGlob, isPattern } from './glob.ts'
 import { expandNow, scopeOf } from './programs/scope.ts'
 import { readIni } from './read-ini.ts'
 import { checkSection, placeOf } from './schema.ts'
-import { headerOf, type Section } from './section.ts'
+import { headerOf, isPythons, isSupervisors, type Section } from './section.ts'
 
 export interface Sources {
   /** Every file that was read, absolute. */
@@ -26,24 +26,38 @@ export function gather(file: string, env: Environment, report: Report): Sources 
     files.push(resolve(path))
     return readSections(path, report)
   }
-  const readAll = (path: string): readonly Section[] => {
-    const own = read(path)
+  const readAll = (path: string, bySupervisord = false): readonly Section[] => {
+    const found = read(path)
+    const ofSupervisord = isOfSupervisord(path, found, bySupervisord)
+    const own = ofSupervisord ? found.map(section => ({ ...section, ofSupervisord })) : found
     const isWhole = path === file || own.some(section => section.kind === 'supervisord')
     if (!isWhole) return withoutInclude(own, report)
     const all = [...own]
     for (const section of own.filter(one => one.kind === 'include')) {
       for (const found of includedFiles(section, path, env, report))
-        if (!files.includes(resolve(found))) all.push(...readAll(found))
+        if (!files.includes(resolve(found))) all.push(...readAll(found, ofSupervisord))
     }
     // The pattern of each file is its own, so that two of them are no doubles.
     return all.filter(section => section.kind !== 'include' || section.place.file === file)
   }
-  const base = readAll(file)
-  refuseDuplicates(base, report)
+  const base = mergeDuplicates(readAll(file), report)
   const overlay = overlayFiles(file, env, report).flatMap(path =>
     withoutInclude(read(path), report),
   )
   return { files, sections: layOver(base, overlay, report) }
+}
+
+/**
+ * Whether a file was written for supervisord: it has nothing of ours, and a section of supervisord's
+ * own, a name that ends in .conf, or is included by such a one.
+ */
+function isOfSupervisord(
+  path: string,
+  sections: readonly Section[],
+  bySupervisord: boolean,
+): boolean {
+  if (!sections.every(({ kind }) => isPythons(kind))) return false
+  return bySupervisord || path.endsWith('.conf') || sections.some(({ kind }) => isSupervisors(kind))
 }
 
 function readSections(file: string, report: Report): readonly Section[] {
@@ -106,7 +120,7 @@ function includedFiles(
     found.push(...matched)
     if (matched.length > 0 || isPattern(pattern)) continue
     const hint = 'create it, or remove it from files'
-    report.problem(placeOf(section, 'files'), `there is no file ${pattern}`, hint)
+    report.note(placeOf(section, 'files'), `there is no file ${pattern}; nothing is included`, hint)
   }
   return found
 
@@ -146,20 +160,37 @@ function overlayFiles(file: string, env: Environment, report: Report): readonly 
   return found
 }
 
-/** A section may stand once in the main file and all that it includes. */
-function refuseDuplicates(sections: readonly Section[], report: Report): void {
-  const seen = new Map<string, Section>()
+/**
+ * A section may stand once in the main file and all that it includes. One that supervisord knows may
+ * stand there again, as for supervisord: its keys are added to the first.
+ */
+function mergeDuplicates(sections: readonly Section[], report: Report): readonly Section[] {
+  const kept: Section[] = []
+  const seen = new Map<string, number>()
   for (const section of sections) {
-    const first = seen.get(headerOf(section))
-    if (first === undefined) {
-      seen.set(headerOf(section), section)
+    const at = seen.get(headerOf(section))
+    const first = at === undefined ? undefined : kept[at]
+    if (at === undefined || first === undefined) {
+      seen.set(headerOf(section), kept.length)
+      kept.push(section)
       continue
     }
     const { file, line } = first.place
     const where = file === section.place.file ? `line ${line}` : `${file}:${line}`
-    const message = `is already there on ${where}`
-    report.problem(section.place, message, `rename one of them, or keep ${where} only`)
+    if (isPythons(section.kind) && section.kind !== 'include') {
+      const message = `is already there on ${where}: its keys are added, and the last of one name counts`
+      report.note(section.place, message, 'put all its keys into one section')
+      const entries = new Map([...first.entries, ...section.entries])
+      const ofSupervisord = first.ofSupervisord === true && section.ofSupervisord === true
+      kept[at] = { ...first, entries, ofSupervisord }
+    } else {
+      const message = `is already there on ${where}`
+      report.problem(section.place, message, `rename one of them, or keep ${where} only`)
+      // It stays, so that its keys are judged as well.
+      kept.push(section)
+    }
   }
+  return kept
 }
 
 /** Key by key: what an overlay says wins, what it does not say stays. */

@@ -9,6 +9,7 @@ import type { Output } from './output-port.ts'
 import { PipeOutput } from './pipe-output.ts'
 import { plainOutput } from './plain-output.ts'
 import { Rounds } from './rounds.ts'
+import { Stdin } from './stdin.ts'
 import { Writers } from './writers.ts'
 
 export interface LogsDeps {
@@ -26,12 +27,14 @@ const READ_BYTES = 64 * 1024
 
 /** The logs of all programs of a daemon, and what they share. */
 export class Logs {
+  readonly stdin: Stdin
   readonly #compressor = new Compressor()
   readonly #open: (spec: OutputSpec) => Output
 
   constructor({ clock, log, folder }: LogsDeps) {
     const compressor = this.#compressor
     const fifos = new Fifos(folder)
+    this.stdin = new Stdin(fifos)
     const warn = (text: string) => log.warn(text)
     const writers = new Writers({
       clock,
@@ -58,6 +61,7 @@ export class Logs {
 
   /** After all outputs are closed. What was being compressed stays as it is. */
   async stop(): Promise<void> {
+    await this.stdin.close()
     await this.#compressor.stop()
   }
 }

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs'
 import type { OutputSpec } from '../model/program-spec.ts'
 
 /** What a program gets as its standard output or error, for one start. */
@@ -5,6 +6,18 @@ export interface Descriptor {
   readonly stdio: 'ignore' | number
   /** To be called once the program has it; more calls do no harm. */
   release(): void
+}
+
+/** An open file, closed when the program has it. */
+export function descriptorOf(fd: number): Descriptor {
+  let open = true
+  return {
+    stdio: fd,
+    release: () => {
+      if (open) closeSync(fd)
+      open = false
+    },
+  }
 }
 
 /** Where one stream of one program goes, over all starts of its process. */

@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import type { LogFileSpec, OutputSpec } from '../model/program-spec.ts'
 import { type Fifos, openWriteEnd } from './fifos.ts'
-import { type Descriptor, type Output, unsuited } from './output-port.ts'
+import { type Descriptor, descriptorOf, type Output, unsuited } from './output-port.ts'
 import { Stamper } from './stamp.ts'
 import type { LogWriter } from './writer.ts'
 import type { Writers } from './writers.ts'
@@ -147,13 +147,5 @@ export class PipeOutput implements Output {
 }
 
 function writeEnd(fifo: number): Descriptor {
-  const fd = openWriteEnd(fifo)
-  let open = true
-  return {
-    stdio: fd,
-    release: () => {
-      if (open) closeSync(fd)
-      open = false
-    },
-  }
+  return descriptorOf(openWriteEnd(fifo))
 }

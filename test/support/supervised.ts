@@ -54,6 +54,7 @@ export function supervise(): Supervised {
     events.subscribe(event => {
       if (event.type === 'program') steps.push(`${event.name} ${event.state.name}`)
     })
+    const logs = new Logs({ clock: realClock, log, folder: join(dir, 'run') })
     const supervisor = new Supervisor({
       instance: folder.path.slice(-6),
       boot: bootId(),
@@ -66,7 +67,8 @@ export function supervise(): Supervised {
       environment: { PATH: process.env['PATH'] ?? '', DIR: dir },
       turns: new Turns(10),
       descriptors: new DescriptorBudget(Number.POSITIVE_INFINITY, () => 0),
-      logs: new Logs({ clock: realClock, log, folder: join(dir, 'run') }),
+      logs,
+      stdin: logs.stdin,
     })
     made.push(supervisor)
     return supervisor

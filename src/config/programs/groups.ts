@@ -56,6 +56,14 @@ export function readGroups(
     }
     const { values } = checkSection('group', section, report, one => texts.get(one.name) ?? '999')
     const names = (values.programs ?? '').split(',').map(one => one.trim())
+    if (names.join('') === '' && values.programs === '') {
+      report.note(
+        placeOf(section, 'programs'),
+        'names no program',
+        'name some, or remove the group',
+      )
+      return { names: [], priority: values.priority ?? 999 }
+    }
     for (const [at, name] of names.entries()) {
       if (values.programs === undefined || !texts.has('programs')) break
       if (names.indexOf(name) < at) refuse(`names ${show(name)} twice`, 'keep one of them')

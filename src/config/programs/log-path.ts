@@ -17,23 +17,27 @@ export interface LogOwner {
   readonly stream: 'stdout' | 'stderr'
 }
 
-/** A path that is a door to our own output, and which. */
+/** A path that is a door to our own output, and which. In a container process 1 has the same. */
 const DOORS: ReadonlyMap<string, 1 | 2> = new Map([
   ['/dev/stdout', 1],
   ['/dev/stderr', 2],
-  ['/dev/fd/1', 1],
-  ['/dev/fd/2', 2],
-  ['/proc/self/fd/1', 1],
-  ['/proc/self/fd/2', 2],
+  ...['/dev/fd', '/proc/self/fd', '/proc/1/fd'].flatMap(
+    folder =>
+      [
+        [`${folder}/1`, 1],
+        [`${folder}/2`, 2],
+      ] as const,
+  ),
 ])
 
 /** What `stdout_logfile` means: AUTO, NONE, a door, or a file. */
 export function readLog(
-  text: string,
+  written: string,
   owner: LogOwner,
   folders: LogFolders,
   limits: Omit<LogFileSpec, 'kind' | 'path'>,
 ): ReturnType<Read<OutputSpec>> {
+  const text = withoutQuotes(written)
   if (isNone(text)) return yes({ kind: 'none' })
   if (isAuto(text))
     return yes({ kind: 'file', path: join(folders.auto, autoName(owner)), ...limits })
@@ -46,6 +50,11 @@ export function readLog(
     return no('is no file that can be rotated', 'write a file, /dev/stdout, /dev/stderr or NONE')
   if (/[\n\0]/.test(text)) return no('has a line break in it', 'write the path on one line')
   return yes({ kind: 'file', path: inFolder(text, folders), ...limits })
+}
+
+/** Nobody means a file whose name begins and ends with a quote. */
+export function withoutQuotes(text: string): string {
+  return /^(["'])(.*)\1$/s.exec(text)?.[2]?.trim() ?? text
 }
 
 export function isAuto(text: string): boolean {

@@ -3,7 +3,7 @@ import { no, type Read, yes } from '../fields.ts'
 const EXAMPLE = 'write A="x",B="y", with commas between'
 
 /** What needs no quotes in supervisord's `environment`. */
-const WORD = /[\w/.+\-():]/
+const WORD = /[\w/.+\-():]|[^\0-\x7F]/
 const NAME = /^[\w/.+\-():]+$/
 
 /**

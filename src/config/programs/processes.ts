@@ -1,5 +1,6 @@
 import type { LogFileSpec, ProcessSpec } from '../../model/program-spec.ts'
-import type { Read } from '../fields.ts'
+import { MAX_ARGUMENT_BYTES } from '../../model/task.ts'
+import { type Read, tooLong } from '../fields.ts'
 import { refuseProcessName } from '../section.ts'
 import { type Fill, type Format, render } from './format.ts'
 import { inFolder, type LogFolders, readLog } from './log-path.ts'
@@ -110,6 +111,8 @@ const MERGED = { ok: true, value: 'stdout' } as const
 function readCommand(text: string): ReturnType<Read<readonly [string, ...string[]]>> {
   const words = splitWords(text)
   if (!words.ok) return words
+  if (words.value.some(word => Buffer.byteLength(word) > MAX_ARGUMENT_BYTES))
+    return tooLong('has a word', MAX_ARGUMENT_BYTES)
   const [first, ...rest] = words.value
   if (first === undefined || first === '')
     return {

@@ -32,6 +32,7 @@ interface Parts {
 /** Puts the supervisor of programs together. */
 export function buildSupervisor(parts: Parts): Supervisor {
   const { settings, instance, clock, events, log, wanted } = parts
+  const logs = new Logs({ clock, log, folder: join(settings.dataDir, 'run') })
   return new Supervisor({
     instance,
     clock,
@@ -44,7 +45,8 @@ export function buildSupervisor(parts: Parts): Supervisor {
     environment: withoutMarks(parts.environment),
     turns: new Turns(SLICE_MS),
     descriptors: new DescriptorBudget(openFilesLimit(), () => ownDescriptors(parts.queues())),
-    logs: new Logs({ clock, log, folder: join(settings.dataDir, 'run') }),
+    logs,
+    stdin: logs.stdin,
   })
 }
 

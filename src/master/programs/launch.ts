@@ -4,6 +4,7 @@ import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { groupLives, isAlive, type ProcessId, signalGroup, startTimeOf } from '../../lib/proc.ts'
 import type { Turns } from '../../lib/turns.ts'
+import type { Stdin } from '../../logs/stdin.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
 import type { Launch, LaunchListener } from '../managed-program.ts'
 import { commandOf, whyNotStarted } from './command.ts'
@@ -34,6 +35,7 @@ export interface LaunchDeps {
   readonly environment: Readonly<Record<string, string>>
   /** A fork takes a millisecond of the main thread; many at once must not hold up everything. */
   readonly turns: Turns
+  readonly stdin: Pick<Stdin, 'descriptor'>
 }
 
 export interface ProgramProcess extends ProcessId {
@@ -127,13 +129,17 @@ async function startProcess(
   await deps.turns.wait()
   if (calledOff()) return
   // Only now: thousands that wait for their turn shall not each hold some.
-  const [stdout, stderr] = await outputs.descriptors(spec)
+  const stdin = await deps.stdin.descriptor(spec.onOrphan === 'adopt')
+  const [stdout, stderr] = await outputs.descriptors(spec).catch((error: unknown) => {
+    stdin.release()
+    throw error
+  })
   try {
     if (calledOff()) return
     const child = spawn(command.file, command.args, {
       // A session and a group of its own: ^C at our terminal is ours, and the group can be ended.
       detached: true,
-      stdio: ['ignore', stdout.stdio, stderr.stdio],
+      stdio: [stdin.stdio, stdout.stdio, stderr.stdio],
       env: environment,
       ...(spec.directory !== undefined && { cwd: spec.directory }),
     })
@@ -148,6 +154,7 @@ async function startProcess(
     remember(spec, { pid, startTime }, deps)
     begun({ pid, startTime, adopted: false, signal: signaller(pid, () => !calledOff()) })
   } finally {
+    stdin.release()
     stdout.release()
     stderr.release()
   }

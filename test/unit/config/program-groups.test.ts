@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { processesOf } from '../../../src/config/programs/processes.ts'
-import { configOf } from './load-files.ts'
+import { configOf, load, short } from './load-files.ts'
 import { ENV, notesIn, processesIn, section, wrongText } from './program-texts.ts'
 
 const program = (name: string, ...lines: string[]) =>
@@ -86,8 +86,6 @@ test.each([
   ],
   ['programs = a,', 'cron.ini:4: programs = a,: has an empty name in it. write for instance a,b'],
   ['programs = a,a', 'cron.ini:4: programs = a,a: names a twice. keep one of them'],
-  ['programs =', 'cron.ini:4: programs: is empty. write for instance a,b'],
-  ['priority = 1', 'cron.ini:3: programs: is missing in [group:g]. add programs = a,b'],
   [
     'programs = %(nope)s',
     'cron.ini:4: programs = %(nope)s: has %(nope)s, which is not known here. known here: %(here)s %(host_node_name)s %(ENV_NAME)s',
@@ -121,10 +119,24 @@ test.each([
   expect(others).toEqual([])
 })
 
-test('two sections of one name are refused', () => {
-  expect(wrongText(`${program('a')}${program('a')}`)).toEqual([
-    'cron.ini:3: [program:a]: is already there on line 1. rename one of them, or keep line 1 only',
+test('two sections of one name are one, and the last of one key counts', () => {
+  const loaded = load({
+    'conf/cron.ini': '[program:a]\ncommand = /bin/x\npriority = 5\n[program:a]\ncommand = /bin/y\n',
+  })
+  expect(loaded.notes.map(short)).toEqual([
+    'cron.ini:4: [program:a]: is already there on line 1: its keys are added, and the last of one name counts. put all its keys into one section',
   ])
+  expect(loaded.ok && loaded.config.processes).toMatchObject([
+    { name: 'a', argv: ['/bin/y'], priority: 5 },
+  ])
+})
+
+test.each(['programs =', 'priority = 1'])('a group with %s has no programs', line => {
+  const loaded = load({ 'conf/cron.ini': `${program('a')}[group:g]\n${line}\n` })
+  expect(loaded.notes.map(short)).toEqual([
+    expect.stringContaining('programs: names no program. name some, or remove the group'),
+  ])
+  expect(loaded.ok && loaded.config.processes).toMatchObject([{ name: 'a' }])
 })
 
 test('two programs that write one log are told so', () => {

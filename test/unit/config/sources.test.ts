@@ -43,9 +43,11 @@ describe('[include]', () => {
     ])
   })
 
-  test('wants a file that it names to be there; a pattern may match nothing', () => {
-    expect(mistakes('[include]\nfiles = none.ini conf.d/*.ini')).toEqual([
-      'cron.ini:2: files = none.ini conf.d/*.ini: there is no file none.ini. create it, or remove it from files',
+  test('says that a file it names is not there; a pattern may match nothing', () => {
+    const loaded = load({ 'conf/cron.ini': '[include]\nfiles = none.ini conf.d/*.ini' })
+    expect(problemsOf(loaded)).toEqual([])
+    expect(loaded.notes.map(short)).toEqual([
+      'cron.ini:2: files = none.ini conf.d/*.ini: there is no file none.ini; nothing is included. create it, or remove it from files',
     ])
   })
 

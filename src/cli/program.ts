@@ -1,6 +1,7 @@
 import { type Argument, Command, CommanderError, Option } from 'commander'
 import { createContext, type Options, type World } from './context.ts'
-import { BadConfig, EXIT, errorLine, exitCodeOf } from './exit.ts'
+import { BadConfig, EXIT, errorLine, exitCodeOf, usageError } from './exit.ts'
+import { HABITS } from './habits.ts'
 import type { Verb } from './verbs/verb.ts'
 import { GROUPS } from './verbs.ts'
 import { version } from './version.ts'
@@ -32,6 +33,12 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
         code = await run(context, args, received.at(-2) as Options)
       })
     }
+  }
+  for (const [word, does] of Object.entries(HABITS)) {
+    const command = program.command(`${word} [words...]`, { hidden: true }).allowUnknownOption()
+    command.action(() => {
+      throw usageError(`there is no ${word}`, does)
+    })
   }
   try {
     await program.parseAsync(asAsked(argv), { from: 'user' })

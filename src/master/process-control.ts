@@ -28,6 +28,13 @@ interface Child {
   readonly member?: ProgramMember
 }
 
+const WORKERS_GO_ON: ChangeResult = {
+  name: 'workers',
+  ok: true,
+  message:
+    'go on with their tasks; taskd drain stops taking tasks here, taskd stop QUEUE stops the workers of one queue',
+}
+
 type Action = 'start' | 'stop' | 'restart'
 
 /** How long an answer may wait for what was asked to have happened, ms. */
@@ -45,7 +52,12 @@ export class ProcessControl {
     const { wanted } = this.#deps
     if (action !== 'stop') this.#refuseAtTheEnd()
     const all = this.#children()
-    const found = names.map(name => ({ name, children: matching(all, name) }))
+    const programsOnly = all.filter(child => child.member !== undefined)
+    const found = names.map(name => ({
+      name,
+      // Who stops all programs does not mean to stop all tasks.
+      children: matching(action === 'stop' && name === 'all' ? programsOnly : all, name),
+    }))
     const chosen = [...new Set(found.flatMap(one => one.children))]
     for (const [wish, children] of wishes(action, chosen))
       wanted.set(
@@ -57,11 +69,12 @@ export class ProcessControl {
       chosen.map(child => [child, perform(action, child, by)]),
     )
     const results = found.map(async ({ name, children }) =>
-      children.length === 0
+      children.length === 0 && name !== 'all'
         ? [this.#unknown(name, all)]
         : Promise.all(children.flatMap(child => answers.get(child) ?? [])),
     )
-    return unique((await Promise.all(results)).flat())
+    const said = unique((await Promise.all(results)).flat())
+    return action === 'stop' && names.includes('all') ? [...said, WORKERS_GO_ON] : said
   }
 
   signal: Control['signal'] = async (signal, names) => {
@@ -217,8 +230,9 @@ function outcome(
     case 'STOPPED':
       return [`stopped meanwhile: ${state.why}`, false]
     case 'STARTING':
+      return ['still STARTING']
     case 'STOPPING':
-      return [`still ${state.name}`]
+      return ['still STOPPING; it is started again as soon as it has ended']
   }
 }
 

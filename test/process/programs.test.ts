@@ -143,7 +143,7 @@ describe('programs by name', () => {
       out: [],
       err: ['off: not running'],
     })
-    expect((await said('signal', 'NOPE', 'listener')).code).toBe(2)
+    expect((await said('signal', 'NOPE', 'listener')).code).toBe(1)
     expect((await said('signal', 'HUP', 'sync_tasks')).code).toBe(1)
   })
 
@@ -157,6 +157,23 @@ describe('programs by name', () => {
     )
   })
 
+  it('pid prints pids, and says by its exit code whether they are some', async () => {
+    const { pid, programs } = await daemon.status()
+    const { pid: web } = programs.find(one => one.name === 'web:web_00') ?? {}
+    expect(await said('pid')).toMatchObject({ code: 0, out: [String(pid)] })
+    expect(await said('pid', 'web:web_00')).toMatchObject({ code: 0, out: [String(web)] })
+    expect(await said('pid', 'off')).toMatchObject({ code: 1, out: ['0'] })
+    expect(await said('pid', 'web:web_0')).toMatchObject({ code: 4, out: [] })
+  })
+
+  it('a signal that there is not is exit 1, as for supervisorctl', async () => {
+    const { code, err } = await said('signal', 'BOGUS', 'listener')
+    expect([code, err]).toEqual([
+      1,
+      ['taskd: there is no signal BOGUS. write one as in HUP, USR1 or 15'],
+    ])
+  })
+
   it('the Redis they need is not stopped by name, and restarts by name', async () => {
     const refused = await said('stop', 'redis')
     expect(refused).toMatchObject({ code: 1, out: [] })
@@ -168,18 +185,18 @@ describe('programs by name', () => {
     await daemon.ready()
   })
 
-  it('all means programs and workers, and not the Redis they need', async () => {
+  it('stop all stops programs, says how workers are stopped, and leaves Redis alone', async () => {
     const redis = (await daemon.status()).programs.find(one => one.group === '')?.pid
     const result = await daemon.cli('stop', 'all', '--json')
     const changes = jsonOf(result) as ChangeResult[]
     expect(result.code).toBe(0)
     const { workers, programs } = await daemon.status()
-    expect(changes.map(one => one.name).toSorted()).toEqual(
-      [...workers, ...programs.filter(one => one.group !== '')].map(one => one.name).toSorted(),
-    )
+    const names = programs.filter(one => one.group !== '').map(one => one.name)
+    expect(changes.map(one => one.name).toSorted()).toEqual([...names, 'workers'].toSorted())
+    expect(changes.at(-1)?.message).toMatch(/taskd drain .*taskd stop QUEUE/)
     expect(changes.every(one => one.ok)).toBe(true)
     expect(await pidsOf(daemon)).toEqual({})
-    expect(workers.map(one => one.state)).toEqual(workers.map(() => 'STOPPED'))
+    expect(workers.map(one => one.state)).toEqual(workers.map(() => 'RUNNING'))
     expect(programs.find(one => one.group === '')?.pid).toBe(redis)
     expect((await daemon.cli('status')).code).toBe(3)
     expect((await daemon.cli('start', 'all')).code).toBe(0)

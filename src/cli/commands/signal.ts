@@ -1,7 +1,7 @@
 import { constants } from 'node:os'
+import { TaskdError } from '../../lib/errors.ts'
 import { printChanges } from '../change.ts'
 import type { Command } from '../context.ts'
-import { usageError } from '../exit.ts'
 
 export const run: Command = async (context, [name = '', ...names], options) => {
   const signal = signalOf(name)
@@ -14,6 +14,11 @@ function signalOf(text: string): NodeJS.Signals {
   const found = Object.entries(constants.signals).find(
     ([name, number]) => name === upper || name === `SIG${upper}` || String(number) === text,
   )
-  if (!found) throw usageError(`there is no signal ${text}: write one as in HUP, USR1 or 15`)
+  if (!found)
+    throw new TaskdError(
+      'E_SIGNAL',
+      `there is no signal ${text}`,
+      'write one as in HUP, USR1 or 15',
+    )
   return found[0] as NodeJS.Signals
 }

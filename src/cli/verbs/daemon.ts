@@ -66,6 +66,19 @@ export const DAEMON: Verbs = {
     ],
     load: () => import('../commands/status.ts'),
   },
+  pid: {
+    args: '[name...]',
+    summary: 'print the pid of the daemon, or of workers and programs by name',
+    about: 'One pid a line, 0 for what does not run.',
+    examples: ['taskd pid', 'taskd pid web:web_00'],
+    exits: ['0  it runs', '1  one of them does not', '4  no such name, or no daemon'],
+    load: () => import('../commands/pid.ts'),
+  },
+  version: {
+    summary: 'print the version of taskd',
+    examples: ['taskd version'],
+    load: () => import('../commands/version.ts'),
+  },
   why: {
     args: '<name>',
     summary: 'say why something in status is as it is',

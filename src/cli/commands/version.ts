@@ -1,0 +1,9 @@
+import type { Command } from '../context.ts'
+import { EXIT } from '../exit.ts'
+import { version } from '../version.ts'
+
+export const run: Command = ({ out }, _args, options) => {
+  if (options['json']) out.json({ version: version() })
+  else out.line(version())
+  return Promise.resolve(EXIT.ok)
+}

@@ -129,7 +129,7 @@ async function doAll(steps: readonly Step[], world: World, timeline: Timeline) {
     const kind = FAULTS.find(other => other.name === step.fault)
     if (!kind) throw new Error(`no fault ${step.fault}`)
     const touched = kind.touches(step.node)
-    const free = Promise.all(touched.map(thing => last.get(thing)))
+    const free = Promise.all(touched.map(thing => last.get(thing) ?? Promise.resolve()))
     const over = free.then(() => one(step, kind))
     for (const thing of touched) last.set(thing, over)
     return over

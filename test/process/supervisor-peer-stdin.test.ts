@@ -61,7 +61,7 @@ describe('under supervisord and under taskd', () => {
     expect(seen).toEqual({ supervisord: same, taskd: same })
   })
 
-  it('it can be opened again by its name, also by another user', async () => {
+  it('standard input can be opened again by its name, also by another user', async () => {
     expect(await isRunning(peers.taskd, 'reopens')).toBe('RUNNING')
   })
 })

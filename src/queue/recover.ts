@@ -47,13 +47,14 @@ export async function findOrphans(
   const keys = engineKeys(taskKey)
   const ids = await redis.lrange(keys.active, 0, -1)
   if (ids.length === 0) return []
-  const queue = new Queue<StoredTask, StoredAnswer>(taskKey, {
+  const options = {
     connection: redis,
     prefix: ENGINE_PREFIX,
     skipMetasUpdate: true,
     // Not in the types: a job that has failed asks its queue when it is to be tried again.
-    ...{ settings: RETRYING },
-  })
+    settings: RETRYING,
+  }
+  const queue = new Queue<StoredTask, StoredAnswer>(taskKey, options)
   queue.on('error', () => undefined)
   const orphans: Orphan[] = []
   for (const id of ids) {

@@ -247,7 +247,7 @@ describe('the master is KILLed', () => {
     server.freeze()
     letGo(daemon)
     const kept = () =>
-      readdirSync(join(daemon.dataDir, 'verdicts')).filter(one => /json$/.test(one))
+      readdirSync(join(daemon.dataDir, 'verdicts')).filter(one => one.endsWith('.json'))
     await waitFor(() => kept().length === 2, { what: 'their verdicts are on disk' })
     for (const { pid } of daemon.processes()) killNow(pid)
     await daemon.ended

@@ -98,4 +98,5 @@ test('a disk that takes none is told of, and the verdict stays with its worker',
   kept.hold('a', () => aVerdict())
   await waitFor(() => refused.length === 1, { what: 'it is told' })
   await kept.drop('a')
+  expect(refused).toEqual([expect.stringContaining('verdicts')])
 })

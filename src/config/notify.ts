@@ -14,6 +14,7 @@ export function readNotify(sections: readonly Section[], report: Report): readon
     }
     const checked = checkSection('notify', section, report)
     checkTogether(checked, report)
+    checkSecret(checked, report)
     if (checked.complete !== undefined) found.push(specOf(section.name, checked.complete))
   }
   return found
@@ -22,11 +23,12 @@ export function readNotify(sections: readonly Section[], report: Report): readon
 type Complete = NonNullable<Checked<'notify'>['complete']>
 
 function specOf(name: string, values: Complete): NotifySpec {
-  const { url, format, mail, to = [], from, on, names, group, max, silence_after } = values
+  const { url, format, secret, mail, to = [], from, on, names, group, max, silence_after } = values
   return {
     name,
     ...(url !== undefined && { url }),
     format,
+    ...(secret !== undefined && { secret }),
     ...(mail !== undefined && { mail }),
     to,
     ...(from !== undefined && { from }),
@@ -55,4 +57,15 @@ function checkTogether({ section }: Checked<'notify'>, report: Report): void {
   }
   if (has('mail') && has('format'))
     report.problem(at('format'), 'is for webhooks', 'remove it: a mail is text')
+}
+
+/** Only two robots sign; elsewhere a secret would do nothing, and nobody would know. */
+function checkSecret({ section, values }: Checked<'notify'>, report: Report): void {
+  const { format } = values
+  if (!section.entries.has('secret') || format === 'dingtalk' || format === 'feishu') return
+  const hint =
+    format === 'wecom'
+      ? 'remove it: the key of a WeCom robot stands in its url'
+      : 'add format = dingtalk or format = feishu, or remove it'
+  report.problem(placeOf(section, 'secret'), 'signs for robots of DingTalk and Feishu only', hint)
 }

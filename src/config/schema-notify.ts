@@ -11,6 +11,9 @@ const readUrl: Read<string> = text => {
   return no('is not a URL', 'write for instance https://hooks.example.org/taskd')
 }
 
+const readSecret: Read<string> = text =>
+  /\s/.test(text) ? no('has a blank in it', 'copy it from the settings of the robot') : yes(text)
+
 const MAIL_HINT = 'write smtp://user:password@host:587, or smtps:// where TLS comes first'
 
 const readMail: Read<string> = text => {
@@ -80,6 +83,7 @@ const readNames: Read<readonly string[]> = text => {
 export const notifySchema = z.object({
   url: field(orFromFile(readUrl), 'https://hooks.example.org/taskd').optional(),
   format: choice(NOTICE_FORMATS).default('json'),
+  secret: field(orFromFile(readSecret), 'SEC…').optional(),
   mail: field(orFromFile(readMail), 'smtp://user:password@mail.example.org:587').optional(),
   to: field(readAddresses, 'ops@example.org').optional(),
   from: field(readAddress, 'taskd@example.org').optional(),

@@ -3,13 +3,15 @@
 export const NOTICE_KINDS = ['fail', 'fatal', 'recovery', 'silence', 'away'] as const
 export type NoticeKind = (typeof NOTICE_KINDS)[number]
 
-export const NOTICE_FORMATS = ['json', 'text', 'slack'] as const
+export const NOTICE_FORMATS = ['json', 'text', 'slack', 'dingtalk', 'wecom', 'feishu'] as const
 
 /** `[notify:NAME]`; has either `url` or `mail`, `to` and `from`. */
 export interface NotifySpec {
   readonly name: string
   readonly url?: string
   readonly format: (typeof NOTICE_FORMATS)[number]
+  /** What the robots of DingTalk and Feishu sign with. */
+  readonly secret?: string
   /** `smtp://user:password@host:port`, or smtps. */
   readonly mail?: string
   readonly to: readonly string[]

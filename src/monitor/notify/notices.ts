@@ -74,7 +74,9 @@ export class Notices {
   #make(spec: NotifySpec, saved: OutletState | undefined): Section {
     const { clock, random, log, world } = this.#deps
     const remember = (when: 'soon' | 'now') => this.#memory.write(when)
-    const section = new Section(spec, { clock, random, log, world, senderOf, remember }, saved)
+    const sender = (one: NotifySpec) => senderOf(one, () => clock.now())
+    const deps = { clock, random, log, world, senderOf: sender, remember }
+    const section = new Section(spec, deps, saved)
     section.start()
     return section
   }
@@ -118,10 +120,11 @@ export class Notices {
   }
 }
 
-function senderOf({ url, format, mail, from, to }: NotifySpec): Sender {
+function senderOf(spec: NotifySpec, now: () => number): Sender {
+  const { url, format, secret = '', mail, from, to } = spec
   return url === undefined
     ? mailer({ server: mail ?? '', from: from ?? '', to })
-    : webhook(url, format)
+    : webhook({ url, format, secret, now })
 }
 
 export function noSuchSection(name: string, known: readonly string[]): TaskdError {

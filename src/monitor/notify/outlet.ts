@@ -76,7 +76,7 @@ export class Outlet {
     const notify = spec.name
     const of = (error: unknown) => ({ notify, error: messageOf(error) })
     this.#trouble = new Trouble(clock, {
-      began: error => log.warn(of(error), 'a notice was not taken; it is tried again'),
+      began: error => log.warn(of(error), 'a notice was not taken'),
       ended: lasted_s => log.info({ notify, lasted_s }, 'notices are taken again'),
     })
   }
@@ -216,7 +216,8 @@ export class Outlet {
         this.#failed += 1
         flight.attempts += 1
         const left = flight.since + GIVE_UP_MS - clock.monotonic()
-        if (left <= 0) return this.#giveUp(flight)
+        const final = error instanceof SendError && error.final
+        if (final || left <= 0) return this.#giveUp(flight, final)
         const asked = error instanceof SendError ? (error.retryAfterMs ?? 0) : 0
         const delay = Math.max(asked, backoffDelay(RETRY, flight.attempts, random()))
         remember('soon')
@@ -235,14 +236,17 @@ export class Outlet {
     this.#deps.remember('now')
   }
 
-  #giveUp({ notice }: Flight): void {
+  /** @param refused for what it is, and not only because nobody took it in time */
+  #giveUp({ notice }: Flight, refused: boolean): void {
     const events = sizeOf(notice)
     this.#flight = undefined
     this.#dropped += events
     this.#lost += events + notice.lost
     this.#deps.log.warn(
       { notify: this.#spec.name, events, error: this.#trouble.condition.error },
-      'a notice that nobody took for an hour is given up',
+      refused
+        ? 'a notice that is refused for what it is, or for its key, is given up'
+        : 'a notice that nobody took for an hour is given up',
     )
     this.#deps.remember('now')
   }

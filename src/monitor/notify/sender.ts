@@ -15,15 +15,23 @@ export interface Sender {
   send(notice: Notice, signal: AbortSignal): Promise<Sent>
 }
 
+export interface Refusal {
+  /** When whoever refused it wants to be asked again, ms from now. */
+  readonly retryAfterMs?: number | undefined
+  /** The same again would be refused again: the key is wrong, or what was sent. */
+  readonly final?: boolean
+}
+
 /** It was not taken. */
 export class SendError extends Error {
-  /** When whoever refused it wants to be asked again, ms from now. */
   readonly retryAfterMs: number | undefined
+  readonly final: boolean
 
-  constructor(message: string, retryAfterMs?: number) {
+  constructor(message: string, { retryAfterMs, final = false }: Refusal = {}) {
     super(message)
     this.name = 'SendError'
     this.retryAfterMs = retryAfterMs
+    this.final = final
   }
 }
 

@@ -1,5 +1,6 @@
 import { messageOf } from '../../lib/errors.ts'
 import type { Notice, NotifySpec } from '../../model/notice.ts'
+import { isRobot, judgeAnswer, robotRequest } from './robot.ts'
 import { SendError, type Sender, type Sent, words } from './sender.ts'
 
 /** From the request to the answer, with all redirects. */
@@ -8,9 +9,20 @@ const MAX_REDIRECTS = 3
 const MAX_ANSWER_BYTES = 2048
 const MOST_RETRY_AFTER_MS = 600_000
 
+export interface WebhookOptions {
+  readonly url: string
+  readonly format: NotifySpec['format']
+  /** The key of a signature, '' for none. */
+  readonly secret: string
+  /** Wall time, ms. */
+  readonly now: () => number
+  readonly limitMs?: number
+}
+
 /** Posts notices. Where it redirects to gets the same POST, but never the password. */
-export function webhook(address: string, format: NotifySpec['format'], limitMs = LIMIT_MS): Sender {
-  const url = new URL(address)
+export function webhook(options: WebhookOptions): Sender {
+  const { format, secret, now, limitMs = LIMIT_MS } = options
+  const url = new URL(options.url)
   const authorization = basicOf(url)
   url.username = ''
   url.password = ''
@@ -20,7 +32,8 @@ export function webhook(address: string, format: NotifySpec['format'], limitMs =
     async send(notice, signal) {
       const limit = AbortSignal.timeout(limitMs)
       try {
-        return await post(url, { notice, format, authorization }, AbortSignal.any([signal, limit]))
+        const message = { notice, format, authorization, secret, now: now() }
+        return await post(url, message, AbortSignal.any([signal, limit]))
       } catch (error) {
         if (error instanceof SendError || signal.aborted) throw error
         if (limit.aborted) throw new SendError(`no answer within ${limitMs / 1000} s`)
@@ -34,11 +47,13 @@ interface Message {
   readonly notice: Notice
   readonly format: NotifySpec['format']
   readonly authorization: string
+  readonly secret: string
+  readonly now: number
 }
 
 async function post(url: URL, message: Message, signal: AbortSignal): Promise<Sent> {
-  const { type, body } = bodyOf(message)
-  for (let to = url, hop = 0; ; hop += 1) {
+  const { target, type, body } = requestOf(url, message)
+  for (let to = target, hop = 0; ; hop += 1) {
     const response = await fetch(to, {
       method: 'POST',
       headers: {
@@ -53,7 +68,7 @@ async function post(url: URL, message: Message, signal: AbortSignal): Promise<Se
       signal,
     })
     const next = redirectOf(response, to)
-    if (next === undefined) return await judged(response)
+    if (next === undefined) return await judged(response, message.format)
     await response.body?.cancel()
     if (hop >= MAX_REDIRECTS) throw new SendError(`more than ${MAX_REDIRECTS} redirects`)
     if (to.protocol === 'https:' && next.protocol !== 'https:')
@@ -71,17 +86,18 @@ function redirectOf(response: Response, from: URL): URL | undefined {
   return /^https?:$/.test(to.protocol) ? to : undefined
 }
 
-async function judged(response: Response): Promise<Sent> {
+async function judged(response: Response, format: NotifySpec['format']): Promise<Sent> {
   const { status, ok } = response
   if (ok || status === 303) {
-    await response.body?.cancel()
+    const said = startOf(response)
+    // Only of a robot it matters whether the answer ends.
+    judgeAnswer(format, status, isRobot(format) ? await said : await said.catch(() => ''))
     return { message: `HTTP ${status}`, refused: '' }
   }
   const said = words(await startOf(response))
-  throw new SendError(
-    said === '' ? `HTTP ${status}` : `HTTP ${status}: ${said}`,
-    retryAfter(response),
-  )
+  throw new SendError(said === '' ? `HTTP ${status}` : `HTTP ${status}: ${said}`, {
+    retryAfterMs: retryAfter(response),
+  })
 }
 
 async function startOf(response: Response): Promise<string> {
@@ -101,11 +117,19 @@ function retryAfter(response: Response): number | undefined {
   return seconds > 0 ? Math.min(seconds * 1000, MOST_RETRY_AFTER_MS) : undefined
 }
 
-function bodyOf({ notice, format }: Message): { readonly type: string; readonly body: string } {
+interface Request {
+  readonly target: URL
+  readonly type: string
+  readonly body: string
+}
+
+function requestOf(url: URL, { notice, format, secret, now }: Message): Request {
   const text = `${notice.title}\n\n${notice.text}\n`
-  if (format === 'text') return { type: 'text/plain; charset=utf-8', body: text }
-  const value = format === 'slack' ? { text: escapeSlack(text) } : notice
-  return { type: 'application/json', body: JSON.stringify(value) }
+  if (format === 'text') return { target: url, type: 'text/plain; charset=utf-8', body: text }
+  const { url: target, body } = isRobot(format)
+    ? robotRequest(format, url, { text, secret, now })
+    : { url, body: format === 'slack' ? { text: escapeSlack(text) } : notice }
+  return { target, type: 'application/json', body: JSON.stringify(body) }
 }
 
 /** https://api.slack.com/reference/surfaces/formatting#escaping */

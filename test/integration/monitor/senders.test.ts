@@ -1,7 +1,8 @@
+import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
-import type { Notice } from '../../../src/model/notice.ts'
+import type { Notice, NotifySpec } from '../../../src/model/notice.ts'
 import { mailer } from '../../../src/monitor/notify/mail.ts'
 import { SendError } from '../../../src/monitor/notify/sender.ts'
 import { webhook } from '../../../src/monitor/notify/webhook.ts'
@@ -50,10 +51,95 @@ async function silent(): Promise<{ port: number } & AsyncDisposable> {
   }
 }
 
+const NOW = 1_700_000_000_123
+const hook = (url: string, format: NotifySpec['format'], limitMs = 10_000, secret = '') =>
+  webhook({ url, format, secret, now: () => NOW, limitMs })
+
+describe('a robot', () => {
+  const said = async (format: NotifySpec['format'], answer: object | string, secret = '') => {
+    const text = typeof answer === 'string' ? answer : JSON.stringify(answer)
+    await using web = await startWeb((_, response) => response.end(text))
+    const sending = hook(`${web.origin}/robot/send?key=k`, format, 10_000, secret).send(
+      notice,
+      never,
+    )
+    const [outcome] = await Promise.allSettled([sending])
+    return { outcome, seen: web.seen[0] }
+  }
+  const content = `${notice.title}\n\n${notice.text}\n`
+
+  test('of DingTalk gets a text, signed in the address', async () => {
+    const { outcome, seen } = await said('dingtalk', { errcode: 0, errmsg: 'ok' }, 'SECabc')
+    expect(outcome).toMatchObject({ status: 'fulfilled', value: { message: 'HTTP 200' } })
+    expect(JSON.parse(seen?.body ?? '')).toEqual({ msgtype: 'text', text: { content } })
+    const sign = createHmac('sha256', 'SECabc').update(`${NOW}\nSECabc`).digest('base64')
+    const query = `key=k&timestamp=${NOW}&sign=${encodeURIComponent(sign)}`
+    expect(seen?.url).toBe(`/robot/send?${query}`)
+  })
+
+  test('of Feishu gets a text, signed in the body', async () => {
+    const { outcome, seen } = await said('feishu', { code: 0, msg: 'success' }, 'abc')
+    expect(outcome.status).toBe('fulfilled')
+    const timestamp = '1700000000'
+    const sign = createHmac('sha256', `${timestamp}\nabc`).digest('base64')
+    const signed = { timestamp, sign, msg_type: 'text', content: { text: content } }
+    expect(JSON.parse(seen?.body ?? '')).toEqual(signed)
+    expect((await said('feishu', { StatusCode: 0 })).outcome.status).toBe('fulfilled')
+  })
+
+  test('of WeCom gets a text of as many bytes as it takes', async () => {
+    await using web = await startWeb((_, response) => response.end('{"errcode":0,"errmsg":"ok"}'))
+    await hook(web.origin, 'wecom').send({ ...notice, text: '失败'.repeat(2000) }, never)
+    const { text } = JSON.parse(web.seen[0]?.body ?? '') as { text: { content: string } }
+    expect(Buffer.byteLength(text.content)).toBeGreaterThan(2040)
+    expect(Buffer.byteLength(text.content)).toBeLessThanOrEqual(2048)
+    expect(text.content).toMatch(/^taskd web-1: .*失败…$/s)
+  })
+
+  test.each([
+    [
+      'dingtalk',
+      { errcode: 40035, errmsg: '缺少参数 json' },
+      'HTTP 200: errcode 40035: 缺少参数 json',
+    ],
+    [
+      'wecom',
+      { errcode: 93000, errmsg: 'invalid webhook url' },
+      'HTTP 200: errcode 93000: invalid webhook url',
+    ],
+    ['feishu', { code: 19021, msg: 'sign match fail' }, 'HTTP 200: code 19021: sign match fail'],
+    ['feishu', { StatusCode: 9, StatusMessage: 'no' }, 'HTTP 200: StatusCode 9: no'],
+    ['json', { errcode: '40035', errmsg: 'no' }, 'HTTP 200: errcode 40035: no'],
+  ] as const)(
+    'of %s that answers 200 and refuses has not taken it: %o',
+    async (format, answer, message) => {
+      const { outcome } = await said(format, answer)
+      expect(outcome).toMatchObject({ status: 'rejected', reason: { message, final: true } })
+    },
+  )
+
+  test.each([
+    ['dingtalk', { errcode: 130101 }],
+    ['wecom', { errcode: 45009 }],
+    ['feishu', { code: 9499 }],
+    ['feishu', { code: 11232 }],
+  ] as const)('of %s that has too much to do is asked again later: %o', async (format, answer) => {
+    const { outcome } = await said(format, answer)
+    const reason = { final: false, retryAfterMs: 60_000 }
+    expect(outcome).toMatchObject({ status: 'rejected', reason })
+  })
+
+  test('says so itself: a page that answers in its place has taken nothing', async () => {
+    const { outcome } = await said('dingtalk', '<html>log in</html>')
+    expect(outcome).toMatchObject({ status: 'rejected', reason: { final: false } })
+    expect((await said('json', { code: 7 })).outcome.status).toBe('fulfilled')
+  })
+})
+
 describe('a webhook', () => {
   test('gets the whole notice as JSON, with its id and the password of its address', async () => {
     await using web = await startWeb((_, response) => response.writeHead(204).end())
-    const sender = webhook(`http://taskd:ge%40heim@127.0.0.1:${web.port}/hooks/secret`, 'json')
+    const sender = hook(`http://taskd:ge%40heim@127.0.0.1:${web.port}/hooks/secret`, 'json')
     expect(sender.to).toBe(`http://127.0.0.1:${web.port}/…`)
     expect(await sender.send(notice, never)).toEqual({ message: 'HTTP 204', refused: '' })
     expect(web.seen).toHaveLength(1)
@@ -69,8 +155,8 @@ describe('a webhook', () => {
 
   test('gets text, or what a chat wants', async () => {
     await using web = await startWeb((_, response) => response.end('ok'))
-    await webhook(web.origin, 'text').send(notice, never)
-    await webhook(web.origin, 'slack').send(notice, never)
+    await hook(web.origin, 'text').send(notice, never)
+    await hook(web.origin, 'slack').send(notice, never)
     const [text, slack] = web.seen
     expect(text?.headers['content-type']).toBe('text/plain; charset=utf-8')
     expect(text?.body).toBe(`${notice.title}\n\n${notice.text}\n`)
@@ -85,7 +171,7 @@ describe('a webhook', () => {
       const location = request.url === '/a' ? '/b' : `${other.origin}/c`
       response.writeHead(request.url === '/a' ? 308 : 302, { location }).end()
     })
-    await webhook(`http://u:p@127.0.0.1:${web.port}/a`, 'json').send(notice, never)
+    await hook(`http://u:p@127.0.0.1:${web.port}/a`, 'json').send(notice, never)
     expect(web.seen.map(one => one.url)).toEqual(['/a', '/b'])
     expect(web.seen.every(one => one.headers.authorization !== undefined)).toBe(true)
     expect(other.seen).toMatchObject([{ method: 'POST', url: '/c' }])
@@ -97,7 +183,7 @@ describe('a webhook', () => {
     await using web = await startWeb((_, response) =>
       response.writeHead(307, { location: '/again' }).end(),
     )
-    const error = await failure(webhook(web.origin, 'json').send(notice, never))
+    const error = await failure(hook(web.origin, 'json').send(notice, never))
     expect(error.message).toBe('more than 3 redirects')
     expect(web.seen).toHaveLength(4)
   })
@@ -107,16 +193,16 @@ describe('a webhook', () => {
       if (request.url === '/500') response.writeHead(500).end(`no\r\nspace ${'x'.repeat(1 << 20)}`)
       else response.writeHead(429, { 'retry-after': '7' }).end()
     })
-    const broken = await failure(webhook(`${web.origin}/500`, 'json').send(notice, never))
+    const broken = await failure(hook(`${web.origin}/500`, 'json').send(notice, never))
     expect(broken.message).toMatch(/^HTTP 500: no space x+$/)
     expect(broken.message.length).toBeLessThan(400)
-    const busy = await failure(webhook(`${web.origin}/429`, 'json').send(notice, never))
+    const busy = await failure(hook(`${web.origin}/429`, 'json').send(notice, never))
     expect(busy).toMatchObject({ message: 'HTTP 429', retryAfterMs: 7000 })
   })
 
   test('that accepts and never answers is given up, and its connection closed', async () => {
     await using web = await startWeb(() => undefined)
-    const error = await failure(webhook(web.origin, 'json', 200).send(notice, never))
+    const error = await failure(hook(web.origin, 'json', 200).send(notice, never))
     expect(error.message).toBe('no answer within 0.2 s')
     // The client keeps a fresh one for some seconds.
     await expect.poll(() => web.connections(), { timeout: 20_000 }).toBe(0)
@@ -127,7 +213,7 @@ describe('a webhook', () => {
       response.writeHead(200)
       response.write('so far')
     })
-    expect(await webhook(web.origin, 'json', 5000).send(notice, never)).toMatchObject({
+    expect(await hook(web.origin, 'json', 5000).send(notice, never)).toMatchObject({
       message: 'HTTP 200',
     })
   })
@@ -138,16 +224,16 @@ describe('a webhook', () => {
     const { port } = server.address() as AddressInfo
     server.close()
     await once(server, 'close')
-    const refused = await failure(webhook(`http://127.0.0.1:${port}`, 'json').send(notice, never))
+    const refused = await failure(hook(`http://127.0.0.1:${port}`, 'json').send(notice, never))
     expect(refused.message).toContain('ECONNREFUSED')
-    const unknown = await failure(webhook('https://no.such.invalid/x', 'json').send(notice, never))
+    const unknown = await failure(hook('https://no.such.invalid/x', 'json').send(notice, never))
     expect(unknown.message).toMatch(/ENOTFOUND|EAI_AGAIN/)
   })
 
   test('is broken off at once when the daemon stops', async () => {
     await using web = await startWeb(() => undefined)
     const stopping = new AbortController()
-    const sending = webhook(web.origin, 'json').send(notice, stopping.signal)
+    const sending = hook(web.origin, 'json').send(notice, stopping.signal)
     await expect.poll(() => web.seen.length).toBe(1)
     stopping.abort()
     await expect(sending).rejects.toThrow('aborted')

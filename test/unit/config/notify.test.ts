@@ -67,6 +67,17 @@ test('all means all', () => {
   ])
 })
 
+test('robots have formats and a secret of their own', () => {
+  expect(configOf(hook('format = dingtalk', 'secret = SECabc')).notify).toMatchObject([
+    { format: 'dingtalk', secret: 'SECabc' },
+  ])
+  const [wecom] = said(hook('format = wecom', 'secret = SECabc'))
+  expect(wecom).toContain('remove it: the key of a WeCom robot stands in its url')
+  expect(wecom).not.toContain('SECabc')
+  const [none] = said(hook('secret = SECabc'))
+  expect(none).toContain('add format = dingtalk or format = feishu')
+})
+
 test('an address may stand in a file of its own', () => {
   const dir = folderOf({ hook: 'https://hooks.example.org/secret\n', mail: 'smtp://u:p@h:25\n' })
   const text = `[notify:a]\nurl = @${join(dir, 'hook')}\n[notify:b]\nmail = @${join(dir, 'mail')}\nto=a@b\nfrom=a@b`

@@ -358,7 +358,7 @@ test('a notice that is not taken is tried for an hour and then counted', async (
   await time.advance(5 * MINUTE)
   expect(section.outlet.status).toMatchObject({ waiting: 0, dropped: 2, sent: 0 })
   expect(log.lines.filter(line => line.level === 'warn').map(line => line.message)).toEqual([
-    'a notice was not taken; it is tried again',
+    'a notice was not taken',
     'a notice that nobody took for an hour is given up',
   ])
   sender.refuse = undefined
@@ -369,9 +369,23 @@ test('a notice that is not taken is tried for an hour and then counted', async (
   expect(section.outlet.status).toMatchObject({ ok: true, error: '', sent: 1, failed, dropped: 2 })
 })
 
+test('a notice that is refused for what it is, or for its key, is not tried again, and shown', async () => {
+  const { hear, time, sender, section } = bench()
+  const refusal = new SendError('HTTP 200: errcode 40035: no', { final: true })
+  sender.refuse = () => Promise.reject(refusal)
+  hear(ended())
+  await time.advance(600_000)
+  expect(sender.tried).toHaveLength(1)
+  expect(section.outlet.status).toMatchObject({ ok: false, error: refusal.message, dropped: 1 })
+  sender.refuse = undefined
+  hear(ended({ id: 'next' }))
+  await time.advance(600_000)
+  expect(sender.taken).toMatchObject([{ lost: 1 }])
+})
+
 test('whoever asks to be left alone for a while is', async () => {
   const { hear, time, sender } = bench()
-  sender.refuse = () => Promise.reject(new SendError('HTTP 429', 120_000))
+  sender.refuse = () => Promise.reject(new SendError('HTTP 429', { retryAfterMs: 120_000 }))
   hear(ended())
   await time.advance(1000 + 119_000)
   expect(sender.tried).toHaveLength(1)

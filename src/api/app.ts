@@ -55,11 +55,17 @@ export function onError(
   }
 }
 
-/** What fails unexpectedly while Redis is away fails because Redis is away. */
+/** What fails unexpectedly while Redis is away fails because Redis is away; a full one has figures. */
 async function withCause(found: Failure, control: Control): Promise<Failure> {
-  if (!found.unexpected) return found
+  const isFull = found.body.error.code === 'E_REDIS_FULL'
+  if (!found.unexpected && !isFull) return found
   const status = await control.status().catch(() => undefined)
   if (status === undefined || status.redis.ok) return found
+  if (status.redis.full) {
+    const message = `Redis is ${status.redis.error}. What waits in it is worked off: try again when there is room`
+    return failure(503, 'E_REDIS_FULL', message)
+  }
+  if (isFull) return found
   const message = `Redis is away: ${status.redis.error}. taskd status shows when it is back`
   return failure(503, 'E_REDIS_AWAY', message)
 }

@@ -56,7 +56,7 @@ function statusOf(code: string): ContentfulStatusCode {
   if (code === 'E_TASK_EXISTS' || code === 'E_FOREGROUND') return 409
   if (code === 'E_SECRET') return 401
   if (code === 'E_SCOPE' || code === 'E_HOST' || code === 'E_ORIGIN') return 403
-  if (code === 'E_STOPPING' || code.endsWith('_AWAY')) return 503
+  if (code === 'E_STOPPING' || code === 'E_REDIS_FULL' || code.endsWith('_AWAY')) return 503
   if (code.startsWith('E_NO_')) return 404
   if (code.startsWith('E_BAD_') || code.startsWith('E_TASK_')) return 400
   return 500

@@ -19,6 +19,15 @@ export interface Status {
     readonly version: string
     /** Where the masters are now, `host:port`; empty for an address of one server. */
     readonly servers: readonly string[]
+    /** It can be asked; a full one can, and is not ok. */
+    readonly answers: boolean
+    /** It has no memory to spare, and refuses what may add. */
+    readonly full: boolean
+    /** When it was found without the data of before, ISO 8601, for a day; else null. */
+    readonly emptied: string | null
+    /** Bytes that count against the limit, and the limit; 0 where there is none. */
+    readonly used_memory: number
+    readonly maxmemory: number
   }
   readonly database: HealthReport & {
     readonly url: string
@@ -101,6 +110,8 @@ export interface QueueStatus {
   readonly active: number
   readonly bad: number
   readonly paused: boolean
+  /** Redis could not be asked: what stands here of it says nothing. */
+  readonly unknown?: true | undefined
 }
 
 export interface LastRunStatus {
@@ -127,4 +138,9 @@ export interface JobStatus extends LastRunStatus {
   /** ISO 8601 with the zone's offset, or null when it never fires again. */
   readonly next: string | null
   readonly failures: number
+  /**
+   * Only while Redis cannot be asked: when this was last known, ISO 8601; '' when it never was, and
+   * what stands here of it says nothing.
+   */
+  readonly as_of?: string | undefined
 }

@@ -37,8 +37,13 @@ function stackOf(error: unknown): string {
 /** What the user has to word differently. */
 const MISUSE = ['E_BAD_USAGE', 'E_BAD_CONFIG', 'E_BAD_REQUEST', 'E_BAD_TASK', 'E_BAD_ROW']
 
+/** A name that nothing has. */
+const NO_SUCH_NAME = ['E_NO_NAME', 'E_NO_JOB', 'E_NO_QUEUE', 'E_NO_ROW']
+
 export function exitCodeOf(error: unknown): number {
-  return error instanceof TaskdError && MISUSE.includes(error.code) ? EXIT.usage : EXIT.failed
+  if (!(error instanceof TaskdError)) return EXIT.failed
+  if (NO_SUCH_NAME.includes(error.code)) return EXIT.unknown
+  return MISUSE.includes(error.code) ? EXIT.usage : EXIT.failed
 }
 
 /** For commands that look a name up: no such name and no daemon have an exit code of their own. */

@@ -4,6 +4,18 @@ import { EXIT } from './exit.ts'
 import { problemLine } from './problem-line.ts'
 import { clean, count } from './render.ts'
 
+/** In the words of `describeChanges`: it is told what it waits for. */
+const WAITS = /: (?:changed; )?takes effect (?:with|when) /
+
+/** What waits for something has not been applied. */
+function summary(changes: readonly string[], applied: boolean): string {
+  if (!applied) return `${count(changes.length, 'change')} to apply with taskd reload`
+  const waiting = changes.filter(change => WAITS.test(change)).length
+  const done = `${count(changes.length - waiting, 'change')} applied`
+  if (waiting === 0) return done
+  return `${done}, ${waiting} ${waiting === 1 ? 'waits' : 'wait'}: see above`
+}
+
 /** What a reload did or would do. */
 export function showReport(report: ReloadReport, context: Context, options: Options): number {
   const { out, cwd } = context
@@ -19,7 +31,6 @@ export function showReport(report: ReloadReport, context: Context, options: Opti
     return code
   }
   for (const change of changes) out.line(clean(change))
-  const done = applied ? 'applied' : 'to apply with taskd reload'
-  out.line(changes.length === 0 ? 'nothing changes' : `${count(changes.length, 'change')} ${done}`)
+  out.line(changes.length === 0 ? 'nothing changes' : summary(changes, applied))
   return code
 }

@@ -1,12 +1,25 @@
 import { TaskdError } from '../lib/errors.ts'
-import { isAway } from '../queue/connection.ts'
+import { wordsFor } from '../monitor/redis-servers.ts'
+import { isAway, isOutOfMemory, isRefused } from '../queue/connection.ts'
 
-/** What needs Redis says in a second, and in plain words, that there is none. */
+/** What needs Redis says in a second, and in plain words, why it cannot be had. */
 export async function asked<T>(act: () => Promise<T>): Promise<T> {
   try {
     return await act()
   } catch (error) {
     if (!isAway(error)) throw error
+    if (isOutOfMemory(error))
+      throw new TaskdError(
+        'E_REDIS_FULL',
+        'Redis is full: it refuses what needs memory (maxmemory)',
+        'what waits in it is worked off: try again when there is room',
+      )
+    if (isRefused(error))
+      throw new TaskdError(
+        'E_REDIS_AWAY',
+        `Redis answers and refuses the write: ${wordsFor(error)}`,
+        '`taskd status` says more; try again when it takes writes',
+      )
     throw new TaskdError(
       'E_REDIS_AWAY',
       'Redis does not answer',

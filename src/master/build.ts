@@ -22,6 +22,7 @@ import { Recorder } from '../workers/settle.ts'
 import { Channels } from './channels/channels.ts'
 import { controlOf } from './control.ts'
 import { Daemon } from './daemon.ts'
+import { DataMark } from './data-mark.ts'
 import { Engine } from './engine.ts'
 import { claimNode } from './installation.ts'
 import { lazyDoor } from './lazy-door.ts'
@@ -105,7 +106,10 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   const store = openStore(settings.database, log, clock)
-  const outbox = new RedisOutbox(redis, clock, () => daemon.config.settings.failKeepTimeMs)
+  // What is in SQL need not stay in a Redis that is full.
+  const outbox = new RedisOutbox(redis, clock, () =>
+    health.status.full ? 1 : daemon.config.settings.failKeepTimeMs,
+  )
   const archiver = createArchiver({ outbox, store, clock, random: Math.random, log })
   events.subscribe(event => {
     if (event.type === 'run-ended' && event.run.kind !== '') outbox.nudge()
@@ -174,6 +178,17 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     orderReread: async job => daemon.engine?.orderReread(job),
   })
 
+  const dataMark = new DataMark({
+    dataDir: settings.dataDir,
+    redis: ask,
+    ...asking,
+    taskKeys: () => daemon.config.queues.map(queue => queue.taskKey),
+    jobs: () => jobs().map(job => job.name),
+    clock,
+    events,
+    log,
+  })
+
   const buildEngine = async (): Promise<Engine> => {
     const node = await claimNode(redis, settings.node, instance)
     if (node !== settings.node)
@@ -187,6 +202,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
       instance,
       redisUrl,
       redis,
+      health: () => health.status,
       clock,
       events,
       log,
@@ -237,6 +253,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     embedded,
     supervisor,
     health,
+    dataMark,
     archiver: () => archiver,
     runRows,
     jobs,
@@ -283,6 +300,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     embedded,
     supervisor,
     health,
+    dataMark,
     archiver,
     runRows,
     sqlJobs: sql.sqlJobs,
@@ -310,6 +328,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     notices,
     views,
     start,
+    dataMark,
   })
   return { daemon, control }
 }

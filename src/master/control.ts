@@ -2,6 +2,7 @@ import type { ScheduleControl } from '../api/schedule-port.ts'
 import type { SqlJobsPort } from '../api/sql-jobs-port.ts'
 import { asked } from './asked.ts'
 import type { Daemon } from './daemon.ts'
+import type { DataMark } from './data-mark.ts'
 import type { DoorDaemon } from './door-parts.ts'
 import { inSql } from './in-sql.ts'
 import type { LazyNotices } from './notices.ts'
@@ -19,6 +20,7 @@ export interface ControlParts {
   readonly notices: LazyNotices
   readonly views: Views
   readonly start: Start
+  readonly dataMark: Pick<DataMark, 'look'>
 }
 
 /** What the API may ask of the daemon: each question goes to the part that knows. */
@@ -72,6 +74,8 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     async setPaused(names, paused) {
       if (names.length === 0 && !paused) await daemon.endDrain()
       await asked(() => tasks().setPaused(names, paused))
+      // On disk at once: Redis may be emptied the next moment. One that fails is followed by another.
+      await parts.dataMark.look().catch(() => undefined)
       return names.map(name => ({ name, paused }))
     },
 

@@ -38,6 +38,7 @@ export interface DaemonDeps {
   /** The Redis that we run ourselves. */
   readonly embedded: ManagedProgram | undefined
   readonly supervisor: Supervisor
+  readonly dataMark: Service
   readonly health: Service
   readonly archiver: Service
   /** Jobs in SQL. */
@@ -115,6 +116,9 @@ export class Daemon {
     await systemd.start()
     await redisReady(this.#deps.stopping.signal, () => void programs.then(() => this.#wait()))
     if (this.#deps.stopping.signal.aborted) return
+    // What was paused is paused before anything runs.
+    await this.#deps.dataMark.start()
+    if (this.#deps.stopping.signal.aborted) return
     const engine = await this.#deps.buildEngine()
     if (this.#deps.stopping.signal.aborted) return
     this.#engine = engine
@@ -172,7 +176,18 @@ export class Daemon {
     // Before the connections: what is being answered may need them.
     if (this.#deps.door) await stopWithin(STOP_LIMIT_MS, this.#deps.door, log)
     const { pull, channels, relays, notices, runRows, sqlJobs } = this.#deps
-    const others = [sampler, pull, sources, channels, relays, notices, sqlJobs, runRows, archiver]
+    const others = [
+      this.#deps.dataMark,
+      sampler,
+      pull,
+      sources,
+      channels,
+      relays,
+      notices,
+      sqlJobs,
+      runRows,
+      archiver,
+    ]
     for (const part of [...others, health, connections]) await stopWithin(STOP_LIMIT_MS, part, log)
     if (embedded) {
       embedded.send({ type: 'stop', why: 'taskd stops' })

@@ -37,7 +37,7 @@ export function buildDoor(parts: DoorParts): DoorService {
     control: daemon,
     host: http.host,
     notReady: () => [
-      ...(health.status.ok ? [] : ['Redis is away']),
+      ...redisReason(health.status),
       ...(daemon.state === 'running' ? [] : [`taskd is ${daemon.state}`]),
     ],
     auth: liveAuth(config),
@@ -113,6 +113,11 @@ function queueOf({ engine }: DoorDaemon, workerId: string): string {
   return engine?.pools.members.find(one => one.program.name === workerId)?.spec.taskKey ?? ''
 }
 
+function redisReason({ ok, full, error }: DoorParts['health']['status']): string[] {
+  if (ok) return []
+  return [full ? `Redis is ${error}` : 'Redis is away']
+}
+
 /** Made anew when a reload has brought another configuration. */
 function liveAuth(config: () => Config): () => Auth {
   return derived(config, ({ settings }) =>
@@ -164,7 +169,7 @@ function metricsPort(metrics: Metrics, { ask, pull }: DoorParts, clock: Clock): 
       }
       const look = async (queue: QueueStatus) => void looks.set(queue.task_key, await lookAt(queue))
       // What is not told in time is left out.
-      if (status.redis.ok) await Promise.allSettled(status.queues.map(look))
+      if (status.redis.answers) await Promise.allSettled(status.queues.map(look))
       return metrics.render(status, looks)
     },
   }

@@ -8,6 +8,7 @@ import { stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { Job } from '../model/job.ts'
 import { markStopped } from '../monitor/hashes.ts'
+import type { RedisHealthStatus } from '../monitor/redis-health.ts'
 import { adoptFromDead } from '../queue/adopt.ts'
 import { abandon, answers } from '../queue/answers.ts'
 import { CronStore } from '../queue/cron-store.ts'
@@ -19,6 +20,7 @@ import { TaskQueues } from '../queue/task-queues.ts'
 import { Ticker } from '../schedule/ticker.ts'
 import { releaseNode, renewNode } from './installation.ts'
 import { Intakes } from './intakes.ts'
+import { RoomMaker } from './make-room.ts'
 import { Nodes } from './nodes.ts'
 import { Recovery } from './recovery.ts'
 import { RunOutputs } from './run-outputs.ts'
@@ -34,6 +36,7 @@ export interface EngineDeps {
   readonly instance: string
   readonly redisUrl: string
   readonly redis: Redis & Scripts
+  readonly health: () => RedisHealthStatus
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger
@@ -67,6 +70,7 @@ export class Engine {
   readonly #recovery: Recovery
   readonly #intakes: Intakes
   readonly #orders: Orders
+  readonly #room: RoomMaker
   #unsubscribe: (() => void) | undefined
   #lease: NodeJS.Timeout | undefined
   #taking = false
@@ -80,7 +84,13 @@ export class Engine {
     const pull = new PullFeed(deps.redis, () => deps.clock.now())
     const taskKeys = () => deps.config().queues.map(queue => queue.taskKey)
     const workers = (taskKey: string) => this.pools.byQueue.get(taskKey)?.members.length ?? 0
-    this.#intakes = new Intakes({ ...deps, queues: this.queues, pull, taskKeys, workers })
+    const isFull = () => deps.health().full
+    const shared = { ...deps, queues: this.queues, taskKeys }
+    this.#intakes = new Intakes({ ...shared, pull, workers, isFull })
+    this.#room = new RoomMaker({
+      ...shared,
+      taskKeys: () => runQueues(deps.config()).map(queue => queue.taskKey),
+    })
     this.outputs = new RunOutputs(() => this.pools.members, deps.events)
     this.#orders = new Orders(deps.redisUrl, `${deps.node} orders`, {
       onCancel: (id, reason) => this.pools.cancel(id, reason),
@@ -139,6 +149,7 @@ export class Engine {
     })
     await this.#orders.start()
     await this.nodes.start()
+    await this.#room.start()
     await this.#recovery.start()
     // Recovery waits while Redis is away, and the daemon may have been told to stop meanwhile.
     if (this.#over) return
@@ -209,7 +220,7 @@ export class Engine {
       },
     }
     const queues = { name: 'queues', stop: () => this.queues.close() }
-    const rest = [this.#recovery, queues, this.nodes, ...(reached ? [name] : [])]
+    const rest = [this.#recovery, this.#room, queues, this.nodes, ...(reached ? [name] : [])]
     await Promise.all(rest.map(part => stopWithin(STOP_LIMIT_MS, part, log)))
   }
 

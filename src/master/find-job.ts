@@ -20,6 +20,14 @@ export async function requireJob({ jobs, findJob }: JobsByName, name: string): P
   throw new TaskdError('E_NO_JOB', `no job named ${name}`, hint)
 }
 
+/** @throws TaskdError E_NO_QUEUE */
+export function requireQueue(taskKeys: readonly string[], name: string): void {
+  if (taskKeys.includes(name)) return
+  const near = suggest(name, taskKeys)
+  const hint = near === undefined ? '`taskd status` lists the queues' : `did you mean ${near}?`
+  throw new TaskdError('E_NO_QUEUE', `no queue named ${name}`, hint)
+}
+
 /** @param what how the user knows it: `--from` @throws TaskdError E_BAD_REQUEST */
 export function instantOf(text: string, job: Job, what: string): number {
   const at = parseInstant(text, job.timezone)

@@ -4,6 +4,7 @@ import type { Redis } from 'ioredis'
 import { messageOf, TaskdError } from '../lib/errors.ts'
 import { instanceOf } from '../lib/instance.ts'
 import { LEASE_MS, NODES, nodeName } from '../queue/keys.ts'
+import { type Scripts, writeAnyway } from '../queue/scripts.ts'
 
 /** The kernel's limit for the path of a unix socket (unix(7)). */
 const MAX_SOCKET_PATH = 107
@@ -35,22 +36,26 @@ export function prepareDataDir(dataDir: string): string {
  * Takes a node name on this Redis. Two daemons of one host have the same name by default, and
  * the worker ids made of it must differ: the second becomes `<name>-2`.
  */
-export async function claimNode(redis: Redis, wanted: string, instance: string): Promise<string> {
+export async function claimNode(
+  redis: Redis & Scripts,
+  wanted: string,
+  instance: string,
+): Promise<string> {
   for (let n = 1; ; n += 1) {
     const name = n === 1 ? wanted : `${wanted}-${n}`
     if (!(await renewNode(redis, name, instance))) continue
-    await redis.sadd(NODES, name)
+    await writeAnyway(redis, [['SADD', NODES, name]])
     return name
   }
 }
 
 /** @returns false when the name is, by now, another's */
-export async function renewNode(redis: Redis, node: string, instance: string): Promise<boolean> {
-  const key = nodeName(node)
-  if ((await redis.set(key, instance, 'PX', LEASE_MS, 'NX')) === 'OK') return true
-  if ((await redis.get(key)) !== instance) return false
-  await redis.pexpire(key, LEASE_MS)
-  return true
+export async function renewNode(
+  redis: Redis & Scripts,
+  node: string,
+  instance: string,
+): Promise<boolean> {
+  return (await redis.claimName(nodeName(node), instance, LEASE_MS)) === 1
 }
 
 export async function releaseNode(redis: Redis, node: string): Promise<void> {

@@ -3,12 +3,13 @@ import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import { type Service, stopWithin } from '../lib/service.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
+import { addsAnyway } from '../queue/bullmq.ts'
 import { createClient } from '../queue/connection.ts'
 import { Intake } from '../queue/intake.ts'
 import { engineSink, type IntakeSink, pullSink } from '../queue/intake-sink.ts'
 import type { PullFeed } from '../queue/pull-feed.ts'
 import { type Scripts, withScripts } from '../queue/scripts.ts'
-import type { TaskQueues } from '../queue/task-queues.ts'
+import { TaskQueues } from '../queue/task-queues.ts'
 
 export interface IntakesDeps {
   readonly node: string
@@ -16,6 +17,8 @@ export interface IntakesDeps {
   readonly redis: Redis & Scripts
   readonly queues: TaskQueues
   readonly pull: PullFeed
+  /** Whether Redis has no memory to spare. */
+  readonly isFull: () => boolean
   /** The names of all queues. */
   readonly taskKeys: () => readonly string[]
   /** How many workers the queue has on this node, now. */
@@ -32,6 +35,8 @@ interface Running extends Service {
 export class Intakes {
   readonly #deps: IntakesDeps
   readonly #running = new Map<string, Running>()
+  /** Made when Redis is full for the first time. */
+  #anyway: { readonly client: Redis; readonly queues: TaskQueues } | undefined
 
   constructor(deps: IntakesDeps) {
     this.#deps = deps
@@ -63,19 +68,34 @@ export class Intakes {
     const all = [...this.#running.values()]
     this.#running.clear()
     await Promise.all(all.map(intake => stopWithin(limitMs, intake, this.#deps.log)))
+    this.#anyway?.client.disconnect()
+    this.#anyway = undefined
+  }
+
+  /** See addsAnyway in queue/bullmq.ts. */
+  #queuesAnyway(): TaskQueues {
+    const { redisUrl, clock, node } = this.#deps
+    if (this.#anyway === undefined) {
+      const client = addsAnyway(createClient(redisUrl, 'work', `${node} intake when full`))
+      this.#anyway = { client, queues: new TaskQueues(client, () => clock.now()) }
+    }
+    return this.#anyway.queues
   }
 
   #make(spec: QueueSpec): Running {
     const { queues, pull, taskKeys } = this.#deps
     if (spec.mode === 'pull') return this.#intake(spec, pullSink(spec, pull))
-    return this.#intake(spec, engineSink(spec.taskKey, queues, taskKeys))
+    return this.#intake(
+      spec,
+      engineSink(spec.taskKey, queues, () => this.#queuesAnyway(), taskKeys),
+    )
   }
 
   #intake<T>(spec: QueueSpec, sink: IntakeSink<T>): Running {
-    const { redis, redisUrl, clock, log, node, workers } = this.#deps
+    const { redis, redisUrl, clock, log, node, workers, isFull } = this.#deps
     const name = `${node} intake ${spec.taskKey}`
     const connect = () => withScripts(createClient(redisUrl, 'work', name))
     const leaves = () => spec.mode === 'sync' && workers(spec.taskKey) === 0
-    return new Intake(spec, { connect, redis, sink, clock, log, node, leaves })
+    return new Intake(spec, { connect, redis, sink, clock, log, node, leaves, isFull })
   }
 }

@@ -10,6 +10,7 @@ import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Notices } from '../monitor/notify/notices.ts'
 import { claimNotice, readSigns } from '../monitor/notify/signs.ts'
 import type { PartCondition, Place, World } from '../monitor/notify/world.ts'
+import type { RedisHealthStatus } from '../monitor/redis-health.ts'
 import { pullKeys } from '../queue/keys.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 import { nextAfter } from '../schedule/next-times.ts'
@@ -80,7 +81,7 @@ export interface WorldParts {
   readonly ask: Redis
   readonly asking: TaskQueues
   readonly leaving: () => boolean
-  readonly health: () => { readonly ok: boolean; readonly error: string }
+  readonly health: () => Pick<RedisHealthStatus, 'ok' | 'answers' | 'error'>
   readonly database: () => { readonly ok: boolean; readonly error?: string }
 }
 
@@ -94,7 +95,7 @@ export function worldOf(parts: WorldParts): World {
     next: (job, after) => nextAfter(job.trigger, job.timezone, after),
     isWorker: name => memberOf(name) !== undefined,
     taskKeyOf: workerId => memberOf(workerId)?.spec.taskKey ?? '',
-    ready: () => engine() !== undefined && health().ok,
+    ready: () => engine() !== undefined && health().answers,
     signs: names => readSigns(ask, names),
     async placeOf(job, id): Promise<Place> {
       const { taskKey } = job.task

@@ -15,7 +15,7 @@ export interface RedisReadyDeps {
 }
 
 /**
- * Resolves when Redis answers, or the daemon stops.
+ * Resolves when Redis answers, be it full or not, or the daemon stops.
  * @param onLate called once when it takes longer than a moment
  */
 export async function untilRedisReady(
@@ -29,6 +29,6 @@ export async function untilRedisReady(
   })
   // The server of a daemon that was KILLed answers for a moment yet, until ours has replaced it.
   const isOurs = () => (embedded?.state.name ?? 'RUNNING') === 'RUNNING'
-  while (!(health.status.ok && isOurs()) && !signal.aborted) await clock.sleep(10, signal)
+  while (!(health.status.answers && isOurs()) && !signal.aborted) await clock.sleep(10, signal)
   patient.cancel()
 }

@@ -15,6 +15,7 @@ import type { TaskQueues } from '../queue/task-queues.ts'
 import { formatInstant } from '../schedule/format.ts'
 import type { Channels } from './channels/channels.ts'
 import { childStatus, programStatus } from './child-status.ts'
+import type { DataMark } from './data-mark.ts'
 import type { Engine } from './engine.ts'
 import { lastRun, NO_RUN } from './last-run.ts'
 import type { ManagedProgram } from './managed-program.ts'
@@ -29,6 +30,9 @@ import { badStatus, sqlJobsStatus } from './sql-jobs/status.ts'
 export interface StatusDeps {
   readonly version: string
   readonly startedAt: number
+  readonly lastKnown: LastKnown
+  /** Wall time, ms. */
+  readonly startedWall: number
   readonly clock: Clock
   readonly config: () => Config
   readonly jobs: () => readonly Job[]
@@ -38,6 +42,7 @@ export interface StatusDeps {
   readonly embedded: ManagedProgram | undefined
   readonly supervisor: Supervisor
   readonly health: RedisHealth
+  readonly dataMark: Pick<DataMark, 'emptied'>
   readonly archiver: () => Archiver | undefined
   readonly runRows: Pick<RunRowParts, 'status'>
   readonly databaseAddress: string
@@ -57,20 +62,27 @@ export interface StatusDeps {
   readonly sources: Pick<Sources, 'statuses'>
 }
 
-/** The daemon as it is now. What Redis does not tell in time is left at zero. */
+/** What Redis last told of jobs, by their name. */
+export interface LastKnown {
+  states: ReadonlyMap<string, CronState>
+  /** Wall time, ms; undefined before the first time. */
+  at: number | undefined
+}
+
+/** The daemon as it is now. What Redis does not tell in time is told as it was last known, or not. */
 export async function readStatus(deps: StatusDeps): Promise<Status> {
   const { clock, engine, health } = deps
   const asking = { ...deps.asking, config: deps.config }
   const config = deps.config()
   const jobs = deps.jobs()
-  const [queues, states, channels, relays, sources] = await Promise.all([
+  const [queues, told, channels, relays, sources] = await Promise.all([
     readQueues(deps),
     readStates(deps, jobs),
     deps.channels.statuses(),
     deps.relays.statuses(),
     deps.sources.statuses(),
   ])
-  const lasts = await Promise.all(jobs.map((job, index) => lastRun(asking, job, states[index])))
+  const lasts = await Promise.all(jobs.map(job => lastRun(asking, job, told.states.get(job.name))))
   const running = engine()
   return {
     node: running?.node ?? config.settings.node,
@@ -86,6 +98,11 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
       url: withoutPasswords(deps.redisUrl),
       version: health.status.version,
       servers: health.status.servers,
+      answers: health.status.answers,
+      full: health.status.full,
+      emptied: deps.dataMark.emptied,
+      used_memory: health.status.memory?.used ?? 0,
+      maxmemory: health.status.memory?.max ?? 0,
     },
     database: readDatabase(deps),
     workers: (running?.pools.members ?? []).map(member => ({
@@ -103,9 +120,10 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     ],
     queues,
     jobs: [
-      ...jobs.map((job, index) =>
-        jobStatus(job, states[index], lasts[index], running, clock.now()),
-      ),
+      ...jobs.map((job, index) => ({
+        ...jobStatus(job, told.states.get(job.name), lasts[index], running, clock.now()),
+        ...told.age,
+      })),
       ...deps.sqlJobs.bad.map(badStatus),
     ],
     sql_jobs: sqlJobsStatus(deps.sqlJobs),
@@ -126,11 +144,20 @@ function readDatabase(deps: StatusDeps): Status['database'] {
   const archiver = deps.archiver()?.status()
   const rows = deps.runRows.status()
   const jobs = deps.sqlJobs.condition
-  const since = isoWithOffset(archiver?.since ?? deps.clock.now())
+  const own = {
+    ok: archiver?.ok ?? true,
+    since: isoWithOffset(archiver?.since ?? deps.startedWall),
+  }
+  const table = jobs.away ? jobs : { ok: true, since: own.since }
+  const parts = [own, rows, table]
+  const wrong = parts.filter(part => !part.ok)
+  const times = (wrong.length > 0 ? wrong : parts).map(part => part.since)
+  const byTime = times.toSorted((a, b) => Date.parse(a) - Date.parse(b))
   return {
-    ok: (archiver?.ok ?? true) && rows.ok && !jobs.away,
+    ok: wrong.length === 0,
     error: archiver?.error || rows.error || (jobs.away ? jobs.error : ''),
-    since: archiver?.ok === false ? since : rows.ok ? (jobs.away ? jobs.since : since) : rows.since,
+    // Away since the first of its troubles; well since the last of them ended.
+    since: (wrong.length > 0 ? byTime[0] : byTime.at(-1)) ?? own.since,
     url: deps.databaseAddress,
     backlog: archiver?.backlog ?? 0,
     archived: archiver?.archived ?? 0,
@@ -142,8 +169,9 @@ async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
   const { health, asking, redis } = deps
   return Promise.all(
     deps.config().queues.map(async ({ taskKey, mode }) => {
-      const none = { listed: 0, waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
-      if (!health.status.ok) return { task_key: taskKey, mode, ...none }
+      const zeros = { listed: 0, waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
+      const none = { ...zeros, unknown: true as const }
+      if (!health.status.answers) return { task_key: taskKey, mode, ...none }
       const read = async () => {
         const [list, rest] = await Promise.all([
           listed(redis, taskKey),
@@ -160,11 +188,22 @@ async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
 }
 
 async function readStates(
-  { health, asking }: StatusDeps,
+  { health, asking, lastKnown, clock }: StatusDeps,
   jobs: readonly Job[],
-): Promise<readonly CronState[]> {
-  if (!health.status.ok) return []
-  return asking.cron.readMany(jobs.map(job => job.name)).catch(() => [])
+): Promise<{ readonly states: LastKnown['states']; readonly age: Pick<JobStatus, 'as_of'> }> {
+  const names = jobs.map(job => job.name)
+  const read = health.status.answers && (await asking.cron.readMany(names).catch(() => false))
+  if (typeof read === 'object') {
+    const found = names.flatMap((name, n) => {
+      const state = read[n]
+      return state ? [[name, state] as const] : []
+    })
+    lastKnown.states = new Map(found)
+    lastKnown.at = clock.now()
+    return { states: lastKnown.states, age: {} }
+  }
+  const as_of = lastKnown.at === undefined ? '' : isoWithOffset(lastKnown.at)
+  return { states: lastKnown.states, age: { as_of } }
 }
 
 function jobStatus(

@@ -12,6 +12,7 @@ import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
 import type { StoredFailRow } from '../store/fail-log.ts'
 import type { Store } from '../store/store.ts'
 import type { Recorder } from '../workers/settle.ts'
+import { requireJob, requireQueue } from './find-job.ts'
 import { inSql } from './in-sql.ts'
 import type { PullTasks } from './pull-tasks.ts'
 import { full, waitsFor } from './room.ts'
@@ -61,9 +62,7 @@ export class TaskControl {
   }
 
   async runJob(name: string, wait: boolean, signal: AbortSignal): Promise<Pushed | Answer> {
-    const job = await this.#deps.findJob(name)
-    if (!job)
-      throw new TaskdError('E_NO_JOB', `no job named ${name}`, '`taskd status` lists the jobs')
+    const job = await requireJob(this.#deps, name)
     const id = `run-${name}-${newTaskId().slice(0, 13)}`
     const scheduledAt = this.#deps.clock.now()
     await this.#deps.cron.noteRun(name, id, scheduledAt)
@@ -203,7 +202,13 @@ export class TaskControl {
   async fails(query: FailsQuery): Promise<readonly StoredFail[]> {
     const { limit, job, task_key: taskKey } = query
     const { failLog } = this.#deps.store
-    return failLog.newest({ limit, ...(job && { job }), ...(taskKey && { taskKey }) })
+    const found = await failLog.newest({ limit, ...(job && { job }), ...(taskKey && { taskKey }) })
+    // What is no longer configured still has its failures; a name that nothing has is a slip.
+    if (found.length === 0) {
+      if (job) await requireJob(this.#deps, job)
+      if (taskKey) requireQueue(this.#taskKeys(), taskKey)
+    }
+    return found
   }
 
   #taskKeys(): readonly string[] {

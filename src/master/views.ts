@@ -10,7 +10,7 @@ import { runTail, workerTail } from './tail-runs.ts'
 import type { Wanted } from './wanted.ts'
 import { explain } from './why.ts'
 
-export interface ViewParts extends Omit<StatusDeps, 'startedAt'> {
+export interface ViewParts extends Omit<StatusDeps, 'startedAt' | 'startedWall' | 'lastKnown'> {
   readonly events: Events
   readonly wanted: Wanted
   readonly store: Store
@@ -26,7 +26,12 @@ export interface Views {
 /** What only looks: how things are, why they are so, what they write, what they did. */
 export function buildViews(parts: ViewParts): Views {
   const { config, jobs, engine, supervisor, clock, events, wanted, store, redis, asking } = parts
-  const statusDeps: StatusDeps = { ...parts, startedAt: clock.monotonic() }
+  const statusDeps: StatusDeps = {
+    ...parts,
+    startedAt: clock.monotonic(),
+    startedWall: clock.now(),
+    lastKnown: { states: new Map(), at: undefined },
+  }
   const status = () => readStatus(statusDeps)
   const whyDeps = {
     jobs,

@@ -15,7 +15,8 @@ export function explainPart(name: string, status: Status): Why | undefined {
   // The first to be asked is Redis.
   if (name === 'database' && BEFORE.includes(status.state))
     return told('server', 'UNKNOWN', '', part.reasons)
-  const state = ok ? 'OPEN' : part.kind === 'notify' ? 'FAILING' : 'AWAY'
+  const full = name === 'redis' && status.redis.full
+  const state = ok ? 'OPEN' : full ? 'FULL' : part.kind === 'notify' ? 'FAILING' : 'AWAY'
   return told(part.kind, state, since, [ok ? '' : error || 'no answer', ...part.reasons])
 }
 
@@ -33,7 +34,9 @@ function daemonReasons(status: Status): string[] {
     DOWN_STATES.includes(one.state),
   )
   const wrong = [
-    redis.ok ? '' : `Redis is away: ${redis.error || 'no answer'}; taskd why redis`,
+    redis.ok
+      ? ''
+      : `${redis.full ? 'Redis is' : 'Redis is away:'} ${redis.error || 'no answer'}; taskd why redis`,
     database.ok ? '' : `the database is away: ${database.error}; taskd why database`,
     ...down.map(one => `${one.name} is ${one.state}; taskd why ${one.name}`),
   ].filter(line => line !== '')
@@ -45,9 +48,30 @@ function daemonReasons(status: Status): string[] {
 }
 
 export function redisReasons({ redis }: Status): string[] {
+  return [...conditionOf(redis), ...emptiedReasons(redis)]
+}
+
+function emptiedReasons({ emptied }: Status['redis']): string[] {
+  if (emptied === null) return []
+  return [
+    `since ${emptied} it has not the data of before: what waited in it is gone`,
+    'taskd has put pauses back; the log says which; this is shown for a day',
+    'with appendonly yes in redis.conf it keeps its data over a restart',
+  ]
+}
+
+function conditionOf(redis: Status['redis']): string[] {
   const at = redis.servers.length === 0 ? '' : `, now ${redis.servers.join(', ')}`
   const address = `its address is ${redis.url}${at}`
   if (redis.ok) return [`it answers, version ${redis.version}`, address]
+  if (redis.full)
+    return [
+      address,
+      'what waits is worked off: tasks are taken from it and settled, and with each it gets emptier',
+      'nothing new comes in meanwhile: push is refused, ticks wait, and lists are taken in slowly',
+      'results of tasks that are done are forgotten, the oldest first, to make room',
+      'give it more: redis-cli CONFIG SET maxmemory …, and the same in redis.conf',
+    ]
   return [
     address,
     'taskd goes on trying; tasks and ticks wait for it, programs do not',

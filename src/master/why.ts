@@ -42,7 +42,8 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   }
   const queue = status.queues.find(one => one.task_key === name)
   if (queue) {
-    const state = !status.redis.ok ? 'UNKNOWN' : queue.paused ? 'PAUSED' : 'OPEN'
+    const known = status.redis.answers && !queue.unknown
+    const state = !known ? 'UNKNOWN' : queue.paused ? 'PAUSED' : 'OPEN'
     const spec = deps.queues().find(one => one.taskKey === name)
     const reasons = queueReasons(queue, status, spec)
     return { name, kind: 'queue', state, since: '', reasons, history: [] }
@@ -57,7 +58,7 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   }
   const own = deps.jobs().find(one => one.name === name)
   if (job && own) {
-    const state = !job.enabled ? 'DISABLED' : job.held === '' ? 'SCHEDULED' : 'PAUSED'
+    const state = jobState(job)
     const reasons = jobReasons(job, own, status)
     return { name, kind: 'job', state, since: '', reasons, history: [] }
   }
@@ -160,7 +161,7 @@ function queueReasons(queue: QueueStatus, status: Status, spec?: QueueSpec): str
   const workers = status.workers.filter(one => one.task_key === queue.task_key)
   const busy = workers.filter(one => one.state === 'RUNNING').length
   const here = `${busy} of ${workers.length} workers here are RUNNING`
-  if (!status.redis.ok)
+  if (!status.redis.answers || queue.unknown)
     return [`Redis is away: ${status.redis.error}`, 'what waits in it is not known meanwhile', here]
   return [
     ...(queue.paused ? [`paused by a person; taskd resume ${queue.task_key} ends it`] : []),
@@ -194,7 +195,19 @@ function listReasons({ task_key, listed, ...queue }: QueueStatus, spec?: QueueSp
   return [`messages in the list ${task_key}: ${listed}; ${why}`]
 }
 
+function jobState({ enabled, held, as_of }: JobStatus): string {
+  if (!enabled) return 'DISABLED'
+  if (as_of === '') return 'UNKNOWN'
+  return held === '' ? 'SCHEDULED' : 'PAUSED'
+}
+
 function jobReasons(job: JobStatus, own: Job, status: Status): string[] {
+  if (job.as_of === '')
+    return [
+      ...ticksWait(status),
+      job.enabled ? 'whether it is paused, and what it did last, is not known meanwhile' : job.held,
+      `overlap = ${own.overlap}, misfire = ${own.misfire}`,
+    ]
   const queue = status.queues.find(one => one.task_key === job.task_key)
   const next =
     job.next === null
@@ -203,7 +216,8 @@ function jobReasons(job: JobStatus, own: Job, status: Status): string[] {
         : ''
       : `next due at ${job.next}`
   return [
-    ...(status.redis.ok ? [] : [`Redis is away, and ticks wait for it: ${status.redis.error}`]),
+    ...ticksWait(status),
+    job.as_of === undefined ? '' : `what follows was last known at ${job.as_of}`,
     job.held === '' ? 'it is enabled' : job.held,
     job.enabled && job.held !== '' ? `taskd resume ${job.name} lets it go on` : '',
     next,
@@ -228,6 +242,11 @@ function lastReason({ last, last_by, last_code, last_state, last_since }: JobSta
     case '':
       return `${what}; how its run went is not known`
   }
+}
+
+function ticksWait({ redis }: Status): string[] {
+  if (redis.ok) return []
+  return [`Redis is ${redis.full ? 'full' : 'away'}, and ticks wait for it: ${redis.error}`]
 }
 
 function pauseRule({ pauseOnFailures }: Job): string {

@@ -57,8 +57,15 @@ export type DaemonEvent =
       readonly detail: string
     }
   | {
+      /** Redis has not the data of before. */
+      readonly type: 'emptied'
+      readonly msg: string
+    }
+  | {
       readonly type: 'health'
       readonly part: 'redis' | 'database'
+      /** It answers, and has no room. */
+      readonly full?: boolean
       readonly ok: boolean
       readonly error: string
     }

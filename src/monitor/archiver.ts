@@ -33,8 +33,8 @@ export interface ArchiverStatus {
    */
   readonly backlog: number
   readonly error?: string
-  /** Since when it is not ok, ms. */
-  readonly since?: number
+  /** Since when it is as it is, ms. */
+  readonly since: number
   /** Rows stored since the start. */
   readonly archived: number
   /** Rows that the database refuses even when cut; they stay in the outbox. */
@@ -84,6 +84,7 @@ class FailArchiver implements Archiver {
   #migrated = false
   #archived = 0
   #backlog = 0
+  #wellSince: number
   #trouble: { readonly error: string; readonly since: number } | undefined
   /** Refused rows by their id in the outbox, with the reason. */
   #aside = new Map<string, string>()
@@ -93,6 +94,7 @@ class FailArchiver implements Archiver {
   constructor(deps: ArchiverDeps) {
     this.#deps = deps
     this.#deliver = createDelivery(deps)
+    this.#wellSince = deps.clock.now()
   }
 
   /** Neither fails nor waits when the database is away. */
@@ -115,6 +117,7 @@ class FailArchiver implements Archiver {
     return {
       ok: trouble === undefined,
       backlog: this.#backlog,
+      since: this.#wellSince,
       ...trouble,
       archived: this.#archived,
       aside: this.#aside.size,
@@ -153,7 +156,10 @@ class FailArchiver implements Archiver {
     if (entries.length > 0) return this.#archive(entries, signal)
     await store.ping()
     this.#well()
-    if (this.#aside.size === 0) this.#asideSince = undefined
+    if (this.#aside.size === 0 && this.#asideSince !== undefined) {
+      this.#asideSince = undefined
+      this.#wellSince = clock.now()
+    }
     await ofOutbox(outbox.waitForMore(IDLE_MS, signal))
     // Rows set aside may count as "more"; they must not make this a busy loop.
     if (this.#aside.size > 0) await clock.sleep(AWAY.baseMs, signal)
@@ -211,6 +217,7 @@ class FailArchiver implements Archiver {
     if (this.#trouble === undefined) return
     const away_s = Math.round((this.#deps.clock.now() - this.#trouble.since) / 1000)
     this.#trouble = undefined
+    this.#wellSince = this.#deps.clock.now()
     this.#deps.log.info({ away_s, backlog: this.#backlog }, 'fail_log can be written again')
   }
 

@@ -13,7 +13,7 @@ import {
   STOPPED_ROW_MS,
   workerRow,
 } from '../queue/keys.ts'
-import { scriptText } from '../queue/scripts.ts'
+import { scriptText, type Write, writeAnyway } from '../queue/scripts.ts'
 
 /** Workers have no other script: one that is sent each time costs less than to make it known. */
 const NOTE_VERDICT = scriptText('noteVerdict')
@@ -175,25 +175,17 @@ function forget(reply: Promise<unknown>): void {
  */
 export async function recordFailure(redis: Redis, row: FailRow): Promise<void> {
   const key = failRow(row.worker_id, row.unique_task_id)
-  const entry = ['row', JSON.stringify(row), 'key', key] as const
-  const writes = redis.multi().hset(key, textFields(row))
-  if (!isCluster(redis))
-    return throwFirst(
-      await writes
-        .persist(key)
-        .xadd(OUTBOX, '*', ...entry)
-        .exec(),
-    )
+  const hash: Write = ['HSET', key, ...textFields(row)]
+  const entry: Write = ['XADD', OUTBOX, '*', 'row', JSON.stringify(row), 'key', key]
+  if (!isCluster(redis)) return writeAnyway(redis, [hash, ['PERSIST', key], entry])
   // Two slots, and no transaction over both. The hash is first, so that it is there when the
   // archiver lets it expire; with a life of its own, lest it stay for ever when we die between.
-  throwFirst(await writes.pexpire(key, CLUSTER_FAIL_MS).exec())
-  await redis.xadd(OUTBOX, '*', ...entry)
+  await writeAnyway(redis, [hash, ['PEXPIRE', key, CLUSTER_FAIL_MS]])
+  await writeAnyway(redis, [entry])
 }
 
-function textFields(row: FailRow): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [name, value === null ? '' : String(value)]),
-  )
+function textFields(row: FailRow): string[] {
+  return Object.entries(row).flatMap(([name, value]) => [name, value === null ? '' : String(value)])
 }
 
 /** The final verdict on a task of a job. */
@@ -215,12 +207,6 @@ export async function recordVerdict(
 ): Promise<void> {
   const counts = succeeded === undefined ? '' : succeeded ? 'succ' : 'fail'
   await redis.eval(NOTE_VERDICT, 1, cronState(job), id, code, at, counts)
-}
-
-/** A pipeline does not reject over what one command met, such as a full Redis. */
-function throwFirst(replies: [Error | null, unknown][] | null): void {
-  const failed = replies?.find(([error]) => error !== null)
-  if (failed) throw failed[0]
 }
 
 /** Says that a worker is gone, when it could not say so itself. */

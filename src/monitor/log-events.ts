@@ -39,14 +39,17 @@ function write(event: Exclude<DaemonEvent, TickEvent>, log: Logger): void {
     }
     case 'node':
     case 'died':
+    case 'emptied':
       // Whoever found it so has said so.
       return undefined
     case 'health':
       if (event.ok) return log.info(`${event.part} answers`)
-      return log.error(
-        { error: event.error },
-        `${event.part} is away; work waits and nothing is lost`,
-      )
+      if (event.full)
+        return log.error(
+          { error: event.error },
+          `${event.part} is full: what waits is worked off, and nothing new comes in`,
+        )
+      return log.error({ error: event.error }, `${event.part} is away; work waits for it`)
     default:
       return unreachable(event)
   }

@@ -131,6 +131,7 @@ export class Metrics {
       case 'node':
       case 'program':
       case 'died':
+      case 'emptied':
       case 'run-started':
       case 'health':
         // The status or fail_log says these when it is asked.

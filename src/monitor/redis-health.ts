@@ -2,15 +2,27 @@ import type { Redis } from 'ioredis'
 import type { Clock } from '../lib/clock.ts'
 import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
-import { lookAtRedis, wordsFor } from './redis-servers.ts'
+import { isFull, memoryText, type RedisMemory } from '../model/redis-memory.ts'
+import { lookAtRedis, type RedisLook, wordsFor } from './redis-servers.ts'
 
 const CHECK_MS = 1000
 /** While it does not answer: so that its return is not noticed a second late. */
 const AWAY_CHECK_MS = 50
 
+/** Of a Redis that was full: below this it is well again. It must not change each moment. */
+const WELL_AGAIN = 0.9
+
 export interface RedisHealthStatus {
+  /** It answers and takes writes. */
   readonly ok: boolean
+  /** It can be asked, also when it is full. */
+  readonly answers: boolean
+  /** It has no memory to spare, and refuses what may add. */
+  readonly full: boolean
+  /** Where there is a limit; as of the last answer. */
+  readonly memory: RedisMemory | undefined
   readonly error: string
+  /** Since when it is well, full or away, ms. */
   readonly since: number
   readonly version: string
   /** Where the masters are, when the address names sentinels or a cluster: `host:port`. */
@@ -34,6 +46,9 @@ export class RedisHealth implements Service {
     this.#events = events
     this.#status = {
       ok: false,
+      answers: false,
+      full: false,
+      memory: undefined,
       error: 'not asked yet',
       since: clock.now(),
       version: '',
@@ -68,11 +83,10 @@ export class RedisHealth implements Service {
 
   async #check(): Promise<void> {
     try {
-      const { problem, servers } = await lookAtRedis(this.#redis)
-      const version = this.#status.version || (await this.#version())
-      this.#set(problem, version, servers)
+      const look = await lookAtRedis(this.#redis)
+      this.#set(look, this.#status.version || (await this.#version()))
     } catch (error) {
-      this.#set(wordsFor(error), '', this.#status.servers)
+      this.#set({ ...this.#status, problem: wordsFor(error) }, '')
     }
   }
 
@@ -80,13 +94,21 @@ export class RedisHealth implements Service {
     return /redis_version:(\S+)/.exec(await this.#redis.info('server'))?.[1] ?? ''
   }
 
-  #set(error: string, version: string, servers: readonly string[]): void {
+  #set({ problem, memory, servers }: RedisLook, version: string): void {
     const before = this.#status
-    const ok = error === ''
-    const moved = servers.join() !== before.servers.join()
-    if (before.ok === ok && before.error === error && !moved) return
-    const since = before.ok === ok ? before.since : this.#clock.now()
-    this.#status = { ok, error, since, version, servers }
-    if (before.ok !== ok) this.#events.emit({ type: 'health', part: 'redis', ok, error })
+    const answers = problem === ''
+    const full = answers && this.#isFull(memory)
+    const ok = answers && !full
+    const error =
+      full && memory ? `FULL: ${memoryText(memory)}; it refuses what needs memory` : problem
+    const same = before.ok === ok && before.full === full
+    const since = same ? before.since : this.#clock.now()
+    this.#status = { ok, answers, full, memory, error, since, version, servers }
+    if (!same) this.#events.emit({ type: 'health', part: 'redis', ok, full, error })
+  }
+
+  #isFull(memory: RedisMemory | undefined): boolean {
+    if (memory === undefined) return false
+    return isFull(memory) || (this.#status.full && memory.used > WELL_AGAIN * memory.max)
   }
 }

@@ -1,31 +1,39 @@
 import type { Cluster, Redis } from 'ioredis'
 import { isCluster } from '../lib/redis-nodes.ts'
+import { memoryIn, type RedisMemory } from '../model/redis-memory.ts'
 import { WRITE_PROBE } from '../queue/keys.ts'
 
 export const DISK_FULL = 'cannot write its append-only file (is the disk full?)'
 
 /** One look at the Redis behind an address, be it one server or many. */
 export interface RedisLook {
-  /** '' when it is well. */
+  /** Why it cannot be used; '' when it can. */
   readonly problem: string
+  /** The fullest of them, where there is a limit. */
+  readonly memory: RedisMemory | undefined
   /** Where the current masters are, `host:port`; empty for an address of one server. */
   readonly servers: readonly string[]
 }
 
-/** A Redis that answers but refuses writes is no better than none. */
+/** A Redis that answers but refuses all writes is no better than none. */
 export function lookAtRedis(redis: Redis): Promise<RedisLook> {
   if (isCluster(redis)) return lookAtCluster(redis as unknown as Cluster)
   return redis.options?.sentinels ? lookAtMaster(redis) : lookAtServer(redis)
 }
 
 async function lookAtServer(redis: Redis): Promise<RedisLook> {
-  return { problem: problemIn(await redis.info('persistence')), servers: [] }
+  return { ...(await ask(redis)), servers: [] }
+}
+
+async function ask(redis: Redis): Promise<Omit<RedisLook, 'servers'>> {
+  const [persistence, memory] = await Promise.all([redis.info('persistence'), redis.info('memory')])
+  return { problem: problemIn(persistence), memory: memoryIn(memory) }
 }
 
 /** Also tries a write, of nothing: a master without its replicas may refuse that. */
 async function lookAtMaster(redis: Redis): Promise<RedisLook> {
-  const [info] = await Promise.all([redis.info('persistence'), redis.del(WRITE_PROBE)])
-  return { problem: problemIn(info), servers: [addressOf(redis)] }
+  const [look] = await Promise.all([ask(redis), redis.del(WRITE_PROBE)])
+  return { ...look, servers: [addressOf(redis)] }
 }
 
 async function lookAtCluster(cluster: Cluster): Promise<RedisLook> {
@@ -33,14 +41,19 @@ async function lookAtCluster(cluster: Cluster): Promise<RedisLook> {
   const known = new Map(cluster.nodes('all').map(node => [keyOf(node), node]))
   const looks = owners.map(async owner => {
     const node = known.get(owner)
-    if (!node) return `no connection to ${owner}`
-    const problem = await node.info('persistence').then(problemIn, wordsFor)
-    return problem && `${owner} ${problem}`
+    if (!node) return { problem: `no connection to ${owner}`, memory: undefined }
+    const away = (error: unknown) => ({ problem: wordsFor(error), memory: undefined })
+    const { problem, memory } = await ask(node).catch(away)
+    return { problem: problem && `${owner} ${problem}`, memory }
   })
-  const [state, ...problems] = await Promise.all([stateOf(cluster), ...looks])
+  const [state, ...found] = await Promise.all([stateOf(cluster), ...looks])
   // A connection that has ended comes back only with the next look at who serves what.
   if (owners.some(owner => !known.has(owner))) cluster.refreshSlotsCache(() => undefined)
-  return { problem: problems.find(Boolean) ?? state, servers: owners }
+  const problem = found.map(one => one.problem).find(Boolean) ?? state
+  const [memory] = found
+    .flatMap(one => one.memory ?? [])
+    .toSorted((a, b) => b.used / b.max - a.used / a.max)
+  return { problem, memory, servers: owners }
 }
 
 async function stateOf(cluster: Cluster): Promise<string> {

@@ -12,7 +12,7 @@ interface WatchedChild {
 /** The part of the daemon's status that is measured. */
 export interface WatchedStatus {
   readonly state: string
-  readonly redis: { readonly ok: boolean }
+  readonly redis: { readonly ok: boolean; readonly answers: boolean }
   readonly database: { readonly ok: boolean; readonly backlog: number; readonly archived: number }
   readonly workers: readonly (WatchedChild & {
     readonly task_key: string
@@ -123,7 +123,7 @@ export function addStatusMetrics(
   const setQueues = (status: WatchedStatus, looks: QueueLooks) => {
     for (const one of [tasks, oldest, ended, paused]) one.reset()
     // What Redis does not tell is not 0: it is not known.
-    if (!status.redis.ok) return
+    if (!status.redis.answers) return
     for (const one of status.queues) {
       const queue = one.task_key
       for (const state of ['waiting', 'delayed', 'active', 'bad'] as const)
@@ -163,6 +163,6 @@ export function addStatusMetrics(
     setChildren(status)
     setChannels(status.channels)
     setNotices(status.notices)
-    setSources(status.sources, status.redis.ok)
+    setSources(status.sources, status.redis.answers)
   }
 }

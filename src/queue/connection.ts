@@ -67,10 +67,17 @@ export function createClient(url: string, purpose: Purpose, name: string): Redis
 
 /** What Redis says when it takes no write for now: disk or memory full, a failover. */
 const REFUSED =
-  /(?:^|: -)(?:MISCONF|OOM|READONLY|LOADING|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|UNBLOCKED)\b/
+  /(?:^|: -)(?:MISCONF|OOM|EXECABORT|READONLY|LOADING|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|UNBLOCKED)\b/
 
 /** True for an error that says nothing but that the command was not carried out, for now. */
 export const isRefused = (error: unknown) => error instanceof Error && REFUSED.test(error.message)
+
+/** Its memory is used up: what may add is refused. In a MULTI the reason stands in its commands. */
+export function isOutOfMemory(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { previousErrors = [] } = error as { previousErrors?: readonly Error[] }
+  return [error, ...previousErrors].some(one => /(?:^|: -)OOM\b/.test(one.message))
+}
 
 const UNREACHED = [
   "Stream isn't writeable",

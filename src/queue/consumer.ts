@@ -1,11 +1,5 @@
-import {
-  type AdvancedOptions,
-  DelayedError,
-  type Job,
-  UnrecoverableError,
-  WaitingError,
-  Worker,
-} from 'bullmq'
+import type { AdvancedOptions } from 'bullmq'
+
 import type { Redis } from 'ioredis'
 import { realClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
@@ -15,6 +9,7 @@ import type { Answer, FailKind } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { amend, type Looping } from './amend.ts'
 import { answers } from './answers.ts'
+import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from './bullmq.ts'
 import { onConnected, onDisconnected } from './connection.ts'
 import { giveBack } from './give-back.ts'
 import { HeldJobs, LOCK_MS } from './held-jobs.ts'

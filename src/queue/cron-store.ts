@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { CronState, Pass } from '../model/cron-state.ts'
 import { cronState } from './keys.ts'
-import type { Scripts } from './scripts.ts'
+import { type Scripts, writeAnyway } from './scripts.ts'
 
 /** The hashes `Task:Cron:<job>`. */
 export class CronStore {
@@ -67,8 +67,10 @@ export class CronStore {
   /** Begins anew at an instant: a new job, a changed schedule. */
   async reset(job: string, cursor: number, spec: string): Promise<void> {
     const key = cronState(job)
-    const moves = this.#redis.multi().hset(key, { cursor: String(cursor), spec })
-    throwFirst(await moves.hdel(key, 'again', 'anchor').exec())
+    await writeAnyway(this.#redis, [
+      ['HDEL', key, 'again', 'anchor'],
+      ['HSET', key, 'cursor', cursor, 'spec', spec],
+    ])
   }
 
   /** The job makes no ticks for now: when it does again, it has missed nothing. */
@@ -96,8 +98,19 @@ export class CronStore {
   /** @param why '' resumes, and forgets the failures that led to the pause */
   async setPaused(job: string, why: string): Promise<void> {
     const key = cronState(job)
-    if (why === '') await this.#redis.hset(key, { paused: '', failures: '0' })
-    else await this.#redis.hset(key, { paused: why })
+    const fields = why === '' ? ['paused', '', 'failures', 0] : ['paused', why]
+    await writeAnyway(this.#redis, [['HSET', key, ...fields]])
+  }
+
+  /** Those of these jobs that are paused, with the reason. */
+  async pausesOf(jobs: readonly string[]): Promise<Record<string, string>> {
+    const found = await Promise.all(jobs.map(job => this.#redis.hget(cronState(job), 'paused')))
+    return Object.fromEntries(
+      jobs.flatMap((job, n) => {
+        const why = found[n] ?? ''
+        return why === '' ? [] : [[job, why]]
+      }),
+    )
   }
 
   /** The boot of this node for which the job, an `@reboot` one, has run; '' for none. */

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { engineKeys } from './keys.ts'
-import type { Scripts } from './scripts.ts'
+import { type Scripts, writeAnyway } from './scripts.ts'
 
 /** A task that is being worked on, in the words of the engine. */
 export interface HeldJob {
@@ -38,5 +38,5 @@ export async function giveBack(
 
 /** Lets a worker that waits look at its queue, should the one that was woken have died of it. */
 export async function wake(redis: Redis, taskKey: string): Promise<void> {
-  await redis.zadd(engineKeys(taskKey).marker, 0, '0')
+  await writeAnyway(redis, [['ZADD', engineKeys(taskKey).marker, 0, '0']])
 }

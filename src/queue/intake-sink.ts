@@ -13,14 +13,21 @@ export interface IntakeSink<T> {
   read(message: unknown, text: string, id: string): Parsed<T>
   /** To be repeated at will: the ids make that harmless. */
   add(tasks: readonly T[]): Promise<void>
+  /** The same also when Redis is full; undefined where that is not possible. */
+  addAnyway?(tasks: readonly T[]): Promise<void>
   /** How many of the queue's capacity are taken. */
   waiting(): Promise<number>
 }
 
-/** The engine, whose workers run the tasks. @param taskKeys lists that no reply may be sent to */
+/**
+ * The engine, whose workers run the tasks.
+ * @param anyway the queues over a client that adds also when Redis is full
+ * @param taskKeys lists that no reply may be sent to
+ */
 export function engineSink(
   taskKey: string,
   queues: TaskQueues,
+  anyway: () => TaskQueues,
   taskKeys: () => readonly string[],
 ): IntakeSink<Task> {
   return {
@@ -32,6 +39,7 @@ export function engineSink(
       return { ok: false, reason: `"reply_to" names ${replyTo}, a list that taskd itself uses` }
     },
     add: tasks => queues.add(taskKey, tasks),
+    addAnyway: tasks => anyway().addAnyway(taskKey, tasks),
     async waiting() {
       // Those that are not due have no part in it: due ones may come behind them in the list.
       return (await queues.counts(taskKey)).waiting

@@ -11,7 +11,7 @@ import { MAX_MESSAGE_BYTES } from '../model/task.ts'
 import type { IntakeSink } from './intake-sink.ts'
 import { badList, badMessage, intakeList } from './keys.ts'
 import { decodeText, parseMessage } from './message.ts'
-import type { Scripts } from './scripts.ts'
+import { type Scripts, writeAnyway } from './scripts.ts'
 
 /** addBulk of more at once would hold up everybody else on that Redis. */
 const BATCH = 500
@@ -24,6 +24,8 @@ const ROOM_AGE_MS = 30_000
 const FULL_WAIT_MS = 250
 /** How often a node looks whether the list has become its own to take. */
 const LEFT_WAIT_MS = 250
+/** So many tasks may wait in the engine while Redis is full: each takes more room there. */
+const MOST_WHEN_FULL = 100
 const RETRY = { baseMs: 50, factor: 2, capMs: 2000, jitter: 0.2 }
 
 export interface IntakeDeps<T> {
@@ -40,6 +42,8 @@ export interface IntakeDeps<T> {
    * no order between them, and the order of a sync queue is a promise.
    */
   readonly leaves?: () => boolean
+  /** Whether Redis has no memory to spare. */
+  readonly isFull: () => boolean
   readonly onTaken?: (taskKey: string, count: number) => void
 }
 
@@ -91,13 +95,16 @@ export class Intake<T> implements Service {
   }
 
   async #loop(blocking: Redis & Scripts): Promise<void> {
-    const { clock, log } = this.#deps
+    const { clock, log, sink } = this.#deps
     const { signal } = this.#stopping
     let failures = 0
     while (!signal.aborted) {
       try {
-        if (this.#leftovers) await this.#sendLeftovers()
+        const full = this.#deps.isFull()
+        // At once: a part of them may be in the engine, and is known there only for some time.
+        if (this.#leftovers && !(full && sink.addAnyway === undefined)) await this.#sendLeftovers()
         if (this.#deps.leaves?.()) await clock.sleep(LEFT_WAIT_MS, signal)
+        else if (full) await this.#takeALittle(blocking)
         else if ((await this.#hasRoom()) && (await this.#take(blocking)) === 0)
           await this.#waitAndTake(blocking)
         failures = 0
@@ -115,6 +122,21 @@ export class Intake<T> implements Service {
         await clock.sleep(waitMs, signal)
       }
     }
+  }
+
+  /**
+   * While Redis is full: no more than what keeps the workers busy. A task takes more room in the
+   * engine than in its list, and leaves both when it is done; so the list gets shorter, and with it
+   * what Redis holds.
+   */
+  async #takeALittle(blocking: Redis & Scripts): Promise<void> {
+    const { clock, sink } = this.#deps
+    this.#roomCheckedAt = Number.NEGATIVE_INFINITY
+    if (sink.addAnyway !== undefined) {
+      this.#room = Math.min(MOST_WHEN_FULL, this.#spec.capacity) - (await sink.waiting())
+      if (this.#room > 0 && (await this.#take(blocking)) > 0) return
+    }
+    await clock.sleep(FULL_WAIT_MS, this.#stopping.signal)
   }
 
   /** Whatever lies in the private list goes into the engine; it may have been left by a KILL. */
@@ -161,9 +183,10 @@ export class Intake<T> implements Service {
       if (read.ok) tasks.push(read.value)
       else bad.push(read.reason)
     }
-    await sink.add(tasks)
+    if (this.#deps.isFull() && sink.addAnyway) await sink.addAnyway(tasks)
+    else await sink.add(tasks)
     if (bad.length > 0) {
-      await redis.lpush(badList(taskKey), ...bad)
+      await writeAnyway(redis, [['LPUSH', badList(taskKey), ...bad]])
       this.#deps.log.warn(
         { task_key: taskKey, count: bad.length },
         `messages moved to ${badList(taskKey)}`,

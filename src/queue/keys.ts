@@ -29,6 +29,9 @@ export const engineKeys = (taskKey: string) => {
 /** Never there: deleting it tells whether writes are taken where the engine's keys are. */
 export const WRITE_PROBE = `${ENGINE_PREFIX}:probe`
 
+/** HASH: `mark`, a random id of the data here; `pauses of <mark>`, once those of an earlier one are back. */
+export const DATA_MARK = 'Task:Data'
+
 /** Rows are leases: a dead machine's rows vanish by themselves. */
 export const LEASE_MS = 30_000
 export const HEARTBEAT_MS = 10_000

@@ -1,7 +1,10 @@
-import { Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import type { Task } from '../model/task.ts'
+
+import { Job, Queue } from './bullmq.ts'
+
 import { failure, RETRYING, type Settlement } from './consumer.ts'
+
 import { giveBack } from './give-back.ts'
 import { LOCK_MS } from './held-jobs.ts'
 import { ENGINE_PREFIX, engineKeys, SIGNS } from './keys.ts'

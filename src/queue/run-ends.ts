@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import { badList, RUN_ENDS } from './keys.ts'
+import { writeAnyway } from './scripts.ts'
 
 /** How a row of `execute_task` is to end. */
 export interface WaitingEnd {
@@ -21,7 +22,8 @@ export class RunEnds {
   }
 
   async put({ id, status, extra }: WaitingEnd): Promise<void> {
-    await this.#redis.hset(RUN_ENDS, String(id), JSON.stringify({ status, extra }))
+    const end = JSON.stringify({ status, extra })
+    await writeAnyway(this.#redis, [['HSET', RUN_ENDS, id, end]])
   }
 
   count(): Promise<number> {

@@ -28,6 +28,7 @@ export interface Scripts {
   ): Promise<number>
   renewSign(signs: string, field: string, sign: string): Promise<string[]>
   markGone(signs: string, field: string, sign: string, goneSign: string): Promise<number>
+  claimName(name: string, holder: string, ms: number): Promise<number>
   advanceCursor(
     state: string,
     tick: number,
@@ -61,6 +62,7 @@ const KEY_COUNTS = {
   seizeLock: 2,
   renewSign: 1,
   markGone: 1,
+  claimName: 1,
   advanceCursor: 1,
   beginPass: 1,
   expireFail: 1,
@@ -70,6 +72,23 @@ const KEY_COUNTS = {
   pullEnd: PULL_KEYS,
   pullCounts: PULL_KEYS,
   sourceSettle: 2,
+}
+
+/** A command with its key, as a script calls it. */
+export type Write = readonly [command: string, key: string, ...rest: (string | number)[]]
+
+/**
+ * Carries out writes together, also when Redis has no memory to spare: for what a task leaves
+ * behind at its end, without which its end could not be told, and what fills Redis not be worked
+ * off. In a cluster their keys must be in one slot.
+ */
+export async function writeAnyway(redis: Redis, writes: readonly Write[]): Promise<void> {
+  const client = redis as Redis & { writeAnyway?: (...words: Arguments) => Promise<unknown> }
+  if (client.writeAnyway === undefined)
+    client.defineCommand('writeAnyway', { lua: scriptText('writeAnyway') })
+  const keys = [...new Set(writes.map(([, key]) => key))]
+  const words = writes.flatMap(write => [write.length, ...write])
+  await client.writeAnyway?.(keys.length, ...keys, ...words)
 }
 
 export function withScripts(client: Redis): Redis & Scripts {

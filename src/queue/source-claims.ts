@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Redis } from 'ioredis'
 import { markOf, type SourceClaim, type SourceVerdict } from '../model/source.ts'
 import { sourceKeys } from './keys.ts'
-import type { Scripts } from './scripts.ts'
+import { type Scripts, writeAnyway } from './scripts.ts'
 
 /** What is known of a row that is about to become a task. */
 export interface Taken {
@@ -125,7 +125,7 @@ export async function recordSourceVerdict(
   verdict: Omit<SourceVerdict, 'claim'>,
 ): Promise<void> {
   const { verdicts } = sourceKeys(source, markOf(claim))
-  await redis.hset(verdicts, row, JSON.stringify({ claim, ...verdict }))
+  await writeAnyway(redis, [['HSET', verdicts, row, JSON.stringify({ claim, ...verdict })]])
 }
 
 /** A verdict that is to be forgotten and changes nothing. */

@@ -1,11 +1,15 @@
-import { type Job, Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { readAnswer } from '../model/answer.ts'
 import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
+import { type Job, Queue } from './bullmq.ts'
 import { toJobId } from './job-id.ts'
 import { badList, ENGINE_PREFIX, removedTask } from './keys.ts'
+
+import { writeAnyway } from './scripts.ts'
+
 import { fromStoredAnswer, type StoredAnswer } from './stored-answer.ts'
+
 import { fromStored, type StoredTask, toStored } from './stored-task.ts'
 
 export interface QueueCounts {
@@ -38,6 +42,9 @@ export interface FoundTask {
   /** Of a delayed one, when it is due, wall time in ms. */
   readonly dueAt?: number
 }
+
+/** Longer than it takes to send a batch again, see intake.ts. */
+const MOMENTS_MS = 30_000
 
 export interface FailedAnswer extends Answer {
   /** '' where it was not noted. */
@@ -94,6 +101,26 @@ export class TaskQueues {
     // One alone needs no transaction around it, and making that costs as much as the task.
     if (first && stored.length === 1) await queue.add(first.name, first.data, first.opts)
     else await queue.addBulk(stored)
+  }
+
+  /**
+   * As `add`, for tasks that were accepted and lie in Redis already: one by one, because a Redis
+   * that is full refuses a transaction, whatever is in it. Its client is one that `addsAnyway`.
+   */
+  async addAnyway(taskKey: string, tasks: readonly Task[]): Promise<void> {
+    for (const task of tasks) await this.add(taskKey, [task])
+  }
+
+  /**
+   * Forgets tasks that are done, the oldest first: failed ones when no others are left. Those of
+   * the last moments stay: their batch may have to be sent once more, and they must be known then.
+   */
+  async forgetOldest(taskKey: string, count: number): Promise<number> {
+    const queue = this.#queue(taskKey)
+    await queue.trimEvents(0)
+    const completed = await queue.clean(MOMENTS_MS, count, 'completed')
+    if (completed.length > 0) return completed.length
+    return (await queue.clean(MOMENTS_MS, count, 'failed')).length
   }
 
   async counts(taskKey: string): Promise<QueueCounts> {
@@ -178,7 +205,8 @@ export class TaskQueues {
 
   /** Remembers a task that was taken out of its queue, for those who ask what became of it. */
   async noteRemoved(removed: RemovedTask, keepMs: number): Promise<void> {
-    await this.#redis.set(removedTask(removed.id), JSON.stringify(removed), 'PX', keepMs)
+    const key = removedTask(removed.id)
+    await writeAnyway(this.#redis, [['SET', key, JSON.stringify(removed), 'PX', keepMs]])
   }
 
   async findRemoved(id: string): Promise<RemovedTask | undefined> {

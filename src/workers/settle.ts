@@ -11,6 +11,7 @@ import { recordFailure, recordVerdict } from '../monitor/hashes.ts'
 import type { Claim } from '../queue/consumer.ts'
 import { DayCounts } from '../queue/day-counts.ts'
 import type { EndedRun } from '../queue/run-history.ts'
+import { writeAnyway } from '../queue/scripts.ts'
 import { recordSourceVerdict } from '../queue/source-claims.ts'
 import type { Exit } from './spawn.ts'
 
@@ -113,12 +114,10 @@ export class Recorder {
   async #reply(list: string, verdict: Verdict): Promise<void> {
     const answer = { ...verdict.result.answer, unique_task_id: verdict.task.id }
     // A list of another type is the caller's mistake, and no reason to run the task again.
-    await this.#redis
-      .pipeline()
-      .rpush(list, stringify(answer))
-      .pexpire(list, this.#settings().resultKeepMs)
-      .exec()
-      .catch(() => undefined)
+    await writeAnyway(this.#redis, [
+      ['RPUSH', list, stringify(answer)],
+      ['PEXPIRE', list, this.#settings().resultKeepMs],
+    ]).catch(() => undefined)
   }
 
   #insist(write: () => Promise<void>): Promise<void> {

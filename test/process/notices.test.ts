@@ -249,7 +249,7 @@ test('taskd notify says what came of it', async () => {
   expect(json.code).toBe(1)
   expect((jsonOf(json) as NotifyTested).ok).toBe(false)
   const none = await daemon.cli('notify', 'hok')
-  expect(none.code).toBe(1)
+  expect(none.code).toBe(4)
   expect(none.stderr).toBe('taskd: no [notify:hok] is configured. did you mean hook?\n')
   // Refused is not away: a test says nothing about what is sent otherwise.
   expect((await daemon.status()).notices.every(one => one.ok)).toBe(true)

@@ -99,9 +99,15 @@ export async function queueBench(): Promise<QueueBench> {
     connect,
     intake(spec = aQueue(), { queues: engine = queues, ...changes } = {}) {
       const made = new Intake(spec, {
+        isFull: () => false,
         connect,
         redis,
-        sink: engineSink(spec.taskKey, engine, () => ['sync_tasks', 'async_tasks']),
+        sink: engineSink(
+          spec.taskKey,
+          engine,
+          () => engine,
+          () => ['sync_tasks', 'async_tasks'],
+        ),
         clock: realClock,
         log: log.log,
         node: 'node',

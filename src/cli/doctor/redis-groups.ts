@@ -1,7 +1,14 @@
 import type { ClusterNodes, HostPort, Login, SentinelNodes } from '../../lib/redis-nodes.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 import { type Answers, askRedis } from './redis-ask.ts'
-import { judgePolicy, judgeVersion, POLICY, policyIn, versionIn } from './redis-judge.ts'
+import {
+  judgeMemory,
+  judgePolicy,
+  judgeVersion,
+  POLICY,
+  policyIn,
+  versionIn,
+} from './redis-judge.ts'
 
 /** Redis that is several servers: which are the masters now, and are they fit? */
 
@@ -107,11 +114,12 @@ function linesOf(text: string, role: 'master' | 'slave') {
 async function lookAtMasters(masters: readonly HostPort[], login: Login): Promise<Finding[]> {
   const looks = masters.map(async (master): Promise<Finding[]> => {
     const where = ` at ${shown(master)}`
-    const answer = await ask(master, login, [['INFO', 'server'], POLICY])
+    const answer = await ask(master, login, [['INFO', 'server'], ['INFO', 'memory'], POLICY])
     if (!answer.ok) return [fail('redis', `${shown(master)}: ${answer.reason}`, START)]
     return [
       judgeVersion('redis', versionIn(answer.text), `${where}, a master`),
       judgePolicy(policyIn(answer.text), where),
+      ...judgeMemory(answer.text, where),
     ]
   })
   return (await Promise.all(looks)).flat()

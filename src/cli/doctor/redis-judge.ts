@@ -1,3 +1,5 @@
+import type { Status } from '../../api/status.ts'
+import { isFull, memoryIn, memoryText, type RedisMemory } from '../../model/redis-memory.ts'
 import { type Finding, fail, ok, warn } from './finding.ts'
 
 /** Streams, LMOVE and the queue's scripts need it. */
@@ -28,4 +30,24 @@ export function judgePolicy(policy: string, where: string): Finding {
   const remedy = 'CONFIG SET maxmemory-policy noeviction, and the same in redis.conf'
   const message = `is ${policy}${where}: tasks can be thrown away when memory is short`
   return fail(name, message, remedy)
+}
+
+/** Nothing to say of a server that has no limit. */
+export function judgeMemory(info: string, where: string, status?: Status): Finding[] {
+  const memory = memoryIn(info)
+  return memory === undefined ? [] : [judgeRoom(memory, where, status?.redis.full)]
+}
+
+const TIGHT = 0.9
+
+/** @param full what the daemon says: for it, full it is until there is some room */
+export function judgeRoom(memory: RedisMemory, where: string, full = isFull(memory)): Finding {
+  const name = 'maxmemory'
+  const text = `${memoryText(memory)}${where}`
+  const remedy =
+    'CONFIG SET maxmemory to more, and the same in redis.conf; taskd why redis says what goes on'
+  if (full) return fail(name, `FULL: ${text}; it refuses what needs memory`, remedy)
+  return memory.used > TIGHT * memory.max
+    ? warn(name, `nearly full: ${text}`, remedy)
+    : ok(name, text)
 }

@@ -3,7 +3,15 @@ import { type Finding, fail, type Look, type Patient, warn } from './finding.ts'
 import { findProgram, outputOf } from './programs.ts'
 import { askRedis, redisAddress } from './redis-ask.ts'
 import { lookAtCluster, lookAtSentinels } from './redis-groups.ts'
-import { judgePolicy, judgeVersion, POLICY, policyIn, versionIn } from './redis-judge.ts'
+import {
+  judgeMemory,
+  judgePolicy,
+  judgeRoom,
+  judgeVersion,
+  POLICY,
+  policyIn,
+  versionIn,
+} from './redis-judge.ts'
 
 export const lookAtRedis: Look = async patient => {
   const { config, status } = patient
@@ -41,13 +49,14 @@ async function server(url: string, { status }: Patient, remedy: string): Promise
       : lookAtCluster(nodes.value)
   const address = redisAddress(url)
   if (address === undefined) return viaDaemon(url, status)
-  const answers = await askRedis(address, [['INFO', 'server'], POLICY])
+  const answers = await askRedis(address, [['INFO', 'server'], ['INFO', 'memory'], POLICY])
   const shown = withoutPasswords(url)
   if (!answers.ok) return [fail('redis', `${shown}: ${answers.reason}`, remedy)]
   const { text } = answers
   return [
     judgeVersion('redis', versionIn(text), ` answers at ${shown}`),
     judgePolicy(policyIn(text), ''),
+    ...judgeMemory(text, '', status),
   ]
 }
 
@@ -57,7 +66,11 @@ function viaDaemon(url: string, status: Patient['status']): Finding[] {
     const remedy = 'run taskd doctor again once taskd runs'
     return [warn('redis', `${kind}: is looked at through the daemon, which does not run`, remedy)]
   }
-  if (!status.redis.ok)
+  if (!status.redis.answers)
     return [fail('redis', `${kind}: ${status.redis.error}`, 'look at redis in [taskd]')]
-  return [judgeVersion('redis', status.redis.version, ` answers the daemon (${kind})`)]
+  const { version, used_memory: used, maxmemory: max } = status.redis
+  return [
+    judgeVersion('redis', version, ` answers the daemon (${kind})`),
+    ...(max === 0 ? [] : [judgeRoom({ used, max }, '', status.redis.full)]),
+  ]
 }

@@ -52,7 +52,8 @@ export const lookAtClock: Look = async patient => {
 /** Nodes that share a Redis should agree on the time. */
 async function skewOfRedis({ config, status }: Patient): Promise<Finding | undefined> {
   const url = config?.settings.redis ?? 'embedded'
-  const address = url === 'embedded' || status?.redis.ok === false ? undefined : redisAddress(url)
+  const address =
+    url === 'embedded' || status?.redis.answers === false ? undefined : redisAddress(url)
   if (address === undefined) return undefined
   const answers = await askRedis(address, [['TIME']])
   const seconds = answers.ok ? /\*2\r\n\$\d+\r\n(\d+)\r\n/.exec(answers.text)?.[1] : undefined

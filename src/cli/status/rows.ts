@@ -20,7 +20,7 @@ export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
       : [...daemonRow(status), ...healthRows(status, nowMs), ...nodeRows(status, nowMs)]),
     ...status.workers.map(worker => childRow(worker)),
     ...status.programs.map(program => childRow(program)),
-    ...status.queues.map(queue => queueRow(queue, status.redis.ok)),
+    ...status.queues.map(queue => queueRow(queue, status.redis.answers && !queue.unknown)),
     ...status.jobs.map(job => jobRow(job, NOT_READY.includes(status.state), nowMs)),
     ...[...status.channels, ...status.relays].map(one => farRow(one, nowMs)),
     ...status.notices.map(one => noticesRow(one, nowMs)),
@@ -43,10 +43,19 @@ function healthRows({ redis, database, sql_jobs, programs }: Status, nowMs: numb
   }
   // The Redis that taskd runs itself is a program of the same name.
   const name = programs.some(one => one.name === 'redis') ? 'redis server' : 'redis'
+  const words = clean(`since ${shortTime(redis.since, nowMs)}: ${redis.error}`)
+  const full = { name, state: 'FULL', tone: 'bad', detail: words } as const
+  const emptied = {
+    name,
+    state: 'EMPTIED',
+    tone: 'between',
+    detail: `since ${shortTime(redis.emptied ?? '', nowMs)}: it has not the data of before; what waited in it is gone`,
+  } as const
   const waiting = database.backlog
   const backlog = waiting === 0 ? '' : `; ${count(waiting, 'failed run')} wait in Redis for it`
   return [
-    ...(redis.ok ? [] : [away(name, redis, '')]),
+    ...(redis.ok ? [] : [redis.full ? full : away(name, redis, '')]),
+    ...(redis.emptied === null ? [] : [emptied]),
     ...(database.ok ? [] : [away('database', database, backlog)]),
     ...(sql_jobs.ok || !database.ok ? [] : [away('table of jobs', sql_jobs, '')]),
   ]
@@ -115,7 +124,11 @@ function queueRow(queue: QueueStatus, told: boolean): Row {
 }
 
 function jobRow(job: JobStatus, starting: boolean, nowMs: number): Row {
-  const { enabled, held, next, failures } = job
+  const { enabled, held, next, failures, as_of } = job
+  if (as_of === '' && enabled) {
+    const detail = 'not known while Redis is away'
+    return { name: clean(job.name), state: 'UNKNOWN', tone: 'between', detail }
+  }
   if (starting && held === '' && next === null) {
     const detail = 'not known until the daemon is ready'
     return { name: clean(job.name), state: 'UNKNOWN', tone: 'between', detail }
@@ -125,6 +138,7 @@ function jobRow(job: JobStatus, starting: boolean, nowMs: number): Row {
     next === null ? (held === '' ? 'no next run' : '') : `next ${shortTime(next, nowMs)}`,
     lastRunText(job, nowMs),
     failures > 0 ? `${count(failures, 'failure')} in a row` : '',
+    as_of ? `as of ${shortTime(as_of, nowMs)}` : '',
   ].filter(part => part !== '')
   const [state, tone] = jobState(job)
   return { name: clean(job.name), state, tone, detail: clean(parts.join(', ')) }

@@ -34,6 +34,8 @@ export class Hearing {
         return this.#program(event)
       case 'node':
         return this.#node(event)
+      case 'emptied':
+        return this.#emptied(event)
       case 'run-started':
       case 'recovered':
       case 'tick':
@@ -50,6 +52,15 @@ export class Hearing {
     for (const section of this.#sections())
       if (state === 'alive') section.well({ ...about, msg: '' })
       else section.bad({ kind: 'fatal', ...about })
+  }
+
+  /** What has happened is over: no recovery will follow. */
+  #emptied({ msg }: Of<'emptied'>): void {
+    const about = { what: 'redis', name: 'data' } as const
+    for (const section of this.#sections()) {
+      section.bad({ kind: 'fail', ...about, at: this.#clock.now(), msg })
+      section.forget(about.what, about.name)
+    }
   }
 
   #ended({ run, workerId }: Of<'run-ended'>): void {

@@ -27,6 +27,7 @@ afterAll(() => bench.remove())
 async function take(spec = far()) {
   const connections = await Promise.all([bench.connect('work'), bench.connect('work')])
   const intake = new Intake(spec, {
+    isFull: () => false,
     connect: () => connections[0],
     redis: connections[1],
     sink: pullSink(spec, feed),

@@ -92,11 +92,9 @@ test.each<[DaemonEvent, string]>([
   expect(said(event).replace(/ \{\}$/, ' {}')).toBe(line.replace(' undefined', ' {}'))
 })
 
-test('an outage says that nothing is lost, and why it is one', () => {
+test('an outage says that work waits, and why it is one', () => {
   const event = { type: 'health', part: 'redis', ok: false, error: 'ECONNREFUSED' } as const
-  expect(said(event)).toBe(
-    'error: redis is away; work waits and nothing is lost {"error":"ECONNREFUSED"}',
-  )
+  expect(said(event)).toBe('error: redis is away; work waits for it {"error":"ECONNREFUSED"}')
 })
 
 test('ticks that do not run are worth a line, those that do are details', () => {

@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Redis } from 'ioredis'
+import { type Clock, isoWithOffset } from '../lib/clock.ts'
+import { messageOf } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+import type { Service } from '../lib/service.ts'
+import type { Events } from '../model/events.ts'
+import { onConnected } from '../queue/connection.ts'
+import type { CronStore } from '../queue/cron-store.ts'
+import { DATA_MARK } from '../queue/keys.ts'
+import { writeAnyway } from '../queue/scripts.ts'
+import type { TaskQueues } from '../queue/task-queues.ts'
+
+export interface DataMarkDeps {
+  readonly dataDir: string
+  /** A connection that fails rather than waits. */
+  readonly redis: Redis
+  readonly queues: Pick<TaskQueues, 'isPaused' | 'pause'>
+  readonly cron: Pick<CronStore, 'pausesOf' | 'setPaused'>
+  readonly taskKeys: () => readonly string[]
+  readonly jobs: () => readonly string[]
+  readonly clock: Clock
+  readonly events: Events
+  readonly log: Logger
+}
+
+/** What people, or `pause_on_failures`, have paused. */
+interface Pauses {
+  readonly queues: readonly string[]
+  /** With the reason. */
+  readonly jobs: Readonly<Record<string, string>>
+}
+
+/** As it lies in data_dir. */
+interface Known {
+  readonly mark: string
+  readonly pauses: Pauses
+  /** When Redis was found without the data of before, wall time, ms. */
+  readonly emptiedAt?: number
+}
+
+const LOOK_MS = 10_000
+/** After one that failed: Redis is away, or goes away again. */
+const AGAIN_MS = 500
+/** For so long it is shown that data was lost. */
+export const SHOWN_MS = 86_400_000
+const NOTHING: Known = { mark: '', pauses: { queues: [], jobs: {} } }
+
+/**
+ * Knows Redis again by a random mark in it, which is kept on disk too, with the pauses. When the
+ * mark is another one, or none, the data is not that of before: it is said, and the pauses are put
+ * back. Of several nodes each that knew the data may do so, until one has: a note beside the new
+ * mark says that the pauses of the old one are back, so that none comes back that was lifted since.
+ */
+export class DataMark implements Service {
+  readonly name = 'mark of the data in Redis'
+  readonly #deps: DataMarkDeps
+  readonly #file: string
+  #known: Known
+  #stopping = new AbortController()
+  #wake = new AbortController()
+  #unwatch = () => {}
+  #running: Promise<void> | undefined
+  #looking: Promise<void> = Promise.resolve()
+
+  constructor(deps: DataMarkDeps) {
+    this.#deps = deps
+    this.#file = join(deps.dataDir, 'redis-data.json')
+    this.#known = read(this.#file)
+  }
+
+  /** ISO 8601: when Redis was found without its data, if that was within a day; else null. */
+  get emptied(): string | null {
+    const { emptiedAt } = this.#known
+    const isRecent = emptiedAt !== undefined && this.#deps.clock.now() - emptiedAt < SHOWN_MS
+    return isRecent ? isoWithOffset(emptiedAt) : null
+  }
+
+  /** Resolves after the first look that was answered: what was paused is paused then. */
+  async start(): Promise<void> {
+    if (this.#running !== undefined) return
+    this.#stopping = new AbortController()
+    const { signal } = this.#stopping
+    this.#unwatch = onConnected(this.#deps.redis, () => this.#wake.abort())
+    while (!signal.aborted && !(await this.#tryLook()))
+      await this.#deps.clock.sleep(AGAIN_MS, signal)
+    this.#running = this.#loop(signal)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#unwatch()
+    await this.#running
+    this.#running = undefined
+  }
+
+  /** One look at a time; to be called when something was paused or resumed, too. */
+  look(): Promise<void> {
+    this.#looking = this.#looking.catch(() => undefined).then(() => this.#look())
+    return this.#looking
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      // Before the look: what comes during it is not missed.
+      this.#wake = new AbortController()
+      const either = AbortSignal.any([signal, this.#wake.signal])
+      const ok = await this.#tryLook()
+      await this.#deps.clock.sleep(ok ? LOOK_MS : AGAIN_MS, either)
+    }
+  }
+
+  #tryLook(): Promise<boolean> {
+    return this.look().then(
+      () => true,
+      (error: unknown) => {
+        this.#deps.log.debug({ error: messageOf(error) }, 'the mark of the data in Redis')
+        return false
+      },
+    )
+  }
+
+  async #look(): Promise<void> {
+    const { redis } = this.#deps
+    const known = this.#known.mark
+    if ((await redis.hexists(DATA_MARK, 'mark')) === 0)
+      await writeAnyway(redis, [['HSETNX', DATA_MARK, 'mark', randomUUID()]])
+    const [mark, back] = await redis.hmget(DATA_MARK, 'mark', `pauses of ${known}`)
+    if (typeof mark !== 'string') throw new Error('the mark was taken away as soon as it was made')
+    if (known !== '' && mark !== known) await this.#putBack(known, mark, typeof back === 'string')
+    const pauses = await this.#read()
+    // Emptied just now: then these are not the pauses of that mark.
+    if ((await redis.hget(DATA_MARK, 'mark')) === mark) this.#keep({ ...this.#known, mark, pauses })
+  }
+
+  async #putBack(known: string, mark: string, isBack: boolean): Promise<void> {
+    const { redis, queues, cron, clock, events, log } = this.#deps
+    const { pauses } = this.#known
+    if (!isBack) {
+      for (const one of pauses.queues) await queues.pause(one)
+      for (const [job, why] of Object.entries(pauses.jobs)) await cron.setPaused(job, why)
+      await writeAnyway(redis, [['HSET', DATA_MARK, `pauses of ${known}`, 1]])
+    }
+    this.#keep({ mark, pauses, emptiedAt: clock.now() })
+    const paused = [...pauses.queues, ...Object.keys(pauses.jobs)]
+    log.error({ paused }, `${EMPTIED}; pauses are in force again`)
+    events.emit({ type: 'emptied', msg: EMPTIED })
+  }
+
+  async #read(): Promise<Pauses> {
+    const { queues, cron, taskKeys, jobs } = this.#deps
+    const before = this.#known.pauses
+    const keys = taskKeys()
+    const names = jobs()
+    const paused = await Promise.all(keys.map(key => queues.isPaused(key)))
+    // Jobs of SQL are not known before their table was read.
+    const isKnown = new Set(names)
+    const others = Object.entries(before.jobs).filter(([name]) => !isKnown.has(name))
+    return {
+      queues: keys.filter((_, n) => paused[n]),
+      jobs: { ...Object.fromEntries(others), ...(await cron.pausesOf(names)) },
+    }
+  }
+
+  #keep(known: Known): void {
+    if (isDeepStrictEqual(known, this.#known)) return
+    this.#known = known
+    try {
+      writeFileSync(`${this.#file}.new`, `${JSON.stringify(known, null, 1)}\n`, { mode: 0o640 })
+      renameSync(`${this.#file}.new`, this.#file)
+    } catch (error) {
+      const what = { file: this.#file, error: messageOf(error) }
+      this.#deps.log.error(what, 'what is paused cannot be kept on disk')
+    }
+  }
+}
+
+const EMPTIED =
+  'Redis has not the data of before: tasks that waited in it, put off ones and answers are gone'
+
+function read(file: string): Known {
+  try {
+    const { mark, pauses, emptiedAt } = JSON.parse(readFileSync(file, 'utf8')) as Partial<Known>
+    if (typeof mark !== 'string') return NOTHING
+    const { queues = [], jobs = {} } = pauses ?? {}
+    return { mark, pauses: { queues, jobs }, ...(emptiedAt !== undefined && { emptiedAt }) }
+  } catch {
+    return NOTHING
+  }
+}

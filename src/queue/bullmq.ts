@@ -1,0 +1,61 @@
+import { createRequire } from 'node:module'
+import type { Redis } from 'ioredis'
+import { WRITE_PROBE } from './keys.ts'
+
+export { DelayedError, Job, Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+
+/**
+ * The engine, whose scripts lack one thing: a Redis that is full (`maxmemory`, noeviction) refuses
+ * their first write where that one may add, so nothing could be taken or settled, and the queue
+ * that fills it could not drain. After a first write that removes, it carries out the rest. So each
+ * of the scripts below begins with a DEL of a key that is never there. This holds for every Redis
+ * and Valkey; the flag `allow-oom` came with Redis 7 only. test/fault/redis-full.test.ts fails
+ * without it.
+ */
+const SCRIPTS = createRequire(import.meta.url)('bullmq/dist/cjs/scripts/index.js') as Record<
+  string,
+  { readonly name: string; readonly keys: number; content: string }
+>
+
+/** What takes tasks, keeps them, and settles them; and what a person does to a queue. */
+const DRAINING = [
+  'moveToActive',
+  'moveToFinished',
+  'moveToDelayed',
+  'retryJob',
+  'moveJobFromActiveToWait',
+  'moveStalledJobsToWait',
+  'extendLock',
+  'extendLocks',
+  'saveStacktrace',
+  'pause',
+]
+const ADDING = ['addStandardJob', 'addPrioritizedJob', 'addDelayedJob']
+
+const afterDelete = (lua: string) => `redis.call('DEL', '${WRITE_PROBE}')\n${lua}`
+
+for (const name of DRAINING) {
+  const script = scriptOf(name)
+  script.content = afterDelete(script.content)
+}
+
+/**
+ * Lets the engine add tasks over this client also when Redis is full: for those that lie in it
+ * already, in a plain list. To be called before the engine has seen the client.
+ */
+export function addsAnyway(client: Redis): Redis {
+  const { version } = createRequire(import.meta.url)('bullmq/package.json') as { version: string }
+  for (const one of ADDING) {
+    const { name, keys, content } = scriptOf(one)
+    // The engine leaves alone what bears this name already.
+    client.defineCommand(`${name}:${version}`, { numberOfKeys: keys, lua: afterDelete(content) })
+  }
+  return client
+}
+
+function scriptOf(name: string) {
+  const script = SCRIPTS[name]
+  // It is pinned exactly; another version must be looked at before it is used.
+  if (script === undefined) throw new Error(`bullmq has no script ${name} any more`)
+  return script
+}

@@ -5,6 +5,7 @@ import { memberOf } from '../model/json-slices.ts'
 import type { App } from './app.ts'
 import type { Control } from './control.ts'
 import type { ErrorBody } from './errors.ts'
+import { CONFIG_HEADER, configHeader } from './for-config.ts'
 import type { Status } from './status.ts'
 import { requestUnix, streamUnix, type UnixRequest, type UnixResponse } from './unix-request.ts'
 
@@ -22,14 +23,17 @@ const LATER: Pick<Status, 'sql_jobs' | 'channels' | 'relays' | 'notices' | 'sour
 
 /**
  * The daemon behind a unix socket, as if it were here: every call is one request.
+ * @param configFile of the daemon that is meant: one that reads another refuses (E_OTHER_CONFIG)
  * Each throws TaskdError: the daemon's own, or E_NO_DAEMON, E_NO_PERMISSION, E_TIMEOUT, E_GONE.
  */
-export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
+export function createClient(socket: string, timeoutMs = ANSWER_MS, configFile?: string): Control {
+  const headers = configFile === undefined ? {} : { [CONFIG_HEADER]: configHeader(configFile) }
+  const target = { socket, headers }
   const get = <P extends Path<'$get'>>(path: P, query: Query = {}) =>
-    ask<Output<P, '$get'>>({ socket, timeoutMs, method: 'GET', path: withQuery(path, query) })
+    ask<Output<P, '$get'>>({ ...target, timeoutMs, method: 'GET', path: withQuery(path, query) })
   const post = <P extends Path<'$post'>>(path: P, body: Body<P>, signal?: AbortSignal) =>
     ask<Output<P, '$post'>>({
-      socket,
+      ...target,
       method: 'POST',
       path,
       body,
@@ -57,7 +61,7 @@ export function createClient(socket: string, timeoutMs = ANSWER_MS): Control {
     tail: async (name, { lines, follow, stream }, signal) => {
       const query = { name, lines, follow: String(follow), ...(stream && { stream }) }
       const path = withQuery('/api/tail', query)
-      const request = { socket, timeoutMs, method: 'GET', path, signal } as const
+      const request = { ...target, timeoutMs, method: 'GET', path, signal } as const
       const response = await streamUnix(request).catch((error: unknown) => {
         throw explain(error, request)
       })

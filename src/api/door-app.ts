@@ -53,10 +53,19 @@ export function createDoorApp(deps: DoorAppDeps) {
     routes.allow(method, `/api${path}`, accessOfControl(method, path))
   app.route('/api', inner)
 
-  const methodsOf = (path: string) =>
-    METHODS.filter(method =>
-      app.router.match(method, path)[0].some(([[, route]]) => route.method !== 'ALL'),
+  const methodsOf = (path: string) => {
+    const matched = METHODS.flatMap(method =>
+      app.router
+        .match(method, path)[0]
+        .filter(([[, route]]) => route.method !== 'ALL')
+        .map(([[, route]]) => ({ method, names: route.path.split('/:').length })),
     )
+    // The route of /api/task/:uuid is not what /api/task/script means.
+    const fewest = Math.min(...matched.map(one => one.names))
+    return METHODS.filter(method =>
+      matched.some(one => one.method === method && one.names === fewest),
+    )
+  }
   app.notFound(c => {
     const allowed = methodsOf(c.req.path)
     if (allowed.length === 0) {

@@ -48,12 +48,14 @@ export function failure(
   return { status, body: { error: { code, message } }, unexpected }
 }
 
+const CONFLICTS: ReadonlySet<string> = new Set(['E_TASK_EXISTS', 'E_FOREGROUND', 'E_OTHER_CONFIG'])
+
 /** `E_NO_QUEUE` is 404, `E_BAD_TASK` 400, `E_REDIS_AWAY` 503; what nobody thought of is 500. */
 function statusOf(code: string): ContentfulStatusCode {
   if (code === 'E_FULL' || code === 'E_RATE') return 429
   if (code === 'E_TOO_LARGE') return 413
   if (code === 'E_BAD_TYPE') return 415
-  if (code === 'E_TASK_EXISTS' || code === 'E_FOREGROUND') return 409
+  if (CONFLICTS.has(code)) return 409
   if (code === 'E_SECRET') return 401
   if (code === 'E_SCOPE' || code === 'E_HOST' || code === 'E_ORIGIN') return 403
   if (code === 'E_STOPPING' || code === 'E_REDIS_FULL' || code.endsWith('_AWAY')) return 503

@@ -10,7 +10,7 @@ import type { Refusal } from './errors.ts'
 
 export const SUCCESS = 'success'
 
-/** The numbers of its list of errors that an answer can carry, as `error`. */
+/** The numbers of its list of errors that an answer can carry, as `errcode`. */
 export type OldError = '102' | '103' | '104' | '105' | '106' | '107' | '200' | '201' | '202' | '203'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -23,16 +23,16 @@ export function oldSuccess(c: Context, fields: Fields = {}, json = ''): Response
 }
 
 /** It was understood, and not done. The status is 200, as it was there. */
-export function oldFailure(c: Context, msg: string, error: OldError, fields: Fields = {}) {
-  return c.json({ code: '0', msg, error, timestamp: timestamp(), ...fields })
+export function oldFailure(c: Context, msg: string, errcode: OldError, fields: Fields = {}) {
+  return c.json({ code: '0', msg, errcode, timestamp: timestamp(), ...fields })
 }
 
 /** What is refused, in the old form. A wrong secret is 403 there. */
-export function oldRefusal(error?: OldError, fields: Fields = {}): Refusal {
+export function oldRefusal(errcode?: OldError, fields: Fields = {}): Refusal {
   return ({ status, body }) => {
     const { code, message: msg } = body.error
     const forbidden = code === 'E_SECRET' || code === 'E_SCOPE'
-    const which = error === undefined || forbidden ? {} : { error }
+    const which = errcode === undefined || forbidden ? {} : { errcode }
     return {
       status: forbidden ? 403 : status,
       body: { code: forbidden ? '403' : '0', msg, ...which, timestamp: timestamp(), ...fields },

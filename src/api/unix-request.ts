@@ -5,6 +5,7 @@ export interface UnixRequest {
   readonly method: 'GET' | 'POST'
   /** With its query. */
   readonly path: string
+  readonly headers?: Readonly<Record<string, string>>
   /** Sent as JSON when there is one. */
   readonly body?: unknown
   readonly signal?: AbortSignal
@@ -44,6 +45,7 @@ function send({
   socket,
   method,
   path,
+  headers,
   body,
   signal,
   timeoutMs,
@@ -58,6 +60,7 @@ function send({
       headers: {
         host: 'taskd',
         accept: 'application/json',
+        ...headers,
         ...(payload !== undefined && {
           'content-type': 'application/json',
           'content-length': Buffer.byteLength(payload),

@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts'
-import { count } from './render.ts'
+import { count } from '../lib/count.ts'
 
 /** What a configuration holds, in a few words. */
 export function contentsOf({ jobs, queues, programs, processes }: Config): string {

@@ -34,6 +34,9 @@ export interface World {
 
 export function createContext(world: World, configFlag: string | undefined): Context {
   const configFile = findConfigFile(configFlag, world.env, world.cwd)
+  // Whoever names a socket and no file means the daemon there, whatever it reads.
+  const { TASKD_CONFIG: named, TASKD_SOCKET: socketNamed } = world.env
+  const meant = socketNamed && !configFlag && !named ? undefined : configFile
   return {
     ...world,
     configFile,
@@ -46,7 +49,7 @@ export function createContext(world: World, configFlag: string | undefined): Con
           'name one with -c or TASKD_CONFIG',
         )
       const { createClient } = await import('../api/client.ts')
-      return createClient(socket)
+      return createClient(socket, undefined, meant)
     },
   }
 }

@@ -23,7 +23,7 @@ export async function launchDaemon(context: Context, options: Options): Promise<
   const { out } = context
   const config = requireConfig(context)
   const { settings } = config
-  const daemon = createClient(settings.socket)
+  const daemon = createClient(settings.socket, undefined, context.configFile)
   await refuseSecond(daemon)
   const logFile = settings.logFile ?? `${settings.dataDir}/log/taskd.log`
   const log = openLog(logFile)

@@ -1,8 +1,9 @@
 import type { ReloadReport } from '../api/control.ts'
+import { count } from '../lib/count.ts'
 import type { Context, Options } from './context.ts'
 import { EXIT } from './exit.ts'
 import { problemLine } from './problem-line.ts'
-import { clean, count } from './render.ts'
+import { clean } from './render.ts'
 
 /** In the words of `describeChanges`: it is told what it waits for. */
 const WAITS = /: (?:changed; )?takes effect (?:with|when) /

@@ -1,11 +1,11 @@
 import type { Control, ShutdownOptions } from '../api/control.ts'
 import type { Status } from '../api/status.ts'
 import { realClock } from '../lib/clock.ts'
+import { count } from '../lib/count.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { isAlive, startTimeOf } from '../lib/proc.ts'
 import type { Context } from './context.ts'
 import { errorLine } from './exit.ts'
-import { count } from './render.ts'
 
 const POLL_MS = 50
 /** Shorter stops need no word. */

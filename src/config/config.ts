@@ -70,6 +70,8 @@ export interface Settings {
   readonly resultKeepCount: number
   readonly failKeepTimeMs: number
   readonly binPath?: string
+  /** A file of bin_path that writes to standard error has failed. */
+  readonly failOnStderr: boolean
   readonly tasks: string
   /** A path, or a name to be found on the PATH. */
   readonly php?: string

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { LogLevel } from '../lib/log.ts'
 import { FENCES } from '../model/fence-mode.ts'
 import { readDatabase, readHttp, readRedis } from './addresses.ts'
-import { choice, duration, field, filled, integer, no, timezone, yes } from './fields.ts'
+import { choice, duration, field, filled, flag, integer, no, timezone, yes } from './fields.ts'
 import { A_FILE_FOR_AN_AT, orFromFile } from './from-file.ts'
 import { rate } from './rate.ts'
 import { readAllowed } from './rpc-allow.ts'
@@ -59,6 +59,7 @@ export const taskdSchema = z.object({
   result_keep_count: integer(1, 100_000_000, 100_000).default(100_000),
   fail_keep_time: duration('1d', 1000).default(86_400_000),
   bin_path: filled('/srv/taskbin').optional(),
+  fail_on_stderr: flag.default(false),
   tasks: filled('tasks').optional(),
   php: filled('/usr/bin/php').optional(),
   redis_server: filled('/usr/bin/redis-server').optional(),

@@ -95,6 +95,7 @@ export function buildSettings(values: Partial<Values<'taskd'>>, places: Places):
     ...(all.secret_pull !== undefined && { secretPull: all.secret_pull }),
     ...(all.rpc_allow !== undefined && { rpcAllow: all.rpc_allow }),
     ...(all.log_file !== undefined && { logFile: resolve(folder, all.log_file) }),
+    failOnStderr: all.fail_on_stderr ?? false,
     ...(all.bin_path !== undefined && { binPath: resolve(root, all.bin_path) }),
     ...(all.php !== undefined && { php: program(all.php) }),
     ...(all.redis_server !== undefined && { redisServer: program(all.redis_server) }),

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts'
+import { count } from '../lib/count.ts'
 import type { Logger } from '../lib/log.ts'
 import type { OutputSpec } from '../model/program-spec.ts'
 import { Compressor } from './compressor.ts'
@@ -43,7 +44,7 @@ export class Logs {
       gate: new Gate(WRITES_AT_A_TIME),
       onTrouble: warn,
       onRecovered: (path, dropped) =>
-        log.info(`${path} is written again; ${dropped} bytes of output were dropped`),
+        log.info(`${path} is written again; ${count(dropped, 'byte')} of output dropped`),
     })
     const rounds = new Rounds(clock)
     const scratch = Buffer.allocUnsafeSlow(READ_BYTES)

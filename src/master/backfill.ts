@@ -1,6 +1,7 @@
 import { setImmediate as breathe } from 'node:timers/promises'
 import type { Backfilled, BackfillRequest, BackfillTick } from '../api/schedule-port.ts'
 import type { Clock } from '../lib/clock.ts'
+import { count } from '../lib/count.ts'
 import { TaskdError } from '../lib/errors.ts'
 import type { Job } from '../model/job.ts'
 import { toPullTask } from '../model/pull-message.ts'
@@ -123,7 +124,7 @@ async function add(
   const taskOf = (tick: number): Task => ({ ...tickTask(job, tick, idOf(tick)), priority })
   for (let made = 0; made < ticks.length; made += BATCH) {
     const tasks = ticks.slice(made, made + BATCH).map(taskOf)
-    const so = `${made} of ${ticks.length} tasks were made`
+    const so = `${made} of ${count(ticks.length, 'task')} were made`
     if (signal.aborted || stopping.aborted) throw new TaskdError('E_STOPPING', so, once(again))
     try {
       if (spec && isPull) await feed.addOnce(spec, tasks.map(toPullTask))

@@ -18,7 +18,7 @@ import { PullFeed } from '../queue/pull-feed.ts'
 import { withScripts } from '../queue/scripts.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { openStore } from '../store/store.ts'
-import { Recorder } from '../workers/settle.ts'
+import { NO_LIST, Recorder } from '../workers/settle.ts'
 import { Channels } from './channels/channels.ts'
 import { controlOf } from './control.ts'
 import { Daemon } from './daemon.ts'
@@ -157,10 +157,15 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     cron: asking.cron,
     stopping: stopping.signal,
     pull: pull.tasks,
-    recorder: new Recorder(redis, clock, () => {
-      const { resultKeepTimeMs, timezone } = daemon.config.settings
-      return { resultKeepMs: resultKeepTimeMs, timezone }
-    }),
+    recorder: new Recorder(
+      redis,
+      clock,
+      () => {
+        const { resultKeepTimeMs, timezone } = daemon.config.settings
+        return { resultKeepMs: resultKeepTimeMs, timezone }
+      },
+      what => log.warn(what, NO_LIST),
+    ),
     store,
     clock,
     orderCancel: async (id, reason) => daemon.engine?.orderCancel(id, reason),

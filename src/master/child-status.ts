@@ -1,5 +1,6 @@
 import type { ProgramStatus } from '../api/status.ts'
 import type { Clock } from '../lib/clock.ts'
+import { count } from '../lib/count.ts'
 import { ageOf, usageOf } from '../lib/proc.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { ProgramMember } from './programs/supervisor.ts'
@@ -63,7 +64,7 @@ export function programStatus(member: ProgramMember, clock: Clock): ProgramStatu
     status.detail,
     process?.adopted ? 'adopted' : '',
     member.leftover ? LEFTOVER : '',
-    dropped > 0 ? `${dropped} bytes of output lost` : '',
+    dropped > 0 ? `${count(dropped, 'byte')} of output lost` : '',
   ]
   return {
     ...status,

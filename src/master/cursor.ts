@@ -1,5 +1,6 @@
 import type { CursorChange, CursorReport, SetCursorRequest } from '../api/schedule-port.ts'
 import type { Clock } from '../lib/clock.ts'
+import { count as counted } from '../lib/count.ts'
 import { TaskdError } from '../lib/errors.ts'
 import type { CronState } from '../model/cron-state.ts'
 import type { Job } from '../model/job.ts'
@@ -127,7 +128,7 @@ function offOf({ task }: Job): string {
 function pausedWhy(job: Job, { paused, failures }: CronState): string {
   if (paused !== '') return paused
   if (job.pauseOnFailures === 0 || failures < job.pauseOnFailures) return ''
-  return `paused after ${failures} failures in a row`
+  return `paused after ${counted(failures, 'failure')} in a row`
 }
 
 async function report(

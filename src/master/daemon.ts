@@ -4,6 +4,7 @@ import type { Config, Loaded } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import { needsRedis } from '../config/needs-redis.ts'
 import type { Clock } from '../lib/clock.ts'
+import { count } from '../lib/count.ts'
 import { TaskdError } from '../lib/errors.ts'
 import type { RootLog } from '../lib/log.ts'
 import { type Service, stopWithin } from '../lib/service.ts'
@@ -140,7 +141,10 @@ export class Daemon {
       'ready',
     )
     this.#deps.root.log.info(`look around: ${this.#deps.whereToLook}`)
-    await systemd.tell('READY=1', `STATUS=${jobs.length} jobs, ${queues.length} queues`)
+    await systemd.tell(
+      'READY=1',
+      `STATUS=${count(jobs.length, 'job')}, ${count(queues.length, 'queue')}`,
+    )
   }
 
   /** Redis is late: what runs without it is up. */

@@ -8,6 +8,7 @@ import type { Events } from '../model/events.ts'
 import type { DeadTask } from '../model/pull.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { recordFailure, recordVerdict } from '../monitor/hashes.ts'
+import { isAway } from '../queue/connection.ts'
 import { deadRowOf } from './dead-row.ts'
 import { jobOfTask } from './pull-jobs.ts'
 import type { PullQueues } from './pull-queues.ts'
@@ -35,6 +36,8 @@ const SELDOM_MS = 10_000
 export class PullKeeper implements Service {
   readonly name = 'pull queues'
   readonly #deps: PullKeeperDeps
+  /** What has been told of, and has not gone well since. */
+  readonly #failing = new Set<string>()
   #stopping = new AbortController()
   #wake = new AbortController()
   #running: Promise<void> | undefined
@@ -83,7 +86,10 @@ export class PullKeeper implements Service {
       // An outage is the health check's to report, and nothing is lost by waiting.
       for (const spec of specs)
         await this.#keep(spec).catch((error: unknown) =>
-          log.debug({ task_key: spec.taskKey, error: messageOf(error) }, 'leases wait for Redis'),
+          log.debug(
+            { task_key: spec.taskKey, error: messageOf(error), errcode: '000' },
+            'leases wait for Redis',
+          ),
         )
       await clock.sleep(pauseOf(specs), AbortSignal.any([signal, this.#wake.signal]))
     }
@@ -92,13 +98,33 @@ export class PullKeeper implements Service {
   async #keep(spec: QueueSpec): Promise<void> {
     const { pullQueues, log } = this.#deps
     const queue = pullQueues.of(spec)
-    const { requeued, dead } = await queue.expire()
+    const { requeued, dead } = await this.#told(spec, '003 005', () => queue.expire())
     if (requeued + dead > 0)
       log.warn(
         { task_key: spec.taskKey, requeued, dead },
         'claimed tasks were not reported in time; their leases are over',
       )
-    await queue.handOverDead(deaths => this.#bury(spec.taskKey, deaths))
+    await this.#told(spec, '002 004', () =>
+      queue.handOverDead(deaths => this.#bury(spec.taskKey, deaths)),
+    )
+  }
+
+  /** @param errcode the numbers under which the scheduler of before told the same (docs/http.md) */
+  async #told<T>({ taskKey }: QueueSpec, errcode: string, act: () => Promise<T>): Promise<T> {
+    const key = `${taskKey} ${errcode}`
+    try {
+      const done = await act()
+      this.#failing.delete(key)
+      return done
+    } catch (error) {
+      // Tried again each second; that Redis is away is told by others.
+      if (!isAway(error) && !this.#failing.has(key)) {
+        const what = { task_key: taskKey, error: messageOf(error), errcode }
+        this.#deps.log.warn(what, 'a pull queue cannot be tidied up; it is tried again')
+        this.#failing.add(key)
+      }
+      throw error
+    }
   }
 
   async #bury(taskKey: string, deaths: readonly DeadTask[]): Promise<void> {

@@ -81,6 +81,13 @@ export class PullTasks {
     throw new TaskdError('E_STOPPING', `taskd stops; task ${id} is kept`)
   }
 
+  /** The queue where a task of this id waits or is claimed. */
+  async openIn(id: string): Promise<string | undefined> {
+    const { pullQueues, feed } = this.#deps
+    for (const { taskKey } of pullQueues.specs) if (await feed.isOpen(taskKey, id)) return taskKey
+    return undefined
+  }
+
   /** A dead one once more, as it was pushed and with all its tries; false when there is none. */
   async retry(id: string): Promise<boolean> {
     const { pullQueues, feed } = this.#deps

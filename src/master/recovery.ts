@@ -17,7 +17,7 @@ import { RunEnds } from '../queue/run-ends.ts'
 import { RunHistory } from '../queue/run-history.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import { type LeftVerdict, LeftVerdicts } from '../workers/kept-verdicts.ts'
-import { Recorder, type RecorderSettings, settlementOf } from '../workers/settle.ts'
+import { NO_LIST, Recorder, type RecorderSettings, settlementOf } from '../workers/settle.ts'
 
 export interface RecoveryDeps {
   readonly redis: Redis & Scripts
@@ -58,7 +58,9 @@ export class Recovery implements Service {
 
   constructor(deps: RecoveryDeps) {
     this.#deps = deps
-    this.#recorder = new Recorder(deps.redis, deps.clock, deps.settings)
+    this.#recorder = new Recorder(deps.redis, deps.clock, deps.settings, what =>
+      deps.log.warn(what, NO_LIST),
+    )
     this.#ends = new RunEnds(deps.redis)
     this.#history = new RunHistory(deps.redis, () => deps.settings().resultKeepMs)
   }
@@ -268,6 +270,7 @@ export class Recovery implements Service {
       kind: 'lost',
       code: 'fail',
       exit_code: null,
+      msg: 'its worker or machine died while it ran',
       signal: '',
       peak_memory: null,
       output: '',

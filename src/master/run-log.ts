@@ -7,7 +7,7 @@ import type { Job } from '../model/job.ts'
 import type { RunRecord } from '../model/run-record.ts'
 import type { Task } from '../model/task.ts'
 import { jobRuns, queueRuns } from '../queue/keys.ts'
-import { KEPT_OF_QUEUE, newestRuns } from '../queue/run-history.ts'
+import { KEPT_OF_JOB, KEPT_OF_QUEUE, newestRuns } from '../queue/run-history.ts'
 import type { Store } from '../store/store.ts'
 
 export interface RunLogDeps {
@@ -61,6 +61,14 @@ export class RunLog {
         .map(one => queueRuns(one.taskKey)),
     ]
     return newestRuns(redis, { limit, keys, wanted })
+  }
+
+  /** The newest run of a job that did not succeed. Redis away: none that is known. */
+  async lastFailure(job: string): Promise<RunRecord | undefined> {
+    const wanted = (run: RunRecord) => run.outcome === 'fail' || run.outcome === 'other'
+    const query = { limit: KEPT_OF_JOB, keys: [jobRuns(job)], wanted }
+    const [run] = await newestRuns(this.#deps.redis, query).catch(() => [])
+    return run
   }
 
   /**

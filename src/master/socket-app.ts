@@ -1,4 +1,6 @@
 import { createApp } from '../api/app.ts'
+import { failureOf } from '../api/errors.ts'
+import { CONFIG_HEADER, checkConfig } from '../api/for-config.ts'
 import type { PublicParts } from './door-parts.ts'
 
 interface App {
@@ -17,6 +19,12 @@ export function socketApp(parts: PublicParts): App {
   let open: Promise<App> | undefined
   return {
     async fetch(request, env) {
+      try {
+        checkConfig(request.headers.get(CONFIG_HEADER), parts.daemon().config.file)
+      } catch (error) {
+        const { status, body } = failureOf(error)
+        return Response.json(body, { status })
+      }
       if (!PUBLIC.test(new URL(request.url).pathname)) {
         own ??= createApp(parts.daemon(), parts.log)
         return own.fetch(request, env)

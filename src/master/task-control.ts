@@ -108,7 +108,7 @@ export class TaskControl {
     const { queues } = this.#deps
     const found = await queues.find(this.#taskKeys(), id)
     if (!found || found.state === 'completed' || found.state === 'failed')
-      throw new TaskdError('E_NO_TASK', `no task ${id} is waiting or running`)
+      throw await this.#whyNoTask(id)
     const { task } = found
     if (found.state !== 'active' && (await queues.remove(task.taskKey, id))) {
       await this.#recordCancelled(found, reason)
@@ -116,6 +116,26 @@ export class TaskControl {
     }
     await this.#deps.orderCancel(id, reason)
     return { unique_task_id: id, was: 'running' }
+  }
+
+  /** Where a task may be that no worker of ours can have. */
+  async #whyNoTask(id: string): Promise<TaskdError> {
+    const { queues, pull } = this.#deps
+    for (const taskKey of this.#taskKeys())
+      if (await queues.isListed(taskKey, id))
+        return new TaskdError(
+          'E_BAD_STATE',
+          `task ${id} is a message of the list ${taskKey}, and not taken in yet`,
+          `taskd why ${taskKey} says what it waits for; cancel it again once it is taken in`,
+        )
+    const pulled = await pull.openIn(id)
+    if (pulled !== undefined)
+      return new TaskdError(
+        'E_BAD_STATE',
+        `task ${id} is of the pull queue ${pulled}, whose tasks are claimed by others`,
+        `taskd pause ${pulled} holds back what is not claimed yet`,
+      )
+    return new TaskdError('E_NO_TASK', `no task ${id} is waiting or running`)
   }
 
   async #recordCancelled({ task, attempts }: FoundTask, reason: string): Promise<void> {

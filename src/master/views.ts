@@ -33,7 +33,9 @@ export function buildViews(parts: ViewParts): Views {
     lastKnown: { states: new Map(), at: undefined },
   }
   const status = () => readStatus(statusDeps)
+  const runLog = new RunLog({ config, jobs, redis, store })
   const whyDeps = {
+    lastFailure: (job: string) => runLog.lastFailure(job),
     jobs,
     queues: () => config().queues,
     readStatus: status,
@@ -42,7 +44,6 @@ export function buildViews(parts: ViewParts): Views {
     supervisor,
     monotonic: () => clock.monotonic(),
   }
-  const runLog = new RunLog({ config, jobs, redis, store })
   const tailDeps = {
     engine,
     taskKeys: () => config().queues.map(queue => queue.taskKey),

@@ -1,6 +1,7 @@
 import type { Why } from '../api/control.ts'
 import { DOWN_STATES, STATE_MEANS } from '../api/daemon-states.ts'
 import type { HealthReport, Status } from '../api/status.ts'
+import { count } from '../lib/count.ts'
 
 /** What is no process, queue or job: the daemon itself, its servers, and what reaches out to others. */
 export function explainPart(name: string, status: Status): Why | undefined {
@@ -96,7 +97,7 @@ function partsOf(status: Status): Part[] {
       const reasons = [
         `ready rows of ${one.table} in ${one.database} become tasks of ${one.task_key}`,
         one.full ? `${one.task_key} is full: no more rows are taken for now` : '',
-        `${open} rows are tasks now, ${backlog} results are still to be written`,
+        `${count(open, 'row is a task', 'rows are tasks')} now, ${count(backlog, 'result is', 'results are')} still to be written`,
         `since the start: ${taken} taken, ${bad} that could be no task, ${written} written back`,
       ]
       return { name: one.name, kind: 'source', health: one, reasons } as const
@@ -104,8 +105,8 @@ function partsOf(status: Status): Part[] {
     ...notices.map(one => {
       const reasons = [
         `notices go to ${one.to}; taskd notify ${one.name} sends a test`,
-        `since the start: ${one.sent} notices sent, ${one.dropped} events dropped`,
-        `${one.waiting} events wait to be sent`,
+        `since the start: ${count(one.sent, 'notice')} sent, ${count(one.dropped, 'event')} dropped`,
+        `${count(one.waiting, 'event waits', 'events wait')} to be sent`,
         one.last_sent === null ? '' : `last sent at ${one.last_sent}`,
       ]
       return { name: one.name, kind: 'notify', health: one, reasons } as const
@@ -113,15 +114,15 @@ function partsOf(status: Status): Part[] {
     ...channels.map(one => {
       const reasons = [
         `rows go into ${one.table} of ${one.database}`,
-        `${one.backlog} batches wait on disk, ${one.bad} were refused and lie in files`,
-        `since the start: ${one.inserted} rows`,
+        `${count(one.backlog, 'batch waits', 'batches wait')} on disk, ${one.bad} refused and in files`,
+        `since the start: ${count(one.inserted, 'row')}`,
       ]
       return { name: one.name, kind: 'channel', health: one, reasons } as const
     }),
     ...relays.map(one => {
       const reasons = [
         `hands on ${one.list} of ${one.redis}`,
-        `${one.backlog} tasks wait, ${one.leased} are taken and not acknowledged`,
+        `${count(one.backlog, 'task waits', 'tasks wait')}, ${one.leased} taken and not acknowledged`,
       ]
       return { name: one.name, kind: 'relay', health: one, reasons } as const
     }),
@@ -134,8 +135,8 @@ function databaseReasons({ state, database, sql_jobs }: Status): string[] {
   if (BEFORE.includes(state)) return [address, 'it is first asked when Redis answers']
   return [
     address,
-    backlog > 0 ? `${backlog} failed runs wait in Redis for it` : '',
-    `since the start: ${archived} failed runs written`,
+    backlog > 0 ? `${count(backlog, 'failed run waits', 'failed runs wait')} in Redis for it` : '',
+    `since the start: ${count(archived, 'failed run')} written`,
     sql_jobs.ok || !ok ? '' : `the table of jobs cannot be read: ${sql_jobs.error}`,
   ]
 }

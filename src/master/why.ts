@@ -1,12 +1,15 @@
 import type { Why } from '../api/control.ts'
 import type { JobStatus, QueueStatus, Status } from '../api/status.ts'
+import { count } from '../lib/count.ts'
 import { formatDuration } from '../lib/duration.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { suggest } from '../lib/suggest.ts'
+import { tellingLine } from '../lib/telling-line.ts'
 import type { Job } from '../model/job.ts'
 import { whyGivenUp } from '../model/program-deaths.ts'
 import type { RestartPolicy } from '../model/program-state.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
+import type { RunRecord } from '../model/run-record.ts'
 import { LEFTOVER } from './child-status.ts'
 import type { Journal } from './journal.ts'
 import type { ManagedProgram } from './managed-program.ts'
@@ -23,6 +26,8 @@ export interface WhyDeps {
   readonly wanted: Wanted
   readonly supervisor: Supervisor
   readonly monotonic: () => number
+  /** The newest of its runs that did not succeed, as far as that is kept. */
+  readonly lastFailure: (job: string) => Promise<RunRecord | undefined>
 }
 
 /**
@@ -59,7 +64,8 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   const own = deps.jobs().find(one => one.name === name)
   if (job && own) {
     const state = jobState(job)
-    const reasons = jobReasons(job, own, status)
+    const failed = job.last_code === 'succ' ? undefined : await deps.lastFailure(name)
+    const reasons = jobReasons(job, own, status, failed)
     return { name, kind: 'job', state, since: '', reasons, history: [] }
   }
   const part = explainPart(name, status)
@@ -140,8 +146,8 @@ function deathReasons(program: ManagedProgram, policy: RestartPolicy, deps: WhyD
   const recent = deaths.filter(at => deps.monotonic() - at < policy.windowMs).length
   if (state.name === 'FATAL') {
     const cause = {
-      'quick deaths': `it died before startsecs ${times(quick)} in a row, and startretries allows ${policy.maxQuick - 1} retries`,
-      'deaths in the window': `it died ${policy.maxDeaths} times within ${window} (max_deaths, death_window)`,
+      'quick deaths': `it died before startsecs ${times(quick)} in a row, and startretries allows ${count(policy.maxQuick - 1, 'retry', 'retries')}`,
+      'deaths in the window': `it died ${times(policy.maxDeaths)} within ${window} (max_deaths, death_window)`,
       'death on probation': 'it died again on its second chance, the slow retry after FATAL',
     }[whyGivenUp(program.program, policy, state.since) ?? 'deaths in the window']
     const next =
@@ -153,14 +159,14 @@ function deathReasons(program: ManagedProgram, policy: RestartPolicy, deps: WhyD
   if (quick === 0) return [`it ends so often that each start waits (${window} death_window)`]
   return [
     `it died before startsecs ${times(quick)} in a row; FATAL comes at ${policy.maxQuick}`,
-    `${recent} of ${policy.maxDeaths} deaths within ${window}`,
+    `${recent} of ${count(policy.maxDeaths, 'death')} within ${window}`,
   ]
 }
 
 function queueReasons(queue: QueueStatus, status: Status, spec?: QueueSpec): string[] {
   const workers = status.workers.filter(one => one.task_key === queue.task_key)
   const busy = workers.filter(one => one.state === 'RUNNING').length
-  const here = `${busy} of ${workers.length} workers here are RUNNING`
+  const here = `${busy} of ${count(workers.length, 'worker')} here ${busy === 1 ? 'is' : 'are'} RUNNING`
   if (!status.redis.answers || queue.unknown)
     return [`Redis is away: ${status.redis.error}`, 'what waits in it is not known meanwhile', here]
   return [
@@ -168,7 +174,7 @@ function queueReasons(queue: QueueStatus, status: Status, spec?: QueueSpec): str
     ...(status.state === 'draining' || status.state === 'drained'
       ? ['this node drains and takes no task; taskd resume ends it']
       : []),
-    `${queue.waiting} tasks wait, ${queue.delayed} are put off to a later time, ${queue.active} run`,
+    `${count(queue.waiting, 'task waits', 'tasks wait')}, ${queue.delayed} put off to a later time, ${queue.active} running`,
     queue.mode === 'pull' ? 'a pull queue: agents take its tasks' : here,
     ...listReasons(queue, spec),
     ...badReasons(queue, status),
@@ -180,7 +186,7 @@ function badReasons({ task_key, bad }: QueueStatus, { redis }: Status): string[]
   if (bad === 0) return []
   const cli = redisCli(redis)
   return [
-    `${bad} messages could not be understood; to see the newest and why, and to push one again, mended:`,
+    `${count(bad, 'message')} could not be understood; to see the newest and why, and to push one again, mended:`,
     `${cli} --raw LRANGE Task:Bad:${task_key} 0 9`,
     `${cli} LPUSH ${task_key} '{"script": …}'`,
   ]
@@ -201,7 +207,12 @@ function jobState({ enabled, held, as_of }: JobStatus): string {
   return held === '' ? 'SCHEDULED' : 'PAUSED'
 }
 
-function jobReasons(job: JobStatus, own: Job, status: Status): string[] {
+function jobReasons(
+  job: JobStatus,
+  own: Job,
+  status: Status,
+  failed: RunRecord | undefined,
+): string[] {
   if (job.as_of === '')
     return [
       ...ticksWait(status),
@@ -222,7 +233,8 @@ function jobReasons(job: JobStatus, own: Job, status: Status): string[] {
     job.enabled && job.held !== '' ? `taskd resume ${job.name} lets it go on` : '',
     next,
     lastReason(job),
-    job.failures > 0 ? `${job.failures} failures in a row${pauseRule(own)}` : '',
+    job.failures > 0 ? `${count(job.failures, 'failure')} in a row${pauseRule(own)}` : '',
+    failed === undefined ? '' : failureReason(failed),
     `overlap = ${own.overlap}, misfire = ${own.misfire}`,
     queue?.paused ? `its queue ${job.task_key} is paused: its tasks wait there` : '',
   ].filter(line => line !== '')
@@ -247,6 +259,21 @@ function lastReason({ last, last_by, last_code, last_state, last_since }: JobSta
 function ticksWait({ redis }: Status): string[] {
   if (redis.ok) return []
   return [`Redis is ${redis.full ? 'full' : 'away'}, and ticks wait for it: ${redis.error}`]
+}
+
+function failureReason({
+  kind,
+  code,
+  msg,
+  attempt,
+  end_runtime,
+  unique_task_id,
+}: RunRecord): string {
+  const what = kind === 'answer' || kind === '' ? code : kind
+  const tried = attempt > 1 ? `, attempt ${attempt}` : ''
+  const line = tellingLine(msg)
+  const said = line === '' ? '' : `: ${line.slice(0, 300)}`
+  return `its last failure at ${end_runtime} (${unique_task_id}${tried}): ${what}${said}`
 }
 
 function pauseRule({ pauseOnFailures }: Job): string {

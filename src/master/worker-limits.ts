@@ -14,6 +14,7 @@ export function workerLimits(settings: Settings): WorkerLimits {
     failKeepMs: settings.failKeepTimeMs,
     php: settings.php ?? 'php',
     timezone: settings.timezone,
+    failOnStderr: settings.failOnStderr,
     tasks: settings.tasks,
     verdictsDir: join(settings.dataDir, 'verdicts'),
     cacheDir: join(settings.dataDir, 'cache'),

@@ -64,8 +64,14 @@ function parsed(read: () => Task): Parsed<Task> {
 
 function common(call: BrokerCall, fields: Fields, taskKey: string, id: string) {
   const controller = CONTROLLERS[call]
-  const times = readTimes(fields)
+  const times = readTimes({ ...fields, max_run_time: limitOf(fields) })
   return { call, id, taskKey, controller, job: '', priority: DEFAULT_PRIORITY, ...times }
+}
+
+/** The broker that this replaces took 0 for none, as it did nothing at all. */
+function limitOf(fields: Fields): unknown {
+  const { max_run_time: given } = fields
+  return Number(given) === 0 && typeof given !== 'object' ? undefined : given
 }
 
 /** One pair of quotes around the whole, which a shell would have taken away. */

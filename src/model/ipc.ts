@@ -34,6 +34,8 @@ export interface WorkerLimits {
   readonly php: string
   /** The folder that tasks of the broker may run files of. */
   readonly binPath?: string
+  /** A file of bin_path that writes to standard error has failed, whatever its exit code. */
+  readonly failOnStderr: boolean
   /** The folder of functions, see function-call.ts. */
   readonly tasks?: string
   /** Where compiled functions are kept. */

@@ -17,6 +17,8 @@ export interface RunRecord {
   /** '' when it succeeded or was given back. */
   readonly kind: FailKind | ''
   readonly code: string
+  /** Why it did not succeed; '' when it did. */
+  readonly msg: string
   readonly exit_code: number | null
   readonly signal: string
   /** Bytes of the largest of its processes; null where nobody could tell. */

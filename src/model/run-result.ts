@@ -1,3 +1,4 @@
+import { count } from '../lib/count.ts'
 import { type Answer, findAnswer, type Written } from './answer.ts'
 
 export type { Answer } from './answer.ts'
@@ -77,6 +78,13 @@ export function judge(ending: Ending): RunResult {
   return { ...base, outcome, kind: 'answer', retryable: outcome === 'fail', answer: said }
 }
 
+/** The verdict on a run that succeeded but for what it wrote to standard error. */
+export function failedByStderr(result: RunResult, output: string): RunResult {
+  const msg = `it wrote to standard error (fail_on_stderr): ${tail(output)}`
+  const answer = { code: 'fail', msg, data: result.answer.data }
+  return { ...result, outcome: 'fail', kind: 'exit', retryable: true, answer }
+}
+
 /** A task that took this many workers or machines down with it is not tried again. */
 export const MAX_DEATHS = 3
 
@@ -97,7 +105,7 @@ export function isReplaced({ kind, answer }: Pick<RunResult, 'kind' | 'answer'>)
 
 /** The verdict on a task whose workers died with it too often. */
 export function lostResult(deaths: number): RunResult {
-  const reason = `its worker or machine died ${deaths} times while it ran`
+  const reason = `its worker or machine died ${count(deaths, 'time')} while it ran`
   return { ...judge({ ...NOTHING, cause: 'lost', reason }), retryable: false }
 }
 

@@ -45,7 +45,7 @@ function number(fields: Fields, key: string, unit: string): number | undefined {
   const value = fields[key]
   if (value === undefined || value === null || value === '') return undefined
   const parsed = typeof value === 'string' ? Number(value) : value
-  if (typeof parsed !== 'number' || !Number.isFinite(parsed) || parsed <= 0 || parsed > 1e9)
+  if (typeof parsed !== 'number' || Number.isNaN(parsed) || parsed <= 0)
     throw new Refused(`"${key}" is not a positive number of ${unit}`)
   return parsed
 }
@@ -63,6 +63,7 @@ function readIntervals(fields: Fields): readonly number[] {
   const value = fields['time_interval']
   if (value === undefined || value === null || value === '') return []
   const text = typeof value === 'number' ? String(value) : value
+  if (typeof text === 'string' && text.trim() === '') return []
   const parts = typeof text === 'string' ? text.trim().split(/\s+/) : text
   const seconds = Array.isArray(parts) ? parts.map(toNumber) : [Number.NaN]
   if (seconds.length > 1000 || seconds.some(one => !Number.isFinite(one) || one < 0 || one > 1e9))
@@ -87,10 +88,14 @@ function readStart(fields: Fields): number | undefined {
   return read.value
 }
 
+const MAX_SECONDS = 1_000_000_000
+
 /** When a task runs, for how long, and when again. */
 export function readTimes(fields: Fields) {
   const intervals = readIntervals(fields)
   const maxRunTime = number(fields, 'max_run_time', 'seconds')
+  if (maxRunTime !== undefined && maxRunTime > MAX_SECONDS)
+    throw new Refused(`"max_run_time" is more than ${MAX_SECONDS} seconds, which is 31 years`)
   const startAt = readStart(fields)
   return {
     retries: intervals.length,

@@ -49,7 +49,11 @@ function write(event: Exclude<DaemonEvent, TickEvent>, log: Logger): void {
           { error: event.error },
           `${event.part} is full: what waits is worked off, and nothing new comes in`,
         )
-      return log.error({ error: event.error }, `${event.part} is away; work waits for it`)
+      // The numbers under which clients of before know it (docs/http.md).
+      return log.error(
+        { error: event.error, errcode: event.part === 'redis' ? '101' : '200' },
+        `${event.part} is away; work waits for it`,
+      )
     default:
       return unreachable(event)
   }

@@ -8,10 +8,11 @@ import type { Parsed } from '../lib/parsed.ts'
 import type { Service } from '../lib/service.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { MAX_MESSAGE_BYTES } from '../model/task.ts'
+import { pushBad } from './bad-list.ts'
 import type { IntakeSink } from './intake-sink.ts'
-import { badList, badMessage, intakeList } from './keys.ts'
+import { badMessage, intakeList } from './keys.ts'
 import { decodeText, parseMessage } from './message.ts'
-import { type Scripts, writeAnyway } from './scripts.ts'
+import type { Scripts } from './scripts.ts'
 
 /** addBulk of more at once would hold up everybody else on that Redis. */
 const BATCH = 500
@@ -186,11 +187,8 @@ export class Intake<T> implements Service {
     if (this.#deps.isFull() && sink.addAnyway) await sink.addAnyway(tasks)
     else await sink.add(tasks)
     if (bad.length > 0) {
-      await writeAnyway(redis, [['LPUSH', badList(taskKey), ...bad]])
-      this.#deps.log.warn(
-        { task_key: taskKey, count: bad.length },
-        `messages moved to ${badList(taskKey)}`,
-      )
+      const list = await pushBad(redis, taskKey, bad)
+      this.#deps.log.warn({ task_key: taskKey, count: bad.length }, `messages moved to ${list}`)
     }
     await redis.dropTaken(this.#mine, items.length, first)
     this.#room -= tasks.length

@@ -59,6 +59,8 @@ export const RUN_ENDS = 'Task:Execute:Ends'
 
 /** LIST of JSON `{reason, at, message | message_base64 | message_key}`, newest first. */
 export const badList = (taskKey: string) => `Task:Bad:${taskKey}`
+/** LIST: instead of the other, where that is of another type. */
+export const badListAside = (taskKey: string) => `Task:Bad:${taskKey}:list`
 
 /** LIST with the one message that was too large to be read. */
 export const badMessage = (taskKey: string, id: string) => `Task:Bad:{${taskKey}}:message:${id}`

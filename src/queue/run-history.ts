@@ -8,6 +8,8 @@ export const KEPT_OF_JOB = 100
 export const KEPT_OF_QUEUE = 1000
 /** What of the output stays, bytes. */
 export const KEPT_OUTPUT = 1024
+/** Of what is said of a failure, characters. */
+const KEPT_MSG = 500
 /** A key's life is renewed this often at most: so it ends up to an hour early. */
 const RENEW_MS = 3_600_000
 const MAX_RENEWED = 10_000
@@ -36,7 +38,11 @@ export class RunHistory {
   add(run: EndedRun): void {
     const [key, kept] =
       run.job === '' ? [queueRuns(run.task_key), KEPT_OF_QUEUE] : [jobRuns(run.job), KEPT_OF_JOB]
-    const json = JSON.stringify({ ...run, output: lastOf(run.output) })
+    const json = JSON.stringify({
+      ...run,
+      msg: run.msg.slice(0, KEPT_MSG),
+      output: lastOf(run.output),
+    })
     forget(this.#redis.xadd(key, 'MAXLEN', '~', kept, '*', 'run', json))
     this.#renew(key, run.endedAt)
   }
@@ -108,12 +114,16 @@ function byId(a: string, b: string): number {
   return otherMs - ms || otherNumber - number
 }
 
+type WrittenRun = Omit<EndedRun, 'msg'> & { readonly msg?: string }
+
 /** What somebody else put there is no run. */
 function read(json: string): RunRecord | undefined {
   try {
-    const { startedAt, endedAt, ...rest } = JSON.parse(json) as EndedRun
+    // A release before wrote no msg.
+    const { startedAt, endedAt, ...rest } = JSON.parse(json) as WrittenRun
     return {
       ...rest,
+      msg: rest.msg ?? '',
       start_runtime: isoWithOffset(startedAt),
       end_runtime: isoWithOffset(endedAt),
       duration_ms: Math.max(0, endedAt - startedAt),

@@ -2,12 +2,12 @@ import type { Redis } from 'ioredis'
 import { readAnswer } from '../model/answer.ts'
 import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
+import { countBad, isWrongType } from './bad-list.ts'
 import { type Job, Queue } from './bullmq.ts'
 import { toJobId } from './job-id.ts'
-import { badList, ENGINE_PREFIX, removedTask } from './keys.ts'
-
+import { ENGINE_PREFIX, removedTask } from './keys.ts'
+import { parseMessage } from './message.ts'
 import { writeAnyway } from './scripts.ts'
-
 import { fromStoredAnswer, type StoredAnswer } from './stored-answer.ts'
 
 import { fromStored, type StoredTask, toStored } from './stored-task.ts'
@@ -128,7 +128,7 @@ export class TaskQueues {
     const [counts, paused, bad] = await Promise.all([
       queue.getJobCounts('wait', 'prioritized', 'delayed', 'active'),
       queue.isPaused(),
-      this.#redis.llen(badList(taskKey)),
+      countBad(this.#redis, taskKey),
     ])
     return {
       waiting: (counts['wait'] ?? 0) + (counts['prioritized'] ?? 0),
@@ -147,6 +147,22 @@ export class TaskQueues {
       if (error) throw error
       return found === 1
     })
+  }
+
+  /** Whether one of the messages in the plain list brings this id; the first ten thousand are read. */
+  async isListed(taskKey: string, id: string): Promise<boolean> {
+    for (let at = 0; at < LISTED_READ; at += LISTED_PART) {
+      // A key of another type has no messages.
+      const part = await this.#redis
+        .lrange(taskKey, -at - LISTED_PART, -at - 1)
+        .catch((error: unknown) => {
+          if (isWrongType(error)) return []
+          throw error
+        })
+      if (part.some(text => brings(text, id))) return true
+      if (part.length < LISTED_PART) return false
+    }
+    return false
   }
 
   async state(taskKey: string, id: string): Promise<TaskState> {
@@ -277,4 +293,17 @@ function failureOf(job: Job<StoredTask, StoredAnswer>): FailedAnswer | undefined
   if (!answer) return { kind: '', code: 'fail', msg: failedReason, data: [] }
   const { kind = '' } = JSON.parse(failedReason) as { readonly kind?: string }
   return { kind, ...answer }
+}
+
+/** Of a plain list, in parts: a message may have a megabyte. */
+const LISTED_READ = 10_000
+const LISTED_PART = 200
+
+function brings(text: string, id: string): boolean {
+  // Most do not, and to parse all of them would take longer than an answer may.
+  if (!text.includes(id)) return false
+  const message = parseMessage(text)
+  if (!message.ok || typeof message.value !== 'object' || message.value === null) return false
+  const { unique_task_id: own, task_id: pulled } = message.value as Record<string, unknown>
+  return own === id || pulled === id
 }

@@ -1,3 +1,4 @@
+import { count } from '../lib/count.ts'
 import type { CronState } from '../model/cron-state.ts'
 import type { Job } from '../model/job.ts'
 import { REPLACED } from '../model/run-result.ts'
@@ -68,7 +69,7 @@ export class Firing {
   async #heldBack(job: Job, state: CronState): Promise<string> {
     if (state.paused !== '') return state.paused
     if (job.pauseOnFailures === 0 || state.failures < job.pauseOnFailures) return ''
-    const why = `paused after ${state.failures} failures in a row`
+    const why = `paused after ${count(state.failures, 'failure')} in a row`
     await this.#deps.store.setPaused(job.name, why)
     return why
   }

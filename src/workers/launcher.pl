@@ -112,7 +112,7 @@ sub start {
     POSIX::setpgid($pid, $pid);
     close $out_end;
     close $err_end;
-    my $run = { id => $id, stdout => '', output => '', written => 0, pipes => 2 };
+    my $run = { id => $id, stdout => '', output => '', written => 0, errors => 0, pipes => 2 };
     $run_of_pid{$pid} = $run;
     for ([$out, 1], [$err, 0]) {
         my ($pipe, $is_stdout) = @$_;
@@ -160,6 +160,7 @@ sub take {
     return shut($fd) if !$read;
     show($run, $chunk) if $run->{watched};
     $run->{written} += $read;
+    $run->{errors} += $read if !$is_stdout;
     for my $tail ($is_stdout ? qw(stdout output) : 'output') {
         $run->{$tail} .= $chunk;
         my $kept = $tail eq 'stdout' ? stdout : output;
@@ -226,7 +227,7 @@ sub ended {
     shorten($run->{output}, output) if length $run->{output} > output;
     my $errno = $run->{output} ne '' && $run->{output} =~ /\A\Q$nonce\E (\d+)\z/ ? $1 : '';
     $run->{output} = '' if $errno ne '';
-    my $head = join "\0", 'X', @$run{qw(id status)}, $errno, @$run{qw(peak written)}, length $run->{stdout}, '';
+    my $head = join "\0", 'X', @$run{qw(id status)}, $errno, @$run{qw(peak written errors)}, length $run->{stdout}, '';
     $pending .= pack('N', length($head) + length($run->{stdout}) + length $run->{output}) . $head;
     $pending .= $run->{stdout};
     $pending .= $run->{output};

@@ -15,7 +15,12 @@ export const LAUNCHERS = {
   perl: ['perl', beside('launcher.pl')],
 } as const
 
-const SIGNALS = new Map(Object.entries(constants.signals).map(([name, value]) => [value, name]))
+/** Of two names for one number the first: SIGABRT and not SIGIOT. */
+const SIGNALS = new Map(
+  Object.entries(constants.signals)
+    .toReversed()
+    .map(([name, value]) => [value, name]),
+)
 
 interface Waiting {
   readonly started: (pid: number | Error) => void
@@ -72,9 +77,10 @@ async function begun([file = '', ...args]: readonly string[]): Promise<ChildProc
  *     out  F  id  errno                             the system had no process to spare
  *     out  O  id  at  snapshot  bytes               of a watched one: `at` bytes came before these;
  *                                                   snapshot 1: the last part of all so far
- *     out  X  id  status  errno  peak  written  length  stdout output   ended: wait status, what exec
- *                                                   said, peak memory in KiB or '', bytes written, the
- *                                                   last part of standard output, and of both
+ *     out  X  id  status  errno  peak  written  errors  length  stdout output   ended: wait status, what
+ *                                                   exec said, peak memory in KiB or '', bytes written, of
+ *                                                   these on standard error, the last part of standard
+ *                                                   output, and of both
  *
  * A launcher ends when its standard input does.
  */
@@ -140,7 +146,8 @@ class Launcher {
   #hear(body: Buffer): void {
     const kind = String.fromCharCode(body[0] ?? 0)
     const [fields, rest] = splitFields(body, FIELDS[kind] ?? 0)
-    const [, id = '', number = '', errno = '', peak = '', written = '', length = ''] = fields
+    const [, id = '', number = '', errno = '', peak = '', written = '', ...more] = fields
+    const [errors = '', length = ''] = more
     const waiting = this.#waiting.get(id)
     if (kind === 'S') return waiting?.started(Number(number))
     if (kind === 'O') return hearOutput(waiting, Number(number), rest, errno === '1')
@@ -156,6 +163,7 @@ class Launcher {
       cut: Number(length) >= ANSWER_BYTES,
       output: textOf(rest.subarray(Number(length))),
       written: Number(written),
+      errors: Number(errors),
       peakMemory: peak === '' ? null : Number(peak) * 1024,
     })
   }
@@ -173,7 +181,7 @@ function hearOutput(
 }
 
 /** How many fields a frame begins with. */
-const FIELDS: Readonly<Record<string, number>> = { S: 3, F: 3, O: 4, X: 7 }
+const FIELDS: Readonly<Record<string, number>> = { S: 3, F: 3, O: 4, X: 8 }
 
 /** That many fields, and what follows them, which may hold NULs of its own. */
 function splitFields(body: Buffer, count: number): [string[], Buffer] {

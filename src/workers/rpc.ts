@@ -112,6 +112,7 @@ export class RpcRun {
       head: this.#head,
       output: textOf(bytes.subarray(-KEPT_BYTES)),
       written: this.#body.total,
+      errors: 0,
     }
   }
 }

@@ -38,6 +38,7 @@ export const NO_EXIT: Exit = {
   cut: false,
   output: '',
   written: 0,
+  errors: 0,
   peakMemory: null,
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import { groupLives, signalGroup } from '../lib/proc.ts'
 import { judgeFunction } from '../model/function-call.ts'
-import { judge, type RunResult } from '../model/run-result.ts'
+import { failedByStderr, judge, type RunResult } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { commandOf } from './command.ts'
 import { RpcRun } from './rpc.ts'
@@ -37,8 +37,16 @@ export function startRun(options: RunOptions, spawner: Spawner, clock: Clock): R
   }
 }
 
-export function verdictOn(task: Task, ended: Stopped): RunResult {
-  return task.call === 'function' ? judgeFunction(task.function, ended) : judge(ended)
+/** @param options `failOnStderr`: a file of bin_path that writes to standard error has failed */
+export function verdictOn(
+  task: Task,
+  ended: Stopped,
+  { failOnStderr = false }: { readonly failOnStderr?: boolean } = {},
+): RunResult {
+  if (task.call === 'function') return judgeFunction(task.function, ended)
+  const result = judge(ended)
+  const fails = failOnStderr && task.call === 'bin' && ended.errors > 0
+  return fails && result.kind === '' ? failedByStderr(result, ended.output) : result
 }
 
 class ProcessRun {

@@ -11,7 +11,7 @@ import { recordFailure, recordVerdict } from '../monitor/hashes.ts'
 import type { Claim } from '../queue/consumer.ts'
 import { DayCounts } from '../queue/day-counts.ts'
 import type { EndedRun } from '../queue/run-history.ts'
-import { writeAnyway } from '../queue/scripts.ts'
+import { type Scripts, writeAnyway } from '../queue/scripts.ts'
 import { recordSourceVerdict } from '../queue/source-claims.ts'
 import type { Exit } from './spawn.ts'
 
@@ -61,6 +61,15 @@ export function failRowOf(verdict: Verdict): FailRow {
   }
 }
 
+export interface NoList extends Record<string, unknown> {
+  readonly task: string
+  readonly reply_to: string
+  /** Of the key: `hash`. */
+  readonly type: string
+}
+
+export const NO_LIST = 'the key in reply_to is no list: nobody gets the answer'
+
 /** As they are now. */
 export interface RecorderSettings {
   readonly resultKeepMs: number
@@ -74,12 +83,20 @@ export interface RecorderSettings {
  * rather than losing its failure.
  */
 export class Recorder {
-  readonly #redis: Redis
+  readonly #redis: Redis & Scripts
   readonly #clock: Clock
   readonly #settings: () => RecorderSettings
+  readonly #onNoList: (what: NoList) => void
   readonly #counts: DayCounts
 
-  constructor(redis: Redis, clock: Clock, settings: () => RecorderSettings) {
+  /** @param onNoList told of an answer that nobody gets: the key in `reply_to` is no list */
+  constructor(
+    redis: Redis & Scripts,
+    clock: Clock,
+    settings: () => RecorderSettings,
+    onNoList: (what: NoList) => void,
+  ) {
+    this.#onNoList = onNoList
     this.#redis = redis
     this.#clock = clock
     this.#settings = settings
@@ -113,7 +130,12 @@ export class Recorder {
 
   async #reply(list: string, verdict: Verdict): Promise<void> {
     const answer = { ...verdict.result.answer, unique_task_id: verdict.task.id }
-    // A list of another type is the caller's mistake, and no reason to run the task again.
+    const type = await this.#redis.type(list).catch(() => '')
+    // The caller's mistake, and no reason to run the task again; nor must somebody's key expire.
+    if (type !== 'list' && type !== 'none') {
+      if (type !== '') this.#onNoList({ task: verdict.task.id, reply_to: list, type })
+      return
+    }
     await writeAnyway(this.#redis, [
       ['RPUSH', list, stringify(answer)],
       ['PEXPIRE', list, this.#settings().resultKeepMs],
@@ -150,7 +172,7 @@ export function endedRunOf(
   startedAt: number,
   endedAt: number,
   { exitCode, signal, peakMemory, output }: Exit,
-  verdict: Pick<EndedRun, 'outcome' | 'kind' | 'code'>,
+  verdict: Pick<EndedRun, 'outcome' | 'kind' | 'code' | 'msg'>,
 ): EndedRun {
   return {
     unique_task_id: task.id,

@@ -36,6 +36,8 @@ export interface Exit {
   readonly output: string
   /** All that it wrote, bytes. */
   readonly written: number
+  /** What of it came on standard error, bytes. */
+  readonly errors: number
   /** The most memory it had at a time, bytes; null where nobody tells. */
   readonly peakMemory: number | null
 }
@@ -97,7 +99,11 @@ function collected(child: ReturnType<typeof spawn>): Pick<Spawned, 'exit' | 'wat
     stdout.push(chunk)
     take(chunk)
   })
-  child.stderr?.on('data', take)
+  let errors = 0
+  child.stderr?.on('data', (chunk: Buffer) => {
+    errors += chunk.length
+    take(chunk)
+  })
   for (const stream of [child.stdout, child.stderr]) stream?.on('error', () => undefined)
   const exit = new Promise<Exit>(resolve => {
     // `exit`, because `close` waits for whoever else holds the pipes.
@@ -111,6 +117,7 @@ function collected(child: ReturnType<typeof spawn>): Pick<Spawned, 'exit' | 'wat
           cut: stdout.isCut,
           output: output.toString(),
           written: output.total,
+          errors,
           peakMemory: null,
         })
       }

@@ -22,6 +22,7 @@ import {
   bounded,
   endedMessage,
   endedRunOf,
+  NO_LIST,
   Recorder,
   type Reported,
   settlementOf,
@@ -80,7 +81,12 @@ export class TaskWorker {
       restartNum: init.restartNum,
       startedAt: clock.now(),
     })
-    this.#recorder = new Recorder(redis, clock, () => this.#limits)
+    this.#recorder = new Recorder(
+      redis,
+      clock,
+      () => this.#limits,
+      what => this.#log('warn', NO_LIST, what),
+    )
     this.#rows = new Rows(deps)
     this.#history = new RunHistory(redis, () => this.#limits.resultKeepMs)
     const { verdictsDir } = init.limits
@@ -256,7 +262,7 @@ export class TaskWorker {
     // Before anything is recorded: it would be there twice.
     if (await this.#consumer.isTaken(task.id)) return this.#letGo(claim, startedAt)
     if (ended.stopped === 'returned') return this.#giveBack(claim, startedAt, ended)
-    return this.#settle(claim, verdictOn(task, ended), startedAt, ended)
+    return this.#settle(claim, verdictOn(task, ended, this.#limits), startedAt, ended)
   }
 
   /** `period`: the pause between the end of one task and the start of the next. */
@@ -286,7 +292,12 @@ export class TaskWorker {
     await this.#rows.ended(claim, false, answer, details)
     if (!ended) return { type: 'returned' }
     this.#hashes.runEnded(claim.task.id, undefined)
-    this.#remember(claim, startedAt, ended, { outcome: 'returned', kind: '', code: '' })
+    this.#remember(claim, startedAt, ended, {
+      outcome: 'returned',
+      kind: '',
+      code: '',
+      msg: '',
+    })
     this.#report(claim, startedAt, { outcome: 'returned', kind: '', code: '', msg: 'given back' })
     return { type: 'returned' }
   }
@@ -315,7 +326,9 @@ export class TaskWorker {
     await this.#rows.ended(claim, outcome === 'succ', result.answer, details)
     const answer = bounded(result.answer)
     this.#hashes.runEnded(task.id, stringify(answer))
-    if (ended) this.#remember(claim, startedAt, ended, { outcome, kind, code: answer.code })
+    const { code, msg: said } = answer
+    const msg = outcome === 'succ' ? '' : said
+    if (ended) this.#remember(claim, startedAt, ended, { outcome, kind, code, msg })
     this.#report(claim, startedAt, {
       outcome,
       kind,
@@ -344,11 +357,12 @@ export class TaskWorker {
   #keep(claim: Claim, startedAt: number, ended: Stopped): void {
     const endedAt = this.#deps.clock.now()
     this.#keeper?.hold(claim.task.id, () => {
-      const result = verdictOn(claim.task, ended)
+      const result = verdictOn(claim.task, ended, this.#limits)
       const verdict = { ...this.#verdict(claim, result, startedAt), endedAt }
       const { outcome, kind, answer } = result
       const details = { kind, duration_ms: endedAt - startedAt }
-      const told = { outcome, kind, code: answer.code }
+      const msg = outcome === 'succ' ? '' : answer.msg
+      const told = { outcome, kind, code: answer.code, msg }
       return {
         verdict,
         run: endedRunOf(claim, this.#deps.init, startedAt, endedAt, ended, told),
@@ -362,7 +376,7 @@ export class TaskWorker {
     claim: Claim,
     startedAt: number,
     ended: Stopped,
-    verdict: Pick<EndedRun, 'outcome' | 'kind' | 'code'>,
+    verdict: Pick<EndedRun, 'outcome' | 'kind' | 'code' | 'msg'>,
   ): void {
     const { init, clock } = this.#deps
     this.#history.add(endedRunOf(claim, init, startedAt, clock.now(), ended, verdict))

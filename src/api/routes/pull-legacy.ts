@@ -16,9 +16,9 @@ import { addressOf } from './pull.ts'
  * dialect of its clients (old-dialect.ts). They send JSON with GET as well as with POST.
  */
 const PUSHES = {
-  queue: { error: '102', summary: 'Hand in one task' },
-  queues: { error: '103', summary: 'Hand in several tasks' },
-  promote: { error: '104', summary: 'Hand in one task, or several, in front of all others' },
+  queue: { errcode: '102', summary: 'Hand in one task' },
+  queues: { errcode: '103', summary: 'Hand in several tasks' },
+  promote: { errcode: '104', summary: 'Hand in one task, or several, in front of all others' },
 } as const
 type PushName = keyof typeof PUSHES
 
@@ -51,7 +51,7 @@ export function legacyPullRoutes(port: PullPort): DoorModule {
           listAs: 'tasks',
           maxBodyBytes: MAX_BODY_BYTES,
           getBody: true,
-          refusal: oldRefusal(PUSHES[name].error),
+          refusal: oldRefusal(PUSHES[name].errcode),
           answers,
           handle: (params, c) => pushed(c, port, name, params),
         })
@@ -125,15 +125,15 @@ async function pushed(
     promote: name === 'promote' || promote,
   })
   const data = all.map(one => ({ task_id: one.id, answer: one.answer }))
-  const { error } = PUSHES[name]
+  const { errcode } = PUSHES[name]
   const full = all.filter(one => one.answer === 'full').length
   if (full > 0) {
     const msg = `full: ${full} of ${all.length} tasks have not fit into queue ${taskKey}. push them again later`
-    return oldFailure(c, msg, error, { data })
+    return oldFailure(c, msg, errcode, { data })
   }
   // Only here it was said: several may be handed in again, and what waits may be moved in front.
   const duplicate = name === 'queue' && all.every(one => one.answer === 'duplicate')
-  return duplicate ? oldFailure(c, 'duplicate', error, { data }) : oldSuccess(c, { data })
+  return duplicate ? oldFailure(c, 'duplicate', errcode, { data }) : oldSuccess(c, { data })
 }
 
 /** @throws TaskdError E_BAD_REQUEST, E_NO_QUEUE when it is not clear which one */

@@ -1,9 +1,10 @@
 import { type Backfilled, MAX_BACKFILL, USUAL_BACKFILL } from '../../api/schedule-port.ts'
+import { count } from '../../lib/count.ts'
 import { newTaskId } from '../../model/task.ts'
 import { type Command, text } from '../context.ts'
 import { EXIT } from '../exit.ts'
 import { wholeNumber } from '../numbers.ts'
-import { clean, count, table } from '../render.ts'
+import { clean, table } from '../render.ts'
 
 export const run: Command = async ({ out, daemon }, [job = ''], options) => {
   const limit = wholeNumber(

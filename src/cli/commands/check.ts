@@ -1,10 +1,10 @@
 import { relative } from 'node:path'
+import { count } from '../../lib/count.ts'
 import { contentsOf } from '../contents.ts'
 import type { Command } from '../context.ts'
 import { EXIT } from '../exit.ts'
 import { readConfig } from '../load.ts'
 import { problemLine } from '../problem-line.ts'
-import { count } from '../render.ts'
 
 /** Only reads: it needs no daemon, no Redis and no database. */
 export const run: Command = async (context, _args, options) => {

@@ -1,6 +1,6 @@
+import { count } from '../../lib/count.ts'
 import type { Command } from '../context.ts'
 import { EXIT } from '../exit.ts'
-import { count } from '../render.ts'
 
 export const run: Command = async ({ out, daemon }, _args, options) => {
   const report = await (await daemon()).drain()

@@ -32,7 +32,8 @@ export function failLines(
 ): string[] {
   const cells = rows.map(row => [
     shortTime(row.end_runtime, nowMs),
-    clean(row.job || basename(row.script)),
+    // A task of a pull queue need not name a script.
+    clean(row.job || basename(row.script) || row.task_key),
     // `answer` tells less than what was answered.
     clean(row.kind === 'answer' && row.code !== 'fail' ? row.code : row.kind),
     clean(row.unique_task_id),

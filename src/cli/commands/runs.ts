@@ -69,17 +69,19 @@ function resultOf(run: RunRecord): string {
   return run.kind === '' || run.kind === 'answer' ? run.code : run.kind
 }
 
-function below({ attempt, output }: RunRecord, whole: boolean): string[] {
+/** What it wrote last; of a failure that wrote nothing, such as one that could not start, why. */
+function below({ attempt, output: written, msg }: RunRecord, whole: boolean): string[] {
+  const output = written.trim() === '' ? msg : written
   const attempted = attempt > 1 ? `attempt ${attempt}` : ''
-  const written = output
+  const lines = output
     .trimEnd()
     .split(/\r?\n|\r/)
     .map(clean)
   if (whole) {
-    const all = output.trim() === '' ? [] : written
+    const all = output.trim() === '' ? [] : lines
     return [...(attempted === '' ? [] : [attempted]), ...all].map(line => `  ${line}`)
   }
-  const last = written.at(-1)?.trim() ?? ''
+  const last = lines.at(-1)?.trim() ?? ''
   const line = [attempted, last].filter(part => part !== '').join(': ')
   return line === '' ? [] : [`  ${line}`]
 }

@@ -1,9 +1,9 @@
 import { accessSync, constants, statSync } from 'node:fs'
 import type { Config } from '../../config/config.ts'
+import { count } from '../../lib/count.ts'
 import { codeOf, messageOf } from '../../lib/errors.ts'
 import { interpreterOf } from '../../model/interpreter.ts'
 import type { Job } from '../../model/job.ts'
-import { count } from '../render.ts'
 import { type Finding, fail, type Look, ok, type Patient } from './finding.ts'
 import { findProgram } from './programs.ts'
 

@@ -1,7 +1,8 @@
 import { STATE_MEANS } from '../../api/daemon-states.ts'
 import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../../api/status.ts'
+import { count } from '../../lib/count.ts'
 import { lastRunText } from '../last-run.ts'
-import { clean, count } from '../render.ts'
+import { clean } from '../render.ts'
 import { formatUptime, shortTime } from '../times.ts'
 
 /** One line of `taskd status`. */

@@ -1,3 +1,4 @@
+import { count } from '../../lib/count.ts'
 import { formatDuration } from '../../lib/duration.ts'
 import type { Report } from '../diagnostics.ts'
 import { type Checked, placeOf, SCHEMAS } from '../schema.ts'
@@ -54,7 +55,7 @@ function checkDeaths({ section, values }: Program, report: Report): void {
     return
   if (deaths > startretries) return
   const window = formatDuration(windowMs ?? 0)
-  const message = `comes before the ${startretries} retries: ${deaths} deaths within ${window} end them`
+  const message = `comes before the ${count(startretries, 'retry', 'retries')}: ${count(deaths, 'death')} within ${window} ${deaths === 1 ? 'ends' : 'end'} them`
   report.note(placeOf(section, 'max_deaths'), message, 'leave max_deaths out, or raise it')
 }
 

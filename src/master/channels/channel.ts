@@ -68,7 +68,12 @@ export class Channel implements Service {
     this.#inserted = deps.inserted
     this.#trouble = new Trouble(clock, {
       began: error => {
-        const what = { channel: spec.name, error: messageOf(error), code: codeOf(error) }
+        const what = {
+          channel: spec.name,
+          error: messageOf(error),
+          code: codeOf(error),
+          errcode: '200',
+        }
         log.warn(what, 'a channel cannot fill its table: batches wait on disk until it can')
       },
       ended: away_s => log.info({ channel: spec.name, away_s }, 'a channel fills its table again'),

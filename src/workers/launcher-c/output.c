@@ -84,6 +84,7 @@ void take(struct stream *stream) {
   if (run->watched) show(run, chunk, length);
   run->written += count;
   if (stream == &run->out) tail_append(&run->stdout_tail, chunk, length);
+  else run->errors += count;
   tail_append(&run->output_tail, chunk, length);
 }
 

@@ -41,6 +41,7 @@ static void tell_end(const struct run *run) {
   else add_field("");
   add_number(run->peak);
   add_number(run->written);
+  add_number(run->errors);
   add_number((int64_t)run->stdout_tail.length);
   begin_rest();
   add_tail(&run->stdout_tail);

@@ -20,6 +20,7 @@ struct run {
   long peak;     /* KiB */
   int64_t until; /* when the pipes of a run that is over are shut */
   int64_t written;
+  int64_t errors; /* of these, what came on standard error */
   struct stream out, err;
   struct tail stdout_tail, output_tail;
 };

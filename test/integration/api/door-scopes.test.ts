@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Scope } from '../../../src/api/auth.ts'
+import { brokerRoutes } from '../../../src/api/routes/broker.ts'
 import { codeOf, type OpenDoor, openDoor } from './open-door.ts'
 
 const SECRETS = { all: 'for-all', read: 'for-read', push: 'for-push', pull: 'for-pull' }
@@ -129,6 +130,15 @@ test('a route that takes another method says which', async () => {
   ])
   expect((await door.ask('/healthz', { method: 'OPTIONS' })).status).toBe(405)
   expect((await door.ask('/healthz', { method: 'HEAD' })).status).toBe(200)
+})
+
+test('a path with a name of its own is not taken for a parameter', async () => {
+  const port = {} as Parameters<typeof brokerRoutes>[0]
+  await using door = await openDoor({ modules: [brokerRoutes(port)] })
+  const allowed = async (path: string) => (await door.ask(path)).headers['allow']
+  expect(await allowed('/api/task/script')).toBe('POST')
+  expect(await allowed('/api/task/rpc')).toBe('POST')
+  expect(await allowed('/api/task/019f6c2e')).toBe('DELETE')
 })
 
 test('a route that slipped past the frame is for admins', async () => {

@@ -251,6 +251,7 @@ export function runRecord(changes: Partial<RunRecord> = {}): RunRecord {
     outcome: 'fail',
     kind: 'exit',
     code: 'fail',
+    msg: '',
     exit_code: 1,
     signal: '',
     peak_memory: 13_002_342,

@@ -76,7 +76,7 @@ describe('the paths of before', () => {
     expect(await ask('GET', '/get_tasks?count=none', 'fetch')).toMatchObject({
       status: 400,
       code: '0',
-      error: '105',
+      errcode: '105',
     })
     const fetch = async (count: string) =>
       ((await ask('GET', '/get_tasks', 'fetch', undefined, { count }))['tasks'] as object[]).length
@@ -106,7 +106,7 @@ describe('the paths of before', () => {
     expect(await ask('POST', '/back_taskids', 'fetch', { finish: [{}] })).toMatchObject({
       status: 400,
       code: '0',
-      error: '106',
+      errcode: '106',
     })
     const { todo, finish } = await master.control.counts('far')
     expect([todo, finish]).toEqual([1, 2])
@@ -124,7 +124,7 @@ describe('the paths of before', () => {
     expect(await push('/queue', { task_id: 'a' })).toMatchObject({
       status: 400,
       code: '0',
-      error: '102',
+      errcode: '102',
       msg: 'there are several pull queues: far, near. say which one with ?queue=NAME',
     })
     expect(await push('/queue?queue=near', { task_id: 'a', queue: 'mine' })).toMatchObject({
@@ -144,13 +144,13 @@ describe('the paths of before', () => {
     expect(await push('/queue', { task_id: 'b' })).toMatchObject({
       status: 200,
       code: '0',
-      error: '102',
+      errcode: '102',
       msg: expect.stringMatching(/^full/),
     })
     expect(await push('/queues', [{ task_id: 'a' }, { task_id: 'b' }])).toMatchObject({
       status: 200,
       code: '0',
-      error: '103',
+      errcode: '103',
       data: [
         { task_id: 'a', answer: 'duplicate' },
         { task_id: 'b', answer: 'full' },
@@ -159,18 +159,18 @@ describe('the paths of before', () => {
     expect(await push('/promote', { url: 'x' })).toMatchObject({
       status: 400,
       code: '0',
-      error: '104',
+      errcode: '104',
     })
     master.specs.splice(1, 1)
     expect(await ask('GET', '/get_tasks', 'fetch')).toMatchObject({
       status: 404,
       code: '0',
-      error: '105',
+      errcode: '105',
     })
     expect(await ask('POST', '/back_taskids?queue=no', 'fetch', { finish: ['a'] })).toMatchObject({
       status: 404,
       code: '0',
-      error: '106',
+      errcode: '106',
     })
   })
 

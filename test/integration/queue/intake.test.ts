@@ -41,6 +41,28 @@ describe('the intake', () => {
     expect(await bench.redis.exists('sync_tasks', intakeList('sync_tasks', 'node'))).toBe(0)
   })
 
+  test('bad messages go beside a key of another type, and hold up nobody', async () => {
+    await bench.redis.set(badList('sync_tasks'), 'mine')
+    await bench.redis.lpush('sync_tasks', 'junk', message({ controller: 'good' }))
+    await bench.intake().start()
+    await hasWaiting(1)
+    const aside = `${badList('sync_tasks')}:list`
+    await waitFor(async () => (await bench.redis.llen(aside)) === 1, {
+      what: 'the bad one is kept',
+    })
+    expect(await bench.queues.counts('sync_tasks')).toMatchObject({ waiting: 1, bad: 1 })
+    expect(await bench.redis.get(badList('sync_tasks'))).toBe('mine')
+  })
+
+  test('a message that is not taken in yet is found by its id', async () => {
+    const id = 'the-one'
+    const others = Array.from({ length: 450 }, (_, n) => message({ unique_task_id: `o${n}` }))
+    await bench.redis.lpush('async_tasks', ...others, message({ unique_task_id: id }), 'the-one')
+    expect(await bench.queues.isListed('async_tasks', id)).toBe(true)
+    expect(await bench.queues.isListed('async_tasks', 'the')).toBe(false)
+    expect(await bench.queues.isListed('sync_tasks', id)).toBe(false)
+  })
+
   test('keeps the order of thousands, over its batches', async () => {
     const all = Array.from({ length: 2300 }, (_, n) => message({ controller: `${n}` }))
     await bench.redis.lpush('sync_tasks', ...all)

@@ -31,6 +31,7 @@ function aRun(changes: Partial<EndedRun> = {}): EndedRun {
     outcome: 'succ',
     kind: '',
     code: 'succ',
+    msg: '',
     exit_code: 0,
     signal: '',
     peak_memory: 5_000_000,

@@ -2,6 +2,8 @@ import { mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { judge } from '../../../src/model/run-result.ts'
+import type { Task } from '../../../src/model/task.ts'
+import { verdictOn } from '../../../src/workers/runner.ts'
 import { type Bench, bench } from '../../support/runs.ts'
 
 let runs: Bench
@@ -47,6 +49,25 @@ describe('a file of bin_path', () => {
     symlinkSync('sub/where.sh', join(binPath, 'inner.sh'))
     expect((await start('sub/where.sh')).stdout).toBe(`${binPath}/sub\n`)
     expect((await start('inner.sh')).stdout).toBe(`${binPath}/sub\n`)
+  })
+
+  test('that writes to standard error has failed only where fail_on_stderr says so', async () => {
+    const verdicts = async (text: string) => {
+      runs.write('bin/a.sh', text)
+      const ended = await start('a.sh')
+      const task = { call: 'bin' } as Task
+      return [false, true].map(failOnStderr => verdictOn(task, ended, { failOnStderr }))
+    }
+    const [usual, strict] = await verdicts('echo \'{"code":"succ","data":[1]}\'; echo oh dear >&2')
+    expect(usual).toMatchObject({ outcome: 'succ', answer: { code: 'succ', data: [1] } })
+    expect(strict).toMatchObject({ outcome: 'fail', kind: 'exit', exitCode: 0, retryable: true })
+    expect(strict?.answer.msg).toMatch(
+      /^it wrote to standard error \(fail_on_stderr\): [^]*oh dear/,
+    )
+    for (const quiet of await verdicts('echo fine')) expect(quiet.outcome).toBe('succ')
+    // However much came on standard output.
+    for (const quiet of await verdicts('yes | head -c 3000000')) expect(quiet.outcome).toBe('succ')
+    expect((await verdicts('echo no >&2; exit 3')).map(one => one.answer.msg)).toEqual(['no', 'no'])
   })
 
   test('that has become a link out of it since it was queued does not run', async () => {

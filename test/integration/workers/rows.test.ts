@@ -63,6 +63,7 @@ async function work(answer: (ask: OpenRow, n: number) => number | string | undef
         resultKeepCount: 10_000,
         failKeepMs: 3_600_000,
         php: 'php',
+        failOnStderr: false,
         timezone: 'UTC',
         tasks: project.tasks,
       },

@@ -46,7 +46,7 @@ describe.each<[string, Spawner]>([...LAUNCHED, ["Node's own spawn", nodeSpawner(
       const exit = await run.spawned.exit
       expect(run.parts[0]?.snapshot).toBe(true)
       expect(run.heard()).toBe('before\nafter\n')
-      expect(exit).toMatchObject({ exitCode: 3, output: 'before\nafter\n', written: 13 })
+      expect(exit).toMatchObject({ exitCode: 3, output: 'before\nafter\n', written: 13, errors: 7 })
     })
 
     test('says of each part where it begins, and of each new look all so far', async () => {

@@ -23,6 +23,7 @@ const LIMITS: WorkerLimits = {
   resultKeepCount: 10_000,
   failKeepMs: 3_600_000,
   php: 'php',
+  failOnStderr: false,
   timezone: 'UTC',
 }
 const Q = 'sync_tasks'
@@ -245,6 +246,8 @@ describe('a worker', () => {
     await push('/bin/true', { replyTo: 'answers' })
     await push('/bin/true', { id: 'task-2' })
     expect((await ends(2)).map(end => end.outcome)).toEqual(['succ', 'succ'])
+    // It is somebody else's, and must not expire.
+    expect(await queue.redis.pttl('answers')).toBe(-1)
   })
 
   test('cancels the task that runs, and that one only', async () => {

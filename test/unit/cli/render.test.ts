@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { clean, count, cut, pad, table, textWidth, wrap } from '../../../src/cli/render.ts'
+import { clean, cut, pad, table, textWidth, wrap } from '../../../src/cli/render.ts'
+import { count } from '../../../src/lib/count.ts'
 
 describe('textWidth', () => {
   test.each([

@@ -22,6 +22,7 @@ function aRun(changes: Partial<RunRecord> = {}): RunRecord {
     outcome: 'succ',
     kind: '',
     code: 'succ',
+    msg: '',
     exit_code: 0,
     signal: '',
     peak_memory: 13_002_342,
@@ -71,6 +72,13 @@ describe('runs', () => {
     expect(lines([aRun({ attempt: 3 })])[2]).toBe('  attempt 3: all is paid')
     expect(lines([aRun({ attempt: 3, output: '' })])[2]).toBe('  attempt 3')
     expect(lines([aRun({ output: '\n \n' })])).toHaveLength(2)
+  })
+
+  test('a run that could not start, and wrote nothing, says why', () => {
+    const msg = 'cannot start /srv/a.sh: not found'
+    const run = aRun({ outcome: 'fail', kind: 'spawn', code: 'fail', output: '', msg })
+    expect(lines([run])[2]).toBe(`  ${msg}`)
+    expect(lines([{ ...run, output: 'oh\n' }])[2]).toBe('  oh')
   })
 
   test('what a script wrote cannot repaint the terminal', () => {

@@ -48,6 +48,16 @@ describe('a script task', () => {
   })
 
   test.each([
+    [{ max_run_time: 0, time_interval: '' }],
+    [{ max_run_time: '0', time_interval: ' ' }],
+    [{ max_run_time: '', time_interval: [] }],
+  ])('what was the default in the broker of before is so here: %j', fields => {
+    const task = bin({ bin_name: 'a.sh', ...fields })
+    expect(task).toMatchObject({ ok: true, value: { retries: 0, retryIntervalsMs: [] } })
+    expect(task.ok && task.value).not.toHaveProperty('maxRunTimeMs')
+  })
+
+  test.each([
     [{}, '"bin_name" is missing: the file in bin_path to run'],
     [{ bin_name: '/bin/sh' }, '"bin_name" is an absolute path'],
     [{ bin_name: '../a' }, '"bin_name" has a part that names no file, such as ".."'],
@@ -63,6 +73,7 @@ describe('a script task', () => {
     [{ bin_name: 'a', args: 'x\0y' }, '"args" has a NUL byte'],
     [{ bin_name: 'a', start_time: 'soon' }, '"start_time" is neither'],
     [{ bin_name: 'a', time_interval: '10 x' }, '"time_interval" is not a list'],
+    [{ bin_name: 'a', max_run_time: 1e12 }, '"max_run_time" is more than 1000000000 seconds'],
     [{ bin_name: 'a', max_run_time: '-1' }, '"max_run_time" is not a positive number'],
   ])('%j is refused', (fields, reason) => {
     expect(bin(fields)).toEqual({ ok: false, reason: expect.stringContaining(reason) })

@@ -94,7 +94,9 @@ test.each<[DaemonEvent, string]>([
 
 test('an outage says that work waits, and why it is one', () => {
   const event = { type: 'health', part: 'redis', ok: false, error: 'ECONNREFUSED' } as const
-  expect(said(event)).toBe('error: redis is away; work waits for it {"error":"ECONNREFUSED"}')
+  expect(said(event)).toBe(
+    'error: redis is away; work waits for it {"error":"ECONNREFUSED","errcode":"101"}',
+  )
 })
 
 test('ticks that do not run are worth a line, those that do are details', () => {

@@ -4,7 +4,7 @@ import type { Cancelled } from './control.ts'
 export interface BrokerPort {
   /**
    * Queues a file of bin_path with its arguments.
-   * @throws TaskdError E_BAD_TASK, E_NO_QUEUE, E_NO_BIN_PATH, E_FULL
+   * @throws TaskdError E_BAD_TASK, E_NO_QUEUE, E_FULL
    */
   pushScript(request: BrokerRequest): Promise<Uuid>
   /** Queues a request. @throws TaskdError E_BAD_TASK, E_NO_QUEUE, E_FULL */

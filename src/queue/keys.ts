@@ -84,6 +84,12 @@ export const DAY_COUNTS_MS = (COUNTED_DAYS + 1) * 86_400_000
 /** STRING, JSON, for `result_keep_time`: a task that was cancelled before it began. */
 export const removedTask = (id: string) => `Task:Removed:${id}`
 
+/**
+ * HASH, expires: the nodes that have not the file of bin_path which a task names, as
+ * `node:<name>` -> why, beside `since` (ms) and `looks`.
+ */
+export const absentFile = (id: string) => `Task:Absent:${id}`
+
 /** STRING, leased: which installation uses this node name. Nodes of version 0.1 go by it alone. */
 export const nodeName = (node: string) => `Task:Node:${node}`
 

@@ -3,7 +3,13 @@ import type { Clock } from '../lib/clock.ts'
 import { stringify } from '../lib/json-text.ts'
 import { traceIdOf } from '../model/function-call.ts'
 import type { FromWorker, ToWorker, WorkerInit, WorkerLimits } from '../model/ipc.ts'
-import { cancelledResult, lostResult, MAX_DEATHS, type RunResult } from '../model/run-result.ts'
+import {
+  cancelledResult,
+  judge,
+  lostResult,
+  MAX_DEATHS,
+  type RunResult,
+} from '../model/run-result.ts'
 import { WorkerHashes } from '../monitor/hashes.ts'
 import { type Claim, Consumer, type Settlement } from '../queue/consumer.ts'
 import { dayOf } from '../queue/day-counts.ts'
@@ -12,10 +18,12 @@ import { HEARTBEAT_MS } from '../queue/keys.ts'
 import { goneSince, NodeSign } from '../queue/node-sign.ts'
 import { type EndedRun, RunHistory } from '../queue/run-history.ts'
 import type { Scripts } from '../queue/scripts.ts'
+import { AbsentFiles, whyAbsent } from './absent-files.ts'
 import { environmentOf } from './environment.ts'
 import { VerdictKeeper } from './kept-verdicts.ts'
 import { NotBegun } from './not-begun.ts'
 import { Rows } from './rows.ts'
+import { NO_EXIT } from './run.ts'
 import { RunWatch } from './run-watch.ts'
 import { type Run, type Stopped, startRun, verdictOn } from './runner.ts'
 import {
@@ -61,6 +69,7 @@ export class TaskWorker {
   readonly #notBegun = new NotBegun()
   readonly #rows: Rows
   readonly #keeper: VerdictKeeper | undefined
+  readonly #absent: AbsentFiles
   readonly #leaving = new AbortController()
   #limits: WorkerLimits
   #heartbeat: NodeJS.Timeout | undefined
@@ -88,6 +97,7 @@ export class TaskWorker {
       what => this.#log('warn', NO_LIST, what),
     )
     this.#rows = new Rows(deps)
+    this.#absent = new AbsentFiles({ redis, node: init.node, clock })
     this.#history = new RunHistory(redis, () => this.#limits.resultKeepMs)
     const { verdictsDir } = init.limits
     this.#keeper = verdictsDir === undefined ? undefined : this.#keeping(verdictsDir)
@@ -240,6 +250,8 @@ export class TaskWorker {
     if (this.#leaving.signal.aborted || this.#fence.closed) return this.#giveBack(claim, startedAt)
     if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostResult(claim.deaths), startedAt)
     if (row?.ok === false) return this.#putOff(claim, row.reason)
+    const absent = whyAbsent(task, this.#limits.binPath)
+    if (absent !== undefined) return this.#leaveToOthers(claim, absent, startedAt)
     const run = startRun(
       {
         ...this.#limits,
@@ -277,6 +289,21 @@ export class TaskWorker {
     const inMs = this.#rows.retryInMs
     this.#log('debug', 'a run waits for its row', { task: task.id, reason, again_in_ms: inMs })
     return { type: 'returned', inMs }
+  }
+
+  /** Where order counts the task stays in front: others that come for it find it there. */
+  async #leaveToOthers(claim: Claim, why: string, startedAt: number): Promise<Settlement> {
+    const { task } = claim
+    const left = await this.#absent.leave(task, why)
+    if (left.kind === 'nobody') {
+      const ended = { ...NO_EXIT, cause: 'spawn', reason: left.reason } as const
+      return this.#settle(claim, judge(ended), startedAt, ended)
+    }
+    const fields = { task: task.id, why, again_in_ms: left.waitMs }
+    this.#log('debug', 'a task is left to a node that has its file', fields)
+    if (this.#deps.init.queue.mode !== 'sync') return { type: 'returned', inMs: left.waitMs }
+    await this.#deps.clock.sleep(left.waitMs, this.#leaving.signal)
+    return { type: 'returned' }
   }
 
   #started({ task, attempt }: Claim, startedAt: number, pid: number): void {

@@ -15,9 +15,9 @@ export interface AbsentFilesDeps {
 }
 
 /** For so long a task waits for a node that has its file. */
-export const ABSENT_MS = 60_000
+const ABSENT_MS = 120_000
 const FIRST_WAIT_MS = 250
-const LONGEST_WAIT_MS = 5000
+const LONGEST_WAIT_MS = 3000
 /** Longer than a node that is busy needs to get to the task. */
 const KEPT_MS = 600_000
 
@@ -31,7 +31,7 @@ export type Leave =
 /**
  * Each node has a bin_path of its own, and a task of the broker may name a file that only some of
  * them have. One that lacks it leaves the task to the others, ever less often, until all that live
- * have said that they lack it too, or a minute has passed.
+ * have said that they lack it too, or two minutes have passed.
  */
 export class AbsentFiles {
   readonly #deps: AbsentFilesDeps

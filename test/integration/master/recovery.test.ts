@@ -221,6 +221,7 @@ describe('a verdict that a dead worker has left on disk', () => {
       outcome: result.outcome,
       kind: result.kind,
       code: result.answer.code,
+      msg: '',
       exit_code: 0,
       signal: '',
       peak_memory: null,

@@ -1,7 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
 import { TaskdError } from '../lib/errors.ts'
-import type { DoorEnv } from './door-routes.ts'
+
+interface WithIncoming {
+  readonly Bindings: { readonly incoming?: IncomingMessage }
+}
 
 /** A body is read once, and asked for by whoever reads the parameters and by the route. */
 const ofGets = new WeakMap<IncomingMessage, Promise<ArrayBuffer>>()
@@ -11,7 +14,7 @@ const ofGets = new WeakMap<IncomingMessage, Promise<ArrayBuffer>>()
  * routes see, leaves it out.
  * @throws TaskdError E_TOO_LARGE
  */
-export function bodyBytes(c: Context<DoorEnv>, maxBytes: number): Promise<ArrayBuffer> {
+export function bodyBytes(c: Context<WithIncoming>, maxBytes: number): Promise<ArrayBuffer> {
   const incoming = c.env?.incoming
   if (c.req.method !== 'GET' || incoming === undefined) return c.req.arrayBuffer()
   const known = ofGets.get(incoming) ?? readAll(incoming, maxBytes)
@@ -29,5 +32,5 @@ async function readAll(incoming: IncomingMessage, maxBytes: number): Promise<Arr
     parts.push(part)
   }
   const whole = Buffer.concat(parts)
-  return whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length) as ArrayBuffer
+  return whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length)
 }

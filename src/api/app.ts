@@ -16,7 +16,7 @@ import { scheduleRoutes } from './routes/schedule.ts'
 import { sqlJobRoutes } from './routes/sql-jobs.ts'
 import { statusRoutes } from './routes/status.ts'
 import { tailRoutes } from './routes/tail.ts'
-import { taskRoutes } from './routes/tasks.ts'
+import { type ScriptsOf, taskRoutes } from './routes/tasks.ts'
 import { whyRoutes } from './routes/why.ts'
 
 /** The control API: every route asks the port and turns its answer into JSON. */
@@ -70,13 +70,16 @@ async function withCause(found: Failure, control: Control): Promise<Failure> {
   return failure(503, 'E_REDIS_AWAY', message)
 }
 
-/** Every route of the Control port; where they are mounted is the caller's. */
-export function controlRoutes(control: Control) {
+/**
+ * Every route of the Control port; where they are mounted is the caller's.
+ * @param scriptsOf which scripts the caller of a request may have run; any when left out
+ */
+export function controlRoutes(control: Control, scriptsOf?: ScriptsOf) {
   return new Hono()
     .route('/', statusRoutes(control))
     .route('/', processRoutes(control))
     .route('/', configRoutes(control))
-    .route('/', taskRoutes(control))
+    .route('/', taskRoutes(control, scriptsOf))
     .route('/', failRoutes(control))
     .route('/', queueRoutes(control))
     .route('/', daemonRoutes(control))

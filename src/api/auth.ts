@@ -1,8 +1,14 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 
-/** What a caller may do: look, hand tasks in, fetch and report tasks, or everything. */
-export const SCOPES = ['read', 'push', 'pull', 'admin'] as const
+/**
+ * What a caller may do: look, hand tasks in, run jobs and failed tasks, fetch and report tasks, or
+ * everything.
+ */
+export const SCOPES = ['read', 'push', 'run', 'pull', 'admin'] as const
 export type Scope = (typeof SCOPES)[number]
+
+/** Of whoever is on this machine, where there is no secret at all: nothing that acts on the daemon. */
+export const OPEN_SCOPES: ReadonlySet<Scope> = new Set(['read', 'push', 'pull'])
 
 /** As they are configured; what is not set opens nothing. */
 export interface Secrets {
@@ -14,7 +20,7 @@ export interface Secrets {
 }
 
 export interface Auth {
-  /** There is no secret at all: whoever is on this machine may do everything. */
+  /** There is no secret at all: whoever is on this machine has OPEN_SCOPES. */
   readonly open: boolean
   /** What this secret opens; undefined when it is none of ours. */
   scopesOf(secret: string): ReadonlySet<Scope> | undefined
@@ -33,7 +39,7 @@ export function createAuth(secrets: Secrets): Auth {
   const all: readonly (readonly [string | undefined, readonly Scope[]])[] = [
     [secrets.all, SCOPES],
     [secrets.read, ['read']],
-    [secrets.push, ['push']],
+    [secrets.push, ['push', 'run']],
     [secrets.pull, ['pull']],
   ]
   const known = all.flatMap(([text, scopes]): Known[] =>

@@ -45,9 +45,10 @@ export interface Control extends ScheduleControl, NotifyControl, SqlJobsPort {
   ): Promise<Pushed | Answer>
   /**
    * Puts a task on a queue. With `wait`, answers when it has its final verdict.
-   * @throws TaskdError E_BAD_TASK, E_NO_QUEUE, E_FULL
+   * @param scripts what the caller may name; any when left out
+   * @throws TaskdError E_BAD_TASK, E_NO_QUEUE, E_FULL, E_SCOPE
    */
-  push(request: PushRequest, signal: AbortSignal): Promise<Pushed | Answer>
+  push(request: PushRequest, signal: AbortSignal, scripts?: Scripts): Promise<Pushed | Answer>
   fails(query: FailsQuery): Promise<readonly StoredFail[]>
   /**
    * Runs that are over, the newest first, of all nodes. @throws TaskdError E_NO_JOB, E_NO_QUEUE
@@ -59,8 +60,12 @@ export interface Control extends ScheduleControl, NotifyControl, SqlJobsPort {
    * @throws TaskdError E_NO_NAME, E_NO_RUN, E_BAD_STATE, E_NO_OUTPUT
    */
   tail(name: string, options: TailOptions, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
-  /** Runs a failed task again, by unique_task_id. @throws TaskdError E_NO_TASK */
-  retry(id: string): Promise<Pushed>
+  /**
+   * Runs a failed task again, by unique_task_id.
+   * @param scripts what the caller may have run; any when left out
+   * @throws TaskdError E_NO_TASK, E_SCOPE
+   */
+  retry(id: string, scripts?: Scripts): Promise<Pushed>
   /** @throws TaskdError E_NO_TASK when it is neither waiting nor running */
   cancel(id: string): Promise<Cancelled>
   /**
@@ -85,6 +90,9 @@ export interface ShutdownOptions {
   /** Another one is started in the background afterwards: refused when somebody has this one as a child. */
   readonly restart: boolean
 }
+
+/** Of a caller who may not have any script run: only what master/allowed-scripts.ts allows. */
+export type Scripts = 'allowed'
 
 export interface PushRequest {
   readonly task_key: string

@@ -1,4 +1,4 @@
-import { Hono } from 'hono'
+import { type Context, Hono } from 'hono'
 import type { Logger } from '../lib/log.ts'
 import { controlRoutes, onError } from './app.ts'
 import type { Auth } from './auth.ts'
@@ -48,7 +48,9 @@ export function createDoorApp(deps: DoorAppDeps) {
   addDocs(routes, deps.version)
   app.route('/', routes.app)
   app.use('/api/*', limitBody())
-  const inner = controlRoutes(control)
+  const inner = controlRoutes(control, c =>
+    (c as Context<DoorEnv>).get('scopes')?.has('admin') === true ? [] : ['allowed'],
+  )
   for (const { method, path } of inner.routes)
     routes.allow(method, `/api${path}`, accessOfControl(method, path))
   app.route('/api', inner)
@@ -84,10 +86,13 @@ export function createDoorApp(deps: DoorAppDeps) {
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
 
-/** Who watches may look, who hands tasks in may push, run and retry them; the rest is for admins. */
-const PUSHING: readonly string[] = ['/tasks/push', '/tasks/run', '/tasks/retry']
+/** What those may do who are no admins, beside looking. */
+const ACTING: Readonly<Record<string, Access>> = {
+  '/tasks/push': 'push',
+  '/tasks/run': 'run',
+  '/tasks/retry': 'run',
+}
 
 function accessOfControl(method: string, path: string): Access {
-  if (method === 'GET') return 'read'
-  return PUSHING.includes(path) ? 'push' : 'admin'
+  return method === 'GET' ? 'read' : (ACTING[path] ?? 'admin')
 }

@@ -12,6 +12,8 @@ import { readParams } from './params.ts'
 /** What Node hands to the app beside the request. */
 export interface DoorEnv {
   readonly Bindings: { readonly incoming?: IncomingMessage }
+  /** What the caller may do; not set on the control socket, whose users may do everything. */
+  readonly Variables: { scopes?: ReadonlySet<Scope> }
 }
 
 /** Who may call a route: holders of a secret with this scope (or one of these), or everybody. */

@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { TaskdError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
-import { type Auth, secretOf } from './auth.ts'
+import { type Auth, OPEN_SCOPES, type Scope, secretOf } from './auth.ts'
 import type { Access, DoorEnv } from './door-routes.ts'
 import { failureOf, refuse, type Refusal as Wording } from './errors.ts'
 import { isCrossSite, isLoopback, isOurHost } from './guard.ts'
@@ -86,8 +86,14 @@ function whyNot(
     return ['E_ORIGIN', 'a page of another site may not ask for this']
   const auth = deps.auth()
   if (auth.open) {
-    if (isLoopback(address)) return undefined
-    return ['E_SECRET', 'without a secret only this machine is served. set secret in [taskd]']
+    if (!isLoopback(address))
+      return ['E_SECRET', 'without a secret only this machine is served. set secret in [taskd]']
+    c.set('scopes', OPEN_SCOPES)
+    if (route === undefined || opens(OPEN_SCOPES, access)) return undefined
+    return [
+      'E_SCOPE',
+      'without a secret HTTP does not do that. use the command line on this machine, or set secret in [taskd]',
+    ]
   }
   const secret = secretOf(header)
   const scopes = secret === undefined ? undefined : auth.scopesOf(secret)
@@ -97,9 +103,14 @@ function whyNot(
     const how = 'send it as header `secret: …` or `Authorization: Bearer …`'
     return ['E_SECRET', `${what}. ${how}`, { 'www-authenticate': 'Bearer realm="taskd"' }]
   }
-  if (route === undefined || [access].flat().some(scope => scopes.has(scope))) return undefined
+  c.set('scopes', scopes)
+  if (route === undefined || opens(scopes, access)) return undefined
   const wanted = [access].flat().join(' or ')
   return ['E_SCOPE', `this secret may not do that. use one with the scope ${wanted}`]
+}
+
+function opens(scopes: ReadonlySet<Scope>, access: Exclude<Access, 'open'>): boolean {
+  return [access].flat().some(scope => scopes.has(scope))
 }
 
 function tooMany(retryAfterS: number): Refusal {

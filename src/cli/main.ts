@@ -1,5 +1,6 @@
 import { createOutput } from './output.ts'
 import { runCli } from './program.ts'
+import { takeSecrets } from './secret-variables.ts'
 
 // `taskd fails | head`: the reader has seen enough, and that is nobody's mistake.
 for (const stream of [process.stdout, process.stderr])
@@ -8,8 +9,9 @@ for (const stream of [process.stdout, process.stderr])
     throw error
   })
 
+const env = takeSecrets(process.env)
 process.exitCode = await runCli(process.argv.slice(2), {
-  env: process.env,
+  env,
   cwd: process.cwd(),
-  out: createOutput(process.stdout, process.stderr, process.env),
+  out: createOutput(process.stdout, process.stderr, env),
 })

@@ -72,6 +72,8 @@ export interface Settings {
   readonly binPath?: string
   /** A file of bin_path that writes to standard error has failed. */
   readonly failOnStderr: boolean
+  /** Files, folders and shell patterns, absolute: what may be pushed over TCP without `admin`. */
+  readonly scriptAllow?: readonly string[]
   readonly tasks: string
   /** A path, or a name to be found on the PATH. */
   readonly php?: string

@@ -17,6 +17,22 @@ export function expandGlob(pattern: string, base: string): readonly string[] {
   return found.filter(path => existsSync(path)).toSorted()
 }
 
+/**
+ * Whether a shell pattern names this path, which need not exist.
+ * @param path absolute, as `pattern` is
+ */
+export function matchesGlob(path: string, pattern: string): boolean {
+  const names = path.split('/')
+  const parts = pattern.split('/')
+  return (
+    names.length === parts.length &&
+    parts.every((part, n) => {
+      const name = names[n] ?? ''
+      return isPattern(part) ? matchesPart(name, part, tokenize(part)) : name === part
+    })
+  )
+}
+
 export function isPattern(text: string): boolean {
   return /[*?[]/.test(text)
 }
@@ -29,10 +45,12 @@ function matching(folder: string, part: string): string[] {
     return []
   }
   const tokens = tokenize(part)
-  const hidden = part.startsWith('.')
-  return names
-    .filter(name => (hidden || !name.startsWith('.')) && matches(Array.from(name), tokens))
-    .map(name => join(folder, name))
+  return names.filter(name => matchesPart(name, part, tokens)).map(name => join(folder, name))
+}
+
+function matchesPart(name: string, part: string, tokens: readonly Token[]): boolean {
+  const hidden = name.startsWith('.') && !part.startsWith('.')
+  return !hidden && matches(Array.from(name), tokens)
 }
 
 type Token = '*' | ((char: string) => boolean)

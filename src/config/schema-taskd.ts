@@ -6,6 +6,7 @@ import { choice, duration, field, filled, flag, integer, no, timezone, yes } fro
 import { A_FILE_FOR_AN_AT, orFromFile } from './from-file.ts'
 import { rate } from './rate.ts'
 import { readAllowed } from './rpc-allow.ts'
+import { readScripts } from './script-allow.ts'
 
 /** Written out again, because the log itself is not to be loaded for a list of words. */
 const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'] as const satisfies readonly LogLevel[]
@@ -60,6 +61,7 @@ export const taskdSchema = z.object({
   fail_keep_time: duration('1d', 1000).default(86_400_000),
   bin_path: filled('/srv/taskbin').optional(),
   fail_on_stderr: flag.default(false),
+  script_allow: field(readScripts, '/srv/app/*.php').optional(),
   tasks: filled('tasks').optional(),
   php: filled('/usr/bin/php').optional(),
   redis_server: filled('/usr/bin/redis-server').optional(),

@@ -97,6 +97,9 @@ export function buildSettings(values: Partial<Values<'taskd'>>, places: Places):
     ...(all.log_file !== undefined && { logFile: resolve(folder, all.log_file) }),
     failOnStderr: all.fail_on_stderr ?? false,
     ...(all.bin_path !== undefined && { binPath: resolve(root, all.bin_path) }),
+    ...(all.script_allow !== undefined && {
+      scriptAllow: all.script_allow.map(one => resolve(root, one)),
+    }),
     ...(all.php !== undefined && { php: program(all.php) }),
     ...(all.redis_server !== undefined && { redisServer: program(all.redis_server) }),
   }

@@ -35,6 +35,11 @@ export function checkSettingsTogether(
   }
 }
 
+/** What it means that nobody needs a secret; `taskd doctor` says it too. */
+export const OPEN_DOOR =
+  'has no secret: every user of this machine may look, push allowed scripts and fetch tasks of pull queues; ' +
+  'whatever acts on the daemon takes the control socket'
+
 /** Runs of a node that is cut off must be dead when others take them, and a slow moment is no cut. */
 function checkFence({ section }: Checked<'taskd'>, settings: Settings, report: Report): void {
   const { fence, nodeTimeoutMs, killWaitMs, redis } = settings
@@ -62,6 +67,8 @@ function checkDoor(
     const hint = 'add secret = (a long random text), or listen on 127.0.0.1'
     report.problem(placeOf(section, 'http'), 'can be reached from other machines', hint)
   }
+  if (http !== undefined && isLoopback(http.host) && !hasSecret)
+    report.note(placeOf(section, 'http'), OPEN_DOOR, 'add secret = (a long random text)')
   for (const name of SECRETS) {
     const secret = values[name]
     if (secret === undefined || secret.length >= GOOD_SECRET) continue

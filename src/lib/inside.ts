@@ -16,9 +16,18 @@ export function fileInside(folder: string, name: string): Parsed<string> {
   } catch (error) {
     return no(`the folder itself cannot be used (${codeOf(error)})`)
   }
+  return realFile(join(root, name), root)
+}
+
+/**
+ * The real path of a regular file, wherever links lead; or why there is none, in words.
+ * @param within a real path that it must not leave
+ */
+export function realFile(path: string, within: string = sep): Parsed<string> {
+  const no = (reason: string) => ({ ok: false, reason }) as const
   try {
-    const file = realpathSync.native(join(root, name))
-    if (!file.startsWith(root.endsWith(sep) ? root : root + sep)) return no('leads out of it')
+    const file = realpathSync.native(path)
+    if (!file.startsWith(within.endsWith(sep) ? within : within + sep)) return no('leads out of it')
     // What it is now: no link any more, for the path is a real one.
     return lstatSync(file).isFile() ? { ok: true, value: file } : no('is no regular file')
   } catch (error) {

@@ -64,9 +64,9 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     scale: (...args) => processes.scale(...args),
     tail: (...args) => asked(() => views.tail(...args)),
 
-    push: (request, signal) => asked(() => tasks().push(request, signal)),
+    push: (...args) => asked(() => tasks().push(...args)),
     runJob: (job, { wait }, signal) => asked(() => tasks().runJob(job, wait, signal)),
-    retry: id => asked(() => tasks().retry(id)),
+    retry: (...args) => asked(() => tasks().retry(...args)),
     cancel: id => asked(() => tasks().cancel(id)),
     runs: query => asked(() => views.runLog.runs(query)),
     fails: query =>

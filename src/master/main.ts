@@ -1,4 +1,5 @@
 import type { Control } from '../api/control.ts'
+import type { Environment } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import { loadConfig } from '../config/load.ts'
 import { closeInherited } from '../lib/descriptors.ts'
@@ -14,6 +15,8 @@ import { ownStart } from './started-by.ts'
 
 export interface RunOptions {
   readonly configFile: string
+  /** Where settings may stand; `process.env` has lost those that are secret. */
+  readonly environment: Environment
   /** In the foreground the log goes to standard output unless `log_file` says otherwise. */
   readonly foreground: boolean
 }
@@ -35,7 +38,7 @@ const NO_INIT =
 export async function runDaemon(options: RunOptions): Promise<number> {
   const start = ownStart(options.foreground)
   const deps = { checkSchedule: checkTrigger, openFiles: openFilesLimit() }
-  const load = () => loadConfig(options.configFile, process.env, deps)
+  const load = () => loadConfig(options.configFile, options.environment, deps)
   const loaded = load()
   if (!loaded.ok) {
     for (const problem of loaded.problems) process.stderr.write(`${formatProblem(problem)}\n`)

@@ -1,4 +1,11 @@
-import type { Cancelled, FailsQuery, Pushed, PushRequest, StoredFail } from '../api/control.ts'
+import type {
+  Cancelled,
+  FailsQuery,
+  Pushed,
+  PushRequest,
+  Scripts,
+  StoredFail,
+} from '../api/control.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
@@ -12,8 +19,10 @@ import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
 import type { StoredFailRow } from '../store/fail-log.ts'
 import type { Store } from '../store/store.ts'
 import type { Recorder } from '../workers/settle.ts'
+import { AllowedScripts } from './allowed-scripts.ts'
 import { requireJob, requireQueue } from './find-job.ts'
 import { inSql } from './in-sql.ts'
+import { jobOfTask } from './pull-jobs.ts'
 import type { PullTasks } from './pull-tasks.ts'
 import { full, waitsFor } from './room.ts'
 
@@ -41,12 +50,18 @@ const FIRST_LOOK_MS = 5
 /** What people do with single tasks. */
 export class TaskControl {
   readonly #deps: TaskControlDeps
+  readonly #scripts: AllowedScripts
 
   constructor(deps: TaskControlDeps) {
     this.#deps = deps
+    this.#scripts = new AllowedScripts(deps.config)
   }
 
-  async push(request: PushRequest, signal: AbortSignal): Promise<Pushed | Answer> {
+  async push(
+    request: PushRequest,
+    signal: AbortSignal,
+    scripts?: Scripts,
+  ): Promise<Pushed | Answer> {
     const queue = this.#deps.config().queues.find(one => one.taskKey === request.task_key)
     if (!queue) throw noQueue(request.task_key)
     const parsed = parseTask(request.task, queue.taskKey, newTaskId())
@@ -55,10 +70,28 @@ export class TaskControl {
     const { replyTo } = parsed.value
     if (replyTo !== undefined && (isReserved(replyTo) || this.#taskKeys().includes(replyTo)))
       throw new TaskdError('E_BAD_TASK', `reply_to names ${replyTo}, a list that taskd itself uses`)
+    const task = scripts === 'allowed' ? this.#allowed(parsed.value) : parsed.value
     const counts = await this.#deps.queues.counts(queue.taskKey)
-    const kind = waitsFor(parsed.value, this.#deps.clock.now())
+    const kind = waitsFor(task, this.#deps.clock.now())
     if (counts[kind] >= queue.capacity) throw full(queue.taskKey, queue.capacity, kind)
-    return this.#add(parsed.value, request.wait, signal, request.task)
+    return this.#add(task, request.wait, signal, request.task)
+  }
+
+  /** @throws TaskdError E_SCOPE, E_BAD_TASK */
+  #allowed(task: Task): Task {
+    const job = jobOfTask(task.id, this.#deps.jobs())
+    if (job)
+      throw new TaskdError(
+        'E_BAD_TASK',
+        `"unique_task_id" ${task.id} is that of a run of job ${job.name}, which would then not run`,
+        'choose another id',
+      )
+    return this.#judged(task)
+  }
+
+  /** What a pull queue holds is run by agents: their machines say what they run. */
+  #judged(task: Task): Task {
+    return this.#deps.pull.specOf(task.taskKey) ? task : this.#scripts.check(task)
   }
 
   async runJob(name: string, wait: boolean, signal: AbortSignal): Promise<Pushed | Answer> {
@@ -159,24 +192,27 @@ export class TaskControl {
     })
   }
 
-  async retry(id: string): Promise<Pushed> {
+  async retry(id: string, scripts?: Scripts): Promise<Pushed> {
     const { queues, store } = this.#deps
     const found = await queues.find(this.#taskKeys(), id)
     if (found && found.state !== 'failed')
       throw new TaskdError('E_BAD_STATE', `task ${id} is ${found.state}, not failed`)
+    if (found && scripts === 'allowed') this.#judged(found.task)
     if (found && (await queues.retry(found.task.taskKey, id))) return { unique_task_id: id }
     if (await this.#deps.pull.retry(id)) return { unique_task_id: id }
     // The engine has forgotten it; fail_log has not.
-    const known = inSql(
+    const rows = await inSql(
       store.failLog.byTaskId(id),
       'taskd itself has forgotten the task; try again when it is back',
     )
-    const row = (await known).at(-1)
+    const row = rows.at(-1)
     if (!row) throw noTask(id)
     if (!this.#taskKeys().includes(row.task_key)) throw noQueue(row.task_key)
+    const known = this.#taskOf(row)
+    const task = scripts === 'allowed' ? this.#judged(known) : known
     const spec = this.#deps.pull.specOf(row.task_key)
-    if (spec) await this.#deps.pull.addForgotten(spec, this.#taskOf(row))
-    else await queues.add(row.task_key, [this.#taskOf(row)], { earlierAttempts: row.attempt })
+    if (spec) await this.#deps.pull.addForgotten(spec, task)
+    else await queues.add(row.task_key, [task], { earlierAttempts: row.attempt })
     return { unique_task_id: id }
   }
 

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request as plainRequest } from 'node:http'
 import { request as tlsRequest } from 'node:https'
 import { type AddressInfo, connect, createServer } from 'node:net'
@@ -180,3 +180,138 @@ test('open connections and waits do not hold up a stop', async () => {
   expect(performance.now() - began).toBeLessThan(10_000)
   idle.destroy()
 })
+
+test('who may only push runs no script but those of jobs, of bin_path and of script_allow', async () => {
+  const port = await freePort()
+  await using daemon = newDaemon()
+  const job = daemon.script('job.sh', '#!/bin/sh\necho job "$@" >> ran.txt\n')
+  const allowed = daemon.script('allowed.sh', '#!/bin/sh\necho allowed "$@" >> ran.txt\nexit 1\n')
+  const other = daemon.script('other.sh', '#!/bin/sh\necho other >> ran.txt\nexit 1\n')
+  const settings = {
+    http: `127.0.0.1:${port}`,
+    secret: SECRET,
+    secret_push: 'one-that-only-pushes',
+  }
+  const ini = `[job]\ntask_key = sync_tasks\nrun_time = 0 0 1 1 *\nscript = ${job}\n`
+  daemon.configure({ taskd: { ...settings, script_allow: allowed }, ini })
+  await daemon.start()
+  const post = async (path: string, secret: string, body: object) => {
+    const { status, text } = await ask(port, path, { method: 'POST', secret, body })
+    return { status, json: JSON.parse(text) as { error?: { code: string; message: string } } }
+  }
+  const push = (secret: string, script: string, rest: object = {}) =>
+    post('/api/tasks/push', secret, {
+      task_key: 'sync_tasks',
+      task: { script, ...rest },
+      wait: true,
+    })
+  const only = 'one-that-only-pushes'
+  const shell = { controller: '-c', function: `cat ${daemon.config} > ${daemon.dir}/stolen` }
+  const refused = await push(only, '/bin/sh', shell)
+  expect([refused.status, refused.json.error]).toEqual([
+    403,
+    { code: 'E_SCOPE', message: expect.stringMatching(/\/bin\/sh.*scope push.*script_allow/) },
+  ])
+  expect((await push(only, other)).status).toBe(403)
+  expect((await push(only, `${daemon.dir}/../../bin/sh`, shell)).status).toBe(403)
+  expect((await push(only, job, { unique_task_id: 'cron-job-1795255200000' })).status).toBe(400)
+  expect((await push(only, job, { controller: 'c' })).json).toMatchObject({ code: 'succ' })
+  expect((await push(only, allowed, { unique_task_id: 'a' })).json).toMatchObject({ code: 'fail' })
+  expect((await push(SECRET, other, { unique_task_id: 'o' })).json).toMatchObject({ code: 'fail' })
+  const ran = () => linesOf(join(daemon.dir, 'ran.txt'))
+  expect(ran()).toEqual(['job c  ', 'allowed   ', 'other'])
+
+  const retry = (secret: string, unique_task_id: string) =>
+    post('/api/tasks/retry', secret, { unique_task_id })
+  expect((await retry(only, 'o')).json.error?.code).toBe('E_SCOPE')
+  expect((await retry(only, 'a')).status).toBe(200)
+  expect((await retry(SECRET, 'o')).status).toBe(200)
+  await waitFor(() => ran().length === 5, { what: 'both have run again' })
+  expect(ran().toSorted()).toEqual(['allowed   ', 'allowed   ', 'job c  ', 'other', 'other'])
+
+  // The list is that of the moment.
+  daemon.configure({ taskd: settings, ini })
+  await daemon.control.reload()
+  expect((await push(only, allowed)).status).toBe(403)
+  expect((await retry(only, 'a')).status).toBe(403)
+})
+
+test('without a secret this machine may push what is allowed, and acts by the socket alone', async () => {
+  const port = await freePort()
+  await using daemon = newDaemon()
+  const job = daemon.script('job.sh', '#!/bin/sh\ntrue\n')
+  const ini = `[job]\ntask_key = sync_tasks\nrun_time = 0 0 1 1 *\nscript = ${job}\n`
+  daemon.configure({ taskd: { http: `127.0.0.1:${port}` }, ini })
+  await daemon.start()
+  const post = async (path: string, body: object) =>
+    (await ask(port, path, { method: 'POST', body })).status
+  expect((await ask(port, '/api/status')).status).toBe(200)
+  const task = { script: job }
+  expect(await post('/api/tasks/push', { task_key: 'sync_tasks', task })).toBe(200)
+  expect(
+    await post('/api/tasks/push', { task_key: 'sync_tasks', task: { script: '/bin/sh' } }),
+  ).toBe(403)
+  expect(await post('/api/tasks/run', { job: 'job' })).toBe(403)
+  expect(await post('/api/queues/pause', { names: ['job'] })).toBe(403)
+  expect(await post('/api/daemon/shutdown', {})).toBe(403)
+  expect((await daemon.cli('pause', 'job')).code).toBe(0)
+  expect((await daemon.cli('push', 'sync_tasks', '--script', '/bin/true', '--wait')).code).toBe(0)
+  expect((await daemon.cli('check')).stdout).toMatch(
+    /note: .*http.* has no secret: every user of this/,
+  )
+  expect((await daemon.cli('doctor')).stdout).toMatch(/warn +http +127\.0\.0\.1:\d+ has no secret/)
+})
+
+test('no process but the daemon has its secrets and addresses in the environment', async () => {
+  const port = await freePort()
+  const env = {
+    TASKD_SECRET: 'canary-all',
+    TASKD_SECRET_READ: 'canary-read',
+    TASKD_SECRET_PUSH: 'canary-push',
+    TASKD_SECRET_PULL: 'canary-pull',
+    TASKD_REDIS: 'embedded',
+    TASKD_DATABASE: 'sqlite:canary.db',
+    TASKD_STOP_WAIT: '5s',
+  }
+  const sleeper =
+    '[program:sleeper]\ncommand = sleep 1000\n[program:sleeping]\ncommand = /bin/sh -c "sleep 1001"\n'
+  await using daemon = newDaemon({ env, taskd: { http: `127.0.0.1:${port}` }, ini: sleeper })
+  const script = daemon.script('dump.sh', '#!/bin/sh\nenv > dumped.txt\nexec sleep 1002\n')
+  await daemon.start()
+  expect((await ask(port, '/api/status', { secret: 'canary-read' })).status).toBe(200)
+  const held = ask(port, '/api/tasks/push', {
+    method: 'POST',
+    secret: 'canary-all',
+    body: { task_key: 'async_tasks', task: { script, max_run_time: 100 }, wait: true },
+  }).catch(() => undefined)
+  await waitFor(() => linesOf(join(daemon.dir, 'dumped.txt')).length, { what: 'the script runs' })
+  const others = descendantsOf(daemon.pid)
+  const commands = others.map(pid =>
+    readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' '),
+  )
+  for (const kind of [
+    'redis-server',
+    'workers/main.js',
+    'launcher',
+    'sleep 1000',
+    'sleep 1001',
+    'sleep 1002',
+  ])
+    expect(commands.join('\n')).toContain(kind)
+  for (const [n, pid] of others.entries())
+    expect([commands[n], readFileSync(`/proc/${pid}/environ`, 'latin1')]).toEqual([
+      commands[n],
+      expect.not.stringMatching(/canary|TASKD_(?:SECRET|REDIS|DATABASE)/),
+    ])
+  await daemon.stop()
+  await held
+})
+
+/** All processes that it has started, and theirs. */
+function descendantsOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ')
+  return children
+    .filter(one => one !== '')
+    .map(Number)
+    .flatMap(one => [one, ...descendantsOf(one)])
+}

@@ -3,6 +3,7 @@ import { messageOf, TaskdError } from '../../lib/errors.ts'
 import type { Command, Context } from '../context.ts'
 import { lookAtConfiguration, lookAtDaemon } from '../doctor/configuration.ts'
 import { lookAtDatabase } from '../doctor/database.ts'
+import { lookAtDoor } from '../doctor/door.ts'
 import { type Finding, fail, type Look } from '../doctor/finding.ts'
 import { lookAtFolders } from '../doctor/folders.ts'
 import { lookAtLauncher } from '../doctor/launcher.ts'
@@ -20,6 +21,7 @@ const LOOKS: readonly Look[] = [
   lookAtNode,
   lookAtConfiguration,
   lookAtDaemon,
+  lookAtDoor,
   lookAtRedis,
   lookAtDatabase,
   lookAtFolders,

@@ -10,7 +10,7 @@ export const run: Command = async (context, names, options) => {
   }
   if (foreground || options['detached']) {
     const { runDaemon } = await import('../../master/main.ts')
-    return runDaemon({ configFile: context.configFile, foreground })
+    return runDaemon({ configFile: context.configFile, environment: context.env, foreground })
   }
   const { launchDaemon } = await import('../launch.ts')
   return launchDaemon(context, options)

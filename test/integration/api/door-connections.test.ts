@@ -28,7 +28,7 @@ test('headers that come byte by byte are cut off with a word', async () => {
 test('a body that comes byte by byte is cut off too, and asks nothing', async () => {
   await using door = await openDoor({ limits: { ...quick, headersMs: 200, requestMs: 300 } })
   const socket = await door.raw()
-  const head = `POST /api/queues/pause HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n`
+  const head = `POST /api/tasks/push HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n`
   socket.write(head)
   drip(socket, 'x'.repeat(9999), 10)
   const answer = await whole(socket)
@@ -58,9 +58,10 @@ test('whoever waits for an answer may wait longer than all of these', async () =
   })
   await using door = await openDoor({
     limits,
+    secrets: { all: 'hush' },
     answers: { drain: () => over.then(() => ({ running: 3 })) },
   })
-  const answer = door.ask('/api/daemon/drain', { method: 'POST' })
+  const answer = door.ask('/api/daemon/drain', { method: 'POST', headers: { secret: 'hush' } })
   await waitFor(() => door.control.calls.length, { what: 'the request has come' })
   // Ten times as long as each of the limits.
   await new Promise(resolve => setTimeout(resolve, 500))
@@ -110,11 +111,11 @@ test('a client that leaves in the middle of an upload costs nothing and is no er
 })
 
 test('a wait ends when the client resets the connection', async () => {
-  await using door = await openDoor()
+  await using door = await openDoor({ secrets: { all: 'hush' } })
   const socket = await door.raw()
   const body = '{"job":"a","wait":true}'
   socket.write(
-    `POST /api/tasks/run HTTP/1.1\r\n${HOST}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    `POST /api/tasks/run HTTP/1.1\r\n${HOST}Secret: hush\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
   )
   const signal = await waitFor(() => door.control.waits[0], { what: 'the wait has begun' })
   socket.resetAndDestroy()
@@ -163,7 +164,7 @@ test('more connections than are allowed are dropped, and that is told once', asy
 })
 
 test('stopping lets answers go out, cuts waits after the limit, and may be repeated', async () => {
-  await using door = await openDoor({ limits: { closeMs: 300 } })
+  await using door = await openDoor({ limits: { closeMs: 300 }, secrets: { all: 'hush' } })
   const idle = await door.raw()
   idle.write(`GET /healthz HTTP/1.1\r\n${HOST}\r\n`)
   await once(idle, 'data')
@@ -171,7 +172,7 @@ test('stopping lets answers go out, cuts waits after the limit, and may be repea
     .ask('/api/tasks/run', {
       method: 'POST',
       body: 'job=a&wait=true',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
+      headers: { 'content-type': 'application/x-www-form-urlencoded', secret: 'hush' },
     })
     .catch((error: NodeJS.ErrnoException) => error.code)
   await waitFor(() => door.control.waits[0], { what: 'the wait has begun' })

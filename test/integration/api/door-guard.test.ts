@@ -42,7 +42,7 @@ test.each([
 })
 
 test('a page of another site cannot make a browser do anything', async () => {
-  await using door = await openDoor()
+  await using door = await openDoor({ secrets: { all: 'hush' } })
   for (const headers of [
     { origin: 'http://evil.example' },
     { origin: 'null' },
@@ -61,7 +61,7 @@ test('a page of another site cannot make a browser do anything', async () => {
   const form = { method: 'POST', body: 'names=q', headers }
   expect((await door.ask('/api/queues/pause', form)).status).toBe(403)
   expect(door.control.calls).toEqual([])
-  const own = { ...json, origin: `http://127.0.0.1:${door.port}` }
+  const own = { ...json, secret: 'hush', origin: `http://127.0.0.1:${door.port}` }
   expect((await door.ask('/api/queues/pause', { ...pause, headers: own })).status).toBe(200)
 })
 
@@ -190,12 +190,16 @@ test('no secret, no id and no parameter gets into a line of the log', async () =
 test('Redis away is 503 with its reason, wherever it is noticed', async () => {
   const redis = { ...status().redis, ok: false, error: 'does not answer within a second' }
   await using door = await openDoor({
+    secrets: { all: 'hush' },
     answers: {
       status: async () => status({ redis }),
       drain: () => Promise.reject(new Error('Command timed out')),
     },
   })
-  const answer = await door.ask('/api/daemon/drain', { method: 'POST' })
+  const answer = await door.ask('/api/daemon/drain', {
+    method: 'POST',
+    headers: { secret: 'hush' },
+  })
   expect([answer.status, codeOf(answer)]).toEqual([503, 'E_REDIS_AWAY'])
 })
 

@@ -65,6 +65,9 @@ const nearly = record(
   { requiredKeys: [] },
 )
 
+/** Of one who may do everything, so that all is tried. */
+const SECRET = 'hush'
+
 const written = oneof(
   fields.map(one => textOf(one)),
   nearly.map(one => textOf(one)),
@@ -111,7 +114,7 @@ function routesOf(door: OpenDoor): string[] {
 }
 
 test('whatever is sent to any route, the answer is JSON and never the word of a bug', async () => {
-  await using door = await openDoor({ modules: [example] })
+  await using door = await openDoor({ modules: [example], secrets: { all: SECRET } })
   using agent = Object.assign(new Agent({ keepAlive: true }), {
     [Symbol.dispose]: () => agent.destroy(),
   })
@@ -195,6 +198,7 @@ function send(
 ): Promise<{ readonly status: number; readonly text: string }> {
   const hasBody = method !== 'GET'
   const headers = {
+    secret: SECRET,
     ...(type !== '' && { 'content-type': type }),
     ...(hasBody && { 'content-length': String(body.length) }),
   }

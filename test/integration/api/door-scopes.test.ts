@@ -30,8 +30,8 @@ const ROUTES: readonly (readonly [route: string, access: Scope | 'open', body?: 
   ['POST /api/jobs/cursor', 'admin', { job: 'a', to: '2026-11-01', dry_run: true }],
   ['POST /api/jobs/backfill', 'admin', { job: 'a', from: '2026-11-01' }],
   ['POST /api/tasks/push', 'push', { task_key: 'q', task: { script: 'x' } }],
-  ['POST /api/tasks/run', 'push', { job: 'a' }],
-  ['POST /api/tasks/retry', 'push', { unique_task_id: 'a' }],
+  ['POST /api/tasks/run', 'run', { job: 'a' }],
+  ['POST /api/tasks/retry', 'run', { unique_task_id: 'a' }],
   ['POST /api/tasks/cancel', 'admin', { unique_task_id: 'a' }],
   ['POST /api/processes/start', 'admin', { names: ['a'] }],
   ['POST /api/processes/stop', 'admin', { names: ['a'] }],
@@ -70,6 +70,7 @@ test.each(ROUTES.map(([route, access, body]) => ({ route, access, body })))(
       open: ['', 'for-read', 'for-push', 'for-pull', 'for-all', 'wrong'],
       read: ['for-read', 'for-all'],
       push: ['for-push', 'for-all'],
+      run: ['for-push', 'for-all'],
       pull: ['for-pull', 'for-all'],
       admin: ['for-all'],
     }
@@ -91,13 +92,32 @@ test('what is refused asks nothing of the daemon', async () => {
   expect(door.control.calls).toEqual([])
 })
 
-test('without any secret this machine may do everything', async () => {
+test('without any secret this machine may look, push and pull, and nothing that acts', async () => {
   await using door = await openDoor()
-  for (const [route, , body] of ROUTES)
-    expect([route, (await send(door, route, body)).status]).toEqual([
-      route,
-      expect.toBeOneOf([200, 202]),
-    ])
+  const open = ['open', 'read', 'push', 'pull']
+  for (const [route, access, body] of ROUTES) {
+    const { status } = await send(door, route, body)
+    const expected = open.includes(access) ? [200, 202] : [403]
+    expect([route, status]).toEqual([route, expect.toBeOneOf(expected)])
+  }
+  const { text } = await send(door, 'POST /api/queues/pause', { names: ['a'] })
+  expect(text).toContain('use the command line on this machine, or set secret in [taskd]')
+  const asked = door.control.calls.map(([name]) => name)
+  expect(asked).not.toContain('setPaused')
+})
+
+test('only the scope admin may name any script', async () => {
+  await using door = await openDoor({ secrets: SECRETS })
+  await using open = await openDoor()
+  const push = ['POST /api/tasks/push', { task_key: 'q', task: { script: 'x' } }] as const
+  const retry = ['POST /api/tasks/retry', { unique_task_id: 'a' }] as const
+  for (const one of [push, retry])
+    for (const secret of ['for-push', 'for-all']) await send(door, one[0], one[1], { secret })
+  await send(open, push[0], push[1])
+  const last = (one: OpenDoor) => one.control.calls.map(call => call.at(-1))
+  const any = { ...push[1], wait: false }
+  expect(last(door)).toEqual(['allowed', any, 'allowed', 'a'])
+  expect(last(open)).toEqual(['allowed'])
 })
 
 test('both headers carry the secret, and an answer without says how', async () => {
@@ -160,11 +180,13 @@ test('a route that slipped past the frame is for admins', async () => {
 })
 
 test('parameters of the control routes may come as form or query, too', async () => {
-  await using door = await openDoor()
-  const form = { 'content-type': 'application/x-www-form-urlencoded' }
+  await using door = await openDoor({ secrets: SECRETS })
+  const secret = SECRETS.all
+  const form = { 'content-type': 'application/x-www-form-urlencoded', secret }
   await door.ask('/api/queues/scale?name=q', { method: 'POST', headers: form, body: 'count=3' })
-  await door.ask('/api/queues/pause?names=q', { method: 'POST' })
-  await door.ask('/api/tasks/run?job=a&wait=false', { method: 'POST' })
+  const bare = { method: 'POST', headers: { secret } }
+  await door.ask('/api/queues/pause?names=q', bare)
+  await door.ask('/api/tasks/run?job=a&wait=false', bare)
   expect(door.control.calls).toEqual([
     ['scale', 'q', 3],
     ['setPaused', ['q'], true],

@@ -1,0 +1,110 @@
+import { realpathSync } from 'node:fs'
+import { join, resolve, sep } from 'node:path'
+import type { Config } from '../config/config.ts'
+import { isPattern, matchesGlob } from '../config/glob.ts'
+import { TaskdError } from '../lib/errors.ts'
+import { realFile } from '../lib/inside.ts'
+import type { TaskTemplate } from '../model/job.ts'
+import type { Task } from '../model/task.ts'
+
+/**
+ * Which scripts a caller without the scope `admin` may have run: those of jobs and table queues,
+ * what lies inside `bin_path`, and what `script_allow` lists.
+ */
+export class AllowedScripts {
+  readonly #config: () => Config
+  #from: Config | undefined
+  #ofJobs: ReadonlyMap<string, readonly TaskTemplate[]> = new Map()
+
+  constructor(config: () => Config) {
+    this.#config = config
+  }
+
+  /**
+   * The task as it may be run. A script of a job runs as it does for the job, above all as the same
+   * user: who may write it must not get it run as ours.
+   * @throws TaskdError E_SCOPE, E_BAD_TASK
+   */
+  check(task: Task): Task {
+    // Files of bin_path, requests and functions are judged right before they run.
+    if (task.call !== undefined) return task
+    const script = resolve(task.script)
+    const like = this.#likeJob(task, script)
+    if (like) return like
+    const { binPath, scriptAllow = [] } = this.#config().settings
+    const entries = [...(binPath === undefined ? [] : [binPath]), ...scriptAllow]
+    // Both as it is written and where it leads to: a link elsewhere could be moved after this look.
+    if (!entries.some(entry => holds(entry, script))) throw notAllowed(script)
+    const real = realFile(script)
+    if (!real.ok) throw new TaskdError('E_BAD_TASK', `script ${script}: ${real.reason}`)
+    if (!entries.some(entry => holds(entry, real.value)))
+      throw notAllowed(script, `, as it leads to ${real.value}`)
+    return task
+  }
+
+  #likeJob(task: Task, script: string): Task | undefined {
+    const templates = this.#templates().get(script) ?? []
+    const same = templates.find(one => ARGUMENTS.every(name => one[name] === task[name]))
+    const like = same ?? (isOfSystem(script) ? undefined : templates[0])
+    if (!like) return undefined
+    const { interpreter, directory, user, environment } = like
+    return {
+      ...task,
+      ...(interpreter !== undefined && { interpreter }),
+      ...(directory !== undefined && { directory }),
+      ...(user !== undefined && { user }),
+      ...(environment !== undefined && { environment }),
+    }
+  }
+
+  #templates(): ReadonlyMap<string, readonly TaskTemplate[]> {
+    const config = this.#config()
+    if (this.#from === config) return this.#ofJobs
+    const found = new Map<string, TaskTemplate[]>()
+    for (const { task } of [...config.jobs, ...config.sources]) {
+      const others = found.get(task.script)
+      if (others) others.push(task)
+      else found.set(task.script, [task])
+    }
+    this.#from = config
+    this.#ofJobs = found
+    return found
+  }
+}
+
+const ARGUMENTS = ['controller', 'function', 'param'] as const
+
+/**
+ * `/bin/sh`, `/usr/bin/php`, `/usr/bin/rsync`: their arguments can make them do anything, so they
+ * are allowed only with those of the job.
+ */
+function isOfSystem(script: string): boolean {
+  return /^\/(?:usr\/(?:local\/)?)?s?bin\//.test(script)
+}
+
+/** Whether an entry names this path: as the entry is written, or as its folders really are. */
+function holds(entry: string, path: string): boolean {
+  return [entry, realEntry(entry)].some(one =>
+    isPattern(one) ? matchesGlob(path, one) : path === one || path.startsWith(one + sep),
+  )
+}
+
+/** Where the part of an entry leads that has no wild card. */
+function realEntry(entry: string): string {
+  const parts = entry.split('/')
+  const wild = parts.findIndex(isPattern)
+  const fixed = wild < 0 ? entry : parts.slice(0, wild).join('/')
+  try {
+    return join(realpathSync.native(fixed), ...(wild < 0 ? [] : parts.slice(wild)))
+  } catch {
+    return entry
+  }
+}
+
+function notAllowed(script: string, why = ''): TaskdError {
+  return new TaskdError(
+    'E_SCOPE',
+    `script ${script} may not be pushed with the scope push${why}: it is not inside bin_path, no job runs it like this, and script_allow does not list it`,
+    'list it in script_allow of [taskd], or send the secret that has the scope admin',
+  )
+}

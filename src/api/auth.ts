@@ -1,14 +1,19 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 
-/**
- * What a caller may do: look, hand tasks in, run jobs and failed tasks, fetch and report tasks, or
- * everything.
- */
-export const SCOPES = ['read', 'push', 'run', 'pull', 'admin'] as const
+/** What a caller may do: look, hand tasks in, fetch and report tasks, or everything. */
+export const SCOPES = ['read', 'push', 'pull', 'admin'] as const
 export type Scope = (typeof SCOPES)[number]
 
+/** `run`: run jobs and failed tasks. Whoever has a secret with the scope `push` may. */
+export type Right = Scope | 'run'
+
 /** Of whoever is on this machine, where there is no secret at all: nothing that acts on the daemon. */
-export const OPEN_SCOPES: ReadonlySet<Scope> = new Set(['read', 'push', 'pull'])
+export const OPEN_RIGHTS: ReadonlySet<Right> = new Set(['read', 'push', 'pull'])
+
+/** What a secret with these scopes opens. */
+export function rightsOf(scopes: ReadonlySet<Scope>): ReadonlySet<Right> {
+  return scopes.has('push') ? new Set<Right>([...scopes, 'run']) : scopes
+}
 
 /** As they are configured; what is not set opens nothing. */
 export interface Secrets {
@@ -20,7 +25,7 @@ export interface Secrets {
 }
 
 export interface Auth {
-  /** There is no secret at all: whoever is on this machine has OPEN_SCOPES. */
+  /** There is no secret at all: whoever is on this machine has OPEN_RIGHTS. */
   readonly open: boolean
   /** What this secret opens; undefined when it is none of ours. */
   scopesOf(secret: string): ReadonlySet<Scope> | undefined
@@ -39,7 +44,7 @@ export function createAuth(secrets: Secrets): Auth {
   const all: readonly (readonly [string | undefined, readonly Scope[]])[] = [
     [secrets.all, SCOPES],
     [secrets.read, ['read']],
-    [secrets.push, ['push', 'run']],
+    [secrets.push, ['push']],
     [secrets.pull, ['pull']],
   ]
   const known = all.flatMap(([text, scopes]): Known[] =>

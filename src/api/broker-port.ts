@@ -1,4 +1,5 @@
 import type { Cancelled } from './control.ts'
+import type { Once } from './once.ts'
 
 /** What the routes of the broker may ask of the daemon. */
 export interface BrokerPort {
@@ -23,6 +24,10 @@ export interface BrokerPort {
 export interface BrokerRequest {
   readonly task_key: string
   readonly fields: Readonly<Record<string, unknown>>
+  /** The id of the task, where the caller has chosen it. */
+  readonly uuid?: string
+  /** Given where the call may be repeated. @throws TaskdError E_KEY_USED */
+  readonly once?: Once
 }
 
 export interface Uuid {

@@ -2,6 +2,7 @@ import type { FailRow } from '../model/fail-row.ts'
 import type { RunRecord } from '../model/run-record.ts'
 import type { Answer } from '../model/run-result.ts'
 import type { NotifyControl } from './notify-port.ts'
+import type { Once } from './once.ts'
 import type { ScheduleControl } from './schedule-port.ts'
 import type { SqlJobsPort } from './sql-jobs-port.ts'
 import type { Status } from './status.ts'
@@ -40,7 +41,7 @@ export interface Control extends ScheduleControl, NotifyControl, SqlJobsPort {
    */
   runJob(
     job: string,
-    options: { readonly wait: boolean },
+    options: { readonly wait: boolean; readonly once?: Once },
     signal: AbortSignal,
   ): Promise<Pushed | Answer>
   /**
@@ -99,6 +100,8 @@ export interface PushRequest {
   /** The message as it would be pushed to the list. */
   readonly task: Readonly<Record<string, unknown>>
   readonly wait: boolean
+  /** Given where the caller named the call, to repeat it safely. @throws TaskdError E_KEY_USED */
+  readonly once?: Once
 }
 
 export interface Pushed {

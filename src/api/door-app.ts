@@ -49,7 +49,7 @@ export function createDoorApp(deps: DoorAppDeps) {
   app.route('/', routes.app)
   app.use('/api/*', limitBody())
   const inner = controlRoutes(control, c =>
-    (c as Context<DoorEnv>).get('scopes')?.has('admin') === true ? [] : ['allowed'],
+    (c as Context<DoorEnv>).get('rights')?.has('admin') === true ? [] : ['allowed'],
   )
   for (const { method, path } of inner.routes)
     routes.allow(method, `/api${path}`, accessOfControl(method, path))

@@ -2,22 +2,23 @@ import type { IncomingMessage } from 'node:http'
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
-import type { Scope } from './auth.ts'
+import type { Right } from './auth.ts'
 import { limitBody, USUAL_BYTES } from './body-size.ts'
 import type { Refusal } from './errors.ts'
 import { listsOf } from './fields.ts'
 import { check } from './input.ts'
 import { readParams } from './params.ts'
+import type { BodyLimits } from './read-body.ts'
 
 /** What Node hands to the app beside the request. */
 export interface DoorEnv {
   readonly Bindings: { readonly incoming?: IncomingMessage }
   /** What the caller may do; not set on the control socket, whose users may do everything. */
-  readonly Variables: { scopes?: ReadonlySet<Scope> }
+  readonly Variables: { rights?: ReadonlySet<Right> }
 }
 
-/** Who may call a route: holders of a secret with this scope (or one of these), or everybody. */
-export type Access = Scope | readonly Scope[] | 'open'
+/** Who may call a route: who has this right (or one of these), or everybody. */
+export type Access = Right | readonly Right[] | 'open'
 
 export interface DoorRoute<P extends z.ZodObject> {
   readonly access: Access
@@ -38,6 +39,9 @@ export interface DoorRoute<P extends z.ZodObject> {
   readonly getBody?: boolean
   /** For clients that know another form of errors than ours. */
   readonly refusal?: Refusal
+  readonly bodyLimits?: BodyLimits
+  /** Headers that mean something here, for the documentation. */
+  readonly headers?: z.ZodObject
   /** What it answers when all is well, by status; the errors that every route has are added. */
   readonly answers: Readonly<Record<number, Answer>>
   handle(params: z.output<P>, c: Context<DoorEnv>): Response | Promise<Response>
@@ -78,7 +82,13 @@ export function createRoutes(): DoorRoutes {
     add(route) {
       const path = route.path.replaceAll(/\/\{(\w+)\}/g, '/:$1')
       const { method, listAs, getBody = false, maxBodyBytes = USUAL_BYTES, refusal } = route
-      const options = { lists: listsOf(route.params), listAs, getBody, maxBodyBytes }
+      const options = {
+        lists: listsOf(route.params),
+        listAs,
+        getBody,
+        maxBodyBytes,
+        limits: route.bodyLimits,
+      }
       allow(method, path, route.access)
       if (refusal) refusals.set(`${method.toUpperCase()} ${path}`, refusal)
       app.openAPIRegistry.registerPath(described(route))
@@ -123,6 +133,7 @@ function described<P extends z.ZodObject>(route: DoorRoute<P>): RouteConfig {
     security: securityOf(route.access),
     request: {
       ...(inPath.length > 0 && { params: some(name => inPath.includes(name)) }),
+      ...(route.headers && { headers: route.headers }),
       ...(hasOthers && (method === 'get' ? { query: others } : { body: bodyOf(others) })),
     },
     responses: { ...errorsOf(route.access), ...answersOf(route.answers) },

@@ -56,9 +56,11 @@ function statusOf(code: string): ContentfulStatusCode {
   if (code === 'E_TOO_LARGE') return 413
   if (code === 'E_BAD_TYPE') return 415
   if (CONFLICTS.has(code)) return 409
+  if (code === 'E_KEY_USED') return 422
   if (code === 'E_SECRET') return 401
   if (code === 'E_SCOPE' || code === 'E_HOST' || code === 'E_ORIGIN') return 403
-  if (code === 'E_STOPPING' || code === 'E_REDIS_FULL' || code.endsWith('_AWAY')) return 503
+  if (code === 'E_STOPPING' || code === 'E_BUSY' || code === 'E_REDIS_FULL') return 503
+  if (code.endsWith('_AWAY')) return 503
   if (code.startsWith('E_NO_')) return 404
   if (code.startsWith('E_BAD_') || code.startsWith('E_TASK_')) return 400
   return 500

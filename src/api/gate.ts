@@ -2,7 +2,7 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
 import { TaskdError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
-import { type Auth, OPEN_SCOPES, type Scope, secretOf } from './auth.ts'
+import { type Auth, OPEN_RIGHTS, type Right, rightsOf, secretOf } from './auth.ts'
 import type { Access, DoorEnv } from './door-routes.ts'
 import { failureOf, refuse, type Refusal as Wording } from './errors.ts'
 import { isCrossSite, isLoopback, isOurHost } from './guard.ts'
@@ -88,8 +88,8 @@ function whyNot(
   if (auth.open) {
     if (!isLoopback(address))
       return ['E_SECRET', 'without a secret only this machine is served. set secret in [taskd]']
-    c.set('scopes', OPEN_SCOPES)
-    if (route === undefined || opens(OPEN_SCOPES, access)) return undefined
+    c.set('rights', OPEN_RIGHTS)
+    if (route === undefined || opens(OPEN_RIGHTS, access)) return undefined
     return [
       'E_SCOPE',
       'without a secret HTTP does not do that. use the command line on this machine, or set secret in [taskd]',
@@ -103,14 +103,15 @@ function whyNot(
     const how = 'send it as header `secret: …` or `Authorization: Bearer …`'
     return ['E_SECRET', `${what}. ${how}`, { 'www-authenticate': 'Bearer realm="taskd"' }]
   }
-  c.set('scopes', scopes)
-  if (route === undefined || opens(scopes, access)) return undefined
-  const wanted = [access].flat().join(' or ')
+  const rights = rightsOf(scopes)
+  c.set('rights', rights)
+  if (route === undefined || opens(rights, access)) return undefined
+  const wanted = access === 'run' ? 'push' : [access].flat().join(' or ')
   return ['E_SCOPE', `this secret may not do that. use one with the scope ${wanted}`]
 }
 
-function opens(scopes: ReadonlySet<Scope>, access: Exclude<Access, 'open'>): boolean {
-  return [access].flat().some(scope => scopes.has(scope))
+function opens(rights: ReadonlySet<Right>, access: Exclude<Access, 'open'>): boolean {
+  return [access].flat().some(right => rights.has(right))
 }
 
 function tooMany(retryAfterS: number): Refusal {

@@ -1,14 +1,10 @@
-import { isUtf8 } from 'node:buffer'
 import type { Context } from 'hono'
 import { TaskdError } from '../lib/errors.ts'
-import { bodyBytes } from './body.ts'
-import { USUAL_BYTES } from './body-size.ts'
+import { type BodyLimits, readBody } from './read-body.ts'
 
 /** What a request says, wherever it says it: still unchecked. */
 export type Params = Readonly<Record<string, unknown>>
 
-/** Deeper nesting is nobody's data, and takes the stack of whoever writes it out again. */
-const MAX_DEPTH = 64
 const JSON_TYPE = /^application\/([\w.-]+\+)?json$/
 
 export interface ReadOptions {
@@ -19,6 +15,8 @@ export interface ReadOptions {
   /** Whether a GET may have a body. */
   readonly getBody?: boolean
   readonly maxBodyBytes?: number
+  /** Where the usual ones are too small. */
+  readonly limits?: BodyLimits | undefined
 }
 
 /**
@@ -44,14 +42,17 @@ async function bodyOf(c: Context, options: ReadOptions): Promise<Fields> {
   const header = c.req.header('content-type') ?? ''
   const type = header.split(';', 1)[0]?.trim().toLowerCase() ?? ''
   if (type === 'multipart/form-data') return multipart(c, options)
-  const text = textOf(await bodyBytes(c, options.maxBodyBytes ?? USUAL_BYTES).catch(broken))
-  if (text.trim() === '') return []
-  if (JSON_TYPE.test(type)) return json(text, options)
-  if (type === '' || type === 'application/x-www-form-urlencoded') {
-    // curl -d '{"a":1}' calls this a form too, and no form begins so.
-    if (/^\s*[{[]/.test(text)) return json(text, options)
-    return pairs(new URLSearchParams(text), options)
+  const isJson = JSON_TYPE.test(type)
+  const isForm = type === '' || type === 'application/x-www-form-urlencoded'
+  // curl -d '{"a":1}' calls this a form too, and no form begins so.
+  if (isForm || isJson) {
+    const body = await readBody(c, isJson, options)
+    if (body.kind === 'empty') return []
+    return body.kind === 'json'
+      ? fieldsOf(body.value, options)
+      : pairs(new URLSearchParams(body.text), options)
   }
+  if (isBlank(await bytesOf(c))) return []
   throw new TaskdError(
     'E_BAD_TYPE',
     'the body is of a type that is not taken here',
@@ -59,41 +60,36 @@ async function bodyOf(c: Context, options: ReadOptions): Promise<Fields> {
   )
 }
 
-function textOf(bytes: ArrayBuffer): string {
-  const buffer = Buffer.from(bytes)
-  if (!isUtf8(buffer)) throw bad('the body is not UTF-8')
-  const text = buffer.toString('utf8')
-  return text.startsWith('\uFEFF') ? text.slice(1) : text
-}
-
-function json(text: string, { listAs }: ReadOptions): Fields {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    // Its own words quote the body, which may hold secrets.
-    throw bad('the body is not valid JSON')
-  }
-  if (depthOver(value, MAX_DEPTH)) throw bad(`the body is nested deeper than ${MAX_DEPTH} levels`)
+function fieldsOf(value: unknown, { listAs }: ReadOptions): Fields {
   if (Array.isArray(value) && listAs !== undefined) return [[listAs, value]]
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw bad('the body is JSON, but no object')
   return Object.entries(value)
 }
 
-function depthOver(value: unknown, left: number): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  if (left === 0) return true
-  return Object.values(value).some(one => depthOver(one, left - 1))
-}
+/** More are nobody's form, and take long to take apart. */
+const MAX_PARTS = 1000
 
 async function multipart(c: Context, options: ReadOptions): Promise<Fields> {
+  const bytes = await bytesOf(c)
+  let parts = 0
+  for (let at = 0; at >= 0 && parts <= MAX_PARTS; at = bytes.indexOf('\n--', at + 1)) parts += 1
+  if (parts > MAX_PARTS)
+    throw new TaskdError('E_TOO_LARGE', `the form has more than ${MAX_PARTS} parts`)
   const form = await c.req.formData().catch(() => broken())
   const found = [...form].map(([name, value]) => {
     if (typeof value !== 'string') throw bad(`${name.slice(0, 100)}: is a file, and none is taken`)
     return [name, value] as const
   })
   return pairs(found, options)
+}
+
+async function bytesOf(c: Context): Promise<Buffer> {
+  return Buffer.from(await c.req.arrayBuffer().catch(() => broken()))
+}
+
+function isBlank(bytes: Buffer): boolean {
+  return bytes.toString('latin1').trim() === ''
 }
 
 function broken(error?: unknown): never {

@@ -1,14 +1,19 @@
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { TaskdError } from '../lib/errors.ts'
+import type { Parsed } from '../lib/parsed.ts'
 import { MAX_PULL_BATCH, type PullReport, type PullTask } from '../model/pull.ts'
-import { checkPullId, readPullTasks } from '../model/pull-task.ts'
+import { checkPullId, readPullList, readPullTasks } from '../model/pull-task.ts'
 import { bodyBytes } from './body.ts'
 import type { DoorEnv } from './door-routes.ts'
 import { flag } from './fields.ts'
 import { check } from './input.ts'
+import { textsOf } from './json-parts.ts'
 
 /** What the routes of pull queues take. */
+
+/** A task may hold anything, and has at most a megabyte. */
+export const PUSH_LIMITS = { values: 1_000_000, atOnce: 400_000 }
 
 /** Who claims, for people: it stands in fail_log with tasks that die. */
 export const claimer = z
@@ -32,7 +37,10 @@ export const taskFields = {
   promote: z.unknown().optional().describe('`1` puts them in front, also when they wait already.'),
 }
 
-type TaskParams = Readonly<Record<string, unknown>> & { readonly promote?: unknown }
+type TaskParams = Readonly<Record<string, unknown>> & {
+  readonly promote?: unknown
+  readonly tasks?: unknown
+}
 
 /**
  * The tasks of a request, and whether they go in front. A JSON body is read again as text, because
@@ -44,6 +52,12 @@ export async function readPush(
   c: Context<DoorEnv>,
   maxBodyBytes: number,
 ): Promise<{ readonly tasks: readonly PullTask[]; readonly promote: boolean }> {
+  const { tasks: listed } = params
+  const textOf = Array.isArray(listed) ? textsOf(listed) : undefined
+  if (Array.isArray(listed) && textOf && params['task_id'] === undefined) {
+    const tasks = readPullList(listed, () => listed.map((_task, n) => textOf(n).trim()))
+    return { tasks: orThrow(tasks), promote: promoteOf(params.promote) }
+  }
   const bytes = await bodyBytes(c, maxBodyBytes)
   const text = Buffer.from(bytes)
     .toString('utf8')
@@ -51,12 +65,19 @@ export async function readPush(
     .trim()
   const json = isJson(text)
   const tasks = readPullTasks(json ? text : JSON.stringify(withoutOurs(params)))
-  if (!tasks.ok) throw new TaskdError('E_BAD_TASK', tasks.reason, 'see docs/http.md')
   // A JSON task may have a field of this name itself.
-  const ownField = json && params['tasks'] === undefined
+  const ownField = json && listed === undefined
   const value = ownField ? c.req.query('promote') : params.promote
-  const { promote } = check(z.object({ promote: flag().default(false) }), { promote: value })
-  return { tasks: tasks.value, promote }
+  return { tasks: orThrow(tasks), promote: promoteOf(value) }
+}
+
+function promoteOf(value: unknown): boolean {
+  return check(z.object({ promote: flag().default(false) }), { promote: value }).promote
+}
+
+function orThrow(tasks: Parsed<readonly PullTask[]>): readonly PullTask[] {
+  if (!tasks.ok) throw new TaskdError('E_BAD_TASK', tasks.reason, 'see docs/http.md')
+  return tasks.value
 }
 
 function isJson(text: string): boolean {

@@ -4,6 +4,23 @@ import { isAway, isOutOfMemory, isRefused } from '../queue/connection.ts'
 
 /** What needs Redis says in a second, and in plain words, why it cannot be had. */
 export async function asked<T>(act: () => Promise<T>): Promise<T> {
+  return unlessAway(
+    act,
+    'Redis does not answer',
+    '`taskd status` says more; try again when it is back',
+  )
+}
+
+/** The same for what takes a task in: Redis may have got it, and only the answer be missing. */
+export function askedToTake<T>(act: () => Promise<T>): Promise<T> {
+  return unlessAway(
+    act,
+    'Redis does not answer, and the task may have been taken',
+    'when it is back, repeat this with the same Idempotency-Key, uuid or unique_task_id: then it is one task',
+  )
+}
+
+async function unlessAway<T>(act: () => Promise<T>, message: string, hint: string): Promise<T> {
   try {
     return await act()
   } catch (error) {
@@ -20,10 +37,6 @@ export async function asked<T>(act: () => Promise<T>): Promise<T> {
         `Redis answers and refuses the write: ${wordsFor(error)}`,
         '`taskd status` says more; try again when it takes writes',
       )
-    throw new TaskdError(
-      'E_REDIS_AWAY',
-      'Redis does not answer',
-      '`taskd status` says more; try again when it is back',
-    )
+    throw new TaskdError('E_REDIS_AWAY', message, hint)
   }
 }

@@ -13,8 +13,9 @@ import type { Task } from '../model/task.ts'
 import { newUuid } from '../model/uuid.ts'
 import { dayOf, readDayCount } from '../queue/day-counts.ts'
 import { COUNTED_DAYS } from '../queue/keys.ts'
+import { Repeats } from '../queue/repeats.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
-import { asked } from './asked.ts'
+import { asked, askedToTake } from './asked.ts'
 import { cancelledOf, missingResult, resultOf } from './broker-result.ts'
 import { Room } from './room.ts'
 
@@ -38,12 +39,14 @@ const DAY_MS = 86_400_000
 export class Broker implements BrokerPort {
   readonly #deps: BrokerDeps
   readonly #room: Room
+  readonly #repeats: Repeats
   /** When each was found to be a file that may be run, monotonic ms, by its folder and name. */
   readonly #files = new Map<string, number>()
 
   constructor(deps: BrokerDeps) {
     this.#deps = deps
     this.#room = new Room(deps.queues, deps.clock)
+    this.#repeats = new Repeats(deps.redis)
   }
 
   async pushScript(request: BrokerRequest): Promise<Uuid> {
@@ -74,20 +77,29 @@ export class Broker implements BrokerPort {
   }
 
   async #push(
-    { task_key, fields }: BrokerRequest,
+    { task_key, fields, uuid, once }: BrokerRequest,
     parse: (fields: BrokerRequest['fields'], taskKey: string, id: string) => Parsed<Task>,
     refusal: (task: Task) => string | undefined,
   ): Promise<Uuid> {
-    const { clock, queues } = this.#deps
+    const { clock, queues, config } = this.#deps
     const queue = this.#queueOf(task_key === '' ? USUAL_QUEUE : task_key)
-    const parsed = parse(fields, queue.taskKey, newUuid(clock.now()))
+    const parsed = parse(fields, queue.taskKey, uuid ?? newUuid(clock.now()))
     if (!parsed.ok) throw new TaskdError('E_BAD_TASK', parsed.reason)
     const refused = refusal(parsed.value)
     if (refused !== undefined) throw new TaskdError('E_BAD_TASK', refused)
-    return asked(async () => {
+    const { taskKey } = queue
+    const add = async (id: string) => {
+      // Of a call whose answer was lost it may be there, however full the queue is by now.
+      if (once && (await queues.known(taskKey, [id]))[0]) return
       await this.#room.take(queue, parsed.value)
-      await queues.add(queue.taskKey, [parsed.value])
-      return { uuid: parsed.value.id }
+      await queues.add(taskKey, [{ ...parsed.value, id }])
+    }
+    const { id } = parsed.value
+    const keepMs = config().settings.resultKeepTimeMs
+    return askedToTake(async () => {
+      if (once) return { uuid: await this.#repeats.once(once, id, keepMs, add) }
+      await add(id)
+      return { uuid: id }
     })
   }
 

@@ -15,6 +15,7 @@ import { SystemdNotifier } from '../monitor/systemd.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
 import { PullFeed } from '../queue/pull-feed.ts'
+import { Repeats } from '../queue/repeats.ts'
 import { withScripts } from '../queue/scripts.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { openStore } from '../store/store.ts'
@@ -157,6 +158,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     cron: asking.cron,
     stopping: stopping.signal,
     pull: pull.tasks,
+    repeats: new Repeats(ask),
     recorder: new Recorder(
       redis,
       clock,

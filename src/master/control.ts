@@ -1,6 +1,6 @@
 import type { ScheduleControl } from '../api/schedule-port.ts'
 import type { SqlJobsPort } from '../api/sql-jobs-port.ts'
-import { asked } from './asked.ts'
+import { asked, askedToTake } from './asked.ts'
 import type { Daemon } from './daemon.ts'
 import type { DataMark } from './data-mark.ts'
 import type { DoorDaemon } from './door-parts.ts'
@@ -64,8 +64,8 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     scale: (...args) => processes.scale(...args),
     tail: (...args) => asked(() => views.tail(...args)),
 
-    push: (...args) => asked(() => tasks().push(...args)),
-    runJob: (job, { wait }, signal) => asked(() => tasks().runJob(job, wait, signal)),
+    push: (...args) => askedToTake(() => tasks().push(...args)),
+    runJob: (...args) => askedToTake(() => tasks().runJob(...args)),
     retry: (...args) => asked(() => tasks().retry(...args)),
     cancel: id => asked(() => tasks().cancel(id)),
     runs: query => asked(() => views.runLog.runs(query)),

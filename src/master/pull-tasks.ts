@@ -1,4 +1,3 @@
-import type { Pushed } from '../api/control.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { toPullTask } from '../model/pull-message.ts'
@@ -13,13 +12,6 @@ export interface PullTasksDeps {
   /** On a connection that fails rather than waits. */
   readonly feed: PullFeed
   readonly clock: Clock
-}
-
-export interface AddOptions {
-  /** What the task was read from, which is handed on as it is. */
-  readonly message?: object | undefined
-  /** Given by whoever waits for the end; aborts when he does not any longer. */
-  readonly over?: AbortSignal | undefined
 }
 
 /** Somebody else runs them, and tells no more than that they are done or failed. */
@@ -39,11 +31,11 @@ export class PullTasks {
   }
 
   /**
-   * The same id twice is one task. Answers when it is over where somebody waits for that, and
-   * then says no more than whether it succeeded: agents report no answers.
-   * @throws TaskdError E_BAD_TASK, E_FULL, E_NO_TASK, E_STOPPING
+   * The same id twice is one task.
+   * @param message what the task was read from, which is handed on as it is
+   * @throws TaskdError E_BAD_TASK, E_FULL
    */
-  async add(spec: QueueSpec, task: Task, { message, over }: AddOptions): Promise<Pushed | Answer> {
+  async add(spec: QueueSpec, task: Task, message?: object): Promise<void> {
     const foreign = message && foreignTo(task)
     if (foreign)
       throw new TaskdError(
@@ -54,7 +46,6 @@ export class PullTasks {
     const { id } = task
     const content = message && JSON.stringify({ ...message, task_id: id })
     await this.#deps.feed.addOnce(spec, [content ? { id, content } : toPullTask(task)])
-    return over ? this.#answerOf(spec.taskKey, id, over) : { unique_task_id: id }
   }
 
   /** One that was dead for so long that only fail_log knows it. @throws TaskdError E_NO_TASK */
@@ -68,7 +59,12 @@ export class PullTasks {
     await this.#deps.feed.addOnce(spec, [toPullTask(task)])
   }
 
-  async #answerOf(taskKey: string, id: string, over: AbortSignal): Promise<Answer> {
+  /**
+   * Answers when a task is over, and says no more than whether it succeeded: agents report no
+   * answers. @param over aborts when nobody waits any longer
+   * @throws TaskdError E_NO_TASK, E_STOPPING
+   */
+  async answerOf(taskKey: string, id: string, over: AbortSignal): Promise<Answer> {
     while (!over.aborted) {
       const [place] = await this.#deps.feed.places(taskKey, [id])
       if (place === 'finished') return { code: 'succ', msg: '', data: [] }

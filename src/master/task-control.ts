@@ -6,15 +6,18 @@ import type {
   Scripts,
   StoredFail,
 } from '../api/control.ts'
+import type { Once } from '../api/once.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { callOfRow } from '../model/broker-task.ts'
 import type { Job } from '../model/job.ts'
+import type { QueueSpec } from '../model/queue-spec.ts'
 import { type Answer, cancelledResult } from '../model/run-result.ts'
 import { DEFAULT_PRIORITY, newTaskId, parseTask, type Task } from '../model/task.ts'
 import type { CronStore } from '../queue/cron-store.ts'
 import { isReserved } from '../queue/keys.ts'
+import type { Repeats } from '../queue/repeats.ts'
 import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
 import type { StoredFailRow } from '../store/fail-log.ts'
 import type { Store } from '../store/store.ts'
@@ -35,6 +38,7 @@ export interface TaskControlDeps {
   /** On a connection that fails rather than waits. */
   readonly queues: TaskQueues
   readonly cron: CronStore
+  readonly repeats: Repeats
   readonly recorder: Recorder
   readonly pull: PullTasks
   readonly store: Store
@@ -43,6 +47,15 @@ export interface TaskControlDeps {
   readonly stopping: AbortSignal
   /** Tells whichever node runs a task to end it. */
   readonly orderCancel: (id: string, reason: string) => Promise<void>
+}
+
+interface AddOptions {
+  readonly wait: boolean
+  readonly once: Once | undefined
+  /** What the task was read from; a pull queue hands it on as it is. */
+  readonly message?: object
+  /** Done right before it is added; what it throws keeps it from that. */
+  readonly first?: (id: string) => Promise<unknown>
 }
 
 const FIRST_LOOK_MS = 5
@@ -71,10 +84,8 @@ export class TaskControl {
     if (replyTo !== undefined && (isReserved(replyTo) || this.#taskKeys().includes(replyTo)))
       throw new TaskdError('E_BAD_TASK', `reply_to names ${replyTo}, a list that taskd itself uses`)
     const task = scripts === 'allowed' ? this.#allowed(parsed.value) : parsed.value
-    const counts = await this.#deps.queues.counts(queue.taskKey)
-    const kind = waitsFor(task, this.#deps.clock.now())
-    if (counts[kind] >= queue.capacity) throw full(queue.taskKey, queue.capacity, kind)
-    return this.#add(task, request.wait, signal, request.task)
+    const { wait, once, task: message } = request
+    return this.#add(task, { wait, once, message, first: () => this.#room(queue, task) }, signal)
   }
 
   /** @throws TaskdError E_SCOPE, E_BAD_TASK */
@@ -94,29 +105,47 @@ export class TaskControl {
     return this.#deps.pull.specOf(task.taskKey) ? task : this.#scripts.check(task)
   }
 
-  async runJob(name: string, wait: boolean, signal: AbortSignal): Promise<Pushed | Answer> {
+  async runJob(
+    name: string,
+    { wait, once }: { readonly wait: boolean; readonly once?: Once | undefined },
+    signal: AbortSignal,
+  ): Promise<Pushed | Answer> {
+    const { clock, cron } = this.#deps
     const job = await requireJob(this.#deps, name)
+    const scheduledAt = clock.now()
     const id = `run-${name}-${newTaskId().slice(0, 13)}`
-    const scheduledAt = this.#deps.clock.now()
-    await this.#deps.cron.noteRun(name, id, scheduledAt)
-    return this.#add({ ...job.task, id, job: name, scheduledAt }, wait, signal)
+    const first = (given: string) => cron.noteRun(name, given, scheduledAt)
+    return this.#add({ ...job.task, id, job: name, scheduledAt }, { wait, once, first }, signal)
+  }
+
+  /** @throws TaskdError E_FULL */
+  async #room({ taskKey, capacity }: QueueSpec, task: Task): Promise<void> {
+    const counts = await this.#deps.queues.counts(taskKey)
+    const kind = waitsFor(task, this.#deps.clock.now())
+    if (counts[kind] >= capacity) throw full(taskKey, capacity, kind)
   }
 
   async #add(
     task: Task,
-    wait: boolean,
+    { wait, once, message, first }: AddOptions,
     signal: AbortSignal,
-    message?: object,
   ): Promise<Pushed | Answer> {
-    const { pull } = this.#deps
-    const spec = pull.specOf(task.taskKey)
-    if (spec) {
-      const over = wait ? AbortSignal.any([signal, this.#deps.stopping]) : undefined
-      return pull.add(spec, task, { message, over })
+    const { pull, queues, repeats, config } = this.#deps
+    const { taskKey } = task
+    const spec = pull.specOf(taskKey)
+    const put = async (id: string) => {
+      // Of a call whose answer was lost it may be there, however full the queue is by now.
+      if (once && !spec && (await queues.known(taskKey, [id]))[0]) return
+      await first?.(id)
+      if (spec) await pull.add(spec, { ...task, id }, message)
+      else await queues.add(taskKey, [{ ...task, id }])
     }
-    await this.#deps.queues.add(task.taskKey, [task])
-    if (!wait) return { unique_task_id: task.id }
-    return this.#answerOf(task, signal)
+    const keepMs = config().settings.resultKeepTimeMs
+    const id = once ? await repeats.once(once, task.id, keepMs, put) : task.id
+    if (!once) await put(id)
+    if (!wait) return { unique_task_id: id }
+    if (!spec) return this.#answerOf({ ...task, id }, signal)
+    return pull.answerOf(taskKey, id, AbortSignal.any([signal, this.#deps.stopping]))
   }
 
   /** The final answer, looked for ever less often; the task itself may take hours. */

@@ -21,21 +21,36 @@ export function checkRows(
   spec: Pick<ChannelSpec, 'columns'>,
   rows: readonly unknown[],
 ): CheckedRows {
+  const checker = rowChecker(spec)
+  for (const row of rows) checker.add(row)
+  return checker.result()
+}
+
+/** The same for rows that are checked one after another. */
+export function rowChecker(spec: Pick<ChannelSpec, 'columns'>): {
+  add(row: unknown): void
+  result(): CheckedRows
+} {
   const byField = new Map(spec.columns.map(column => [column.field, column]))
   const problems: string[] = []
   let count = 0
-  const problem = (where: string, what: string) => {
+  const stored: StoredRow[] = []
+  let index = 0
+  const problem = (field: string, what: () => string) => {
     count += 1
-    if (problems.length < MAX_PROBLEMS) problems.push(`${where}: ${what}`)
+    if (problems.length < MAX_PROBLEMS) problems.push(`rows[${index}]${field}: ${what()}`)
   }
-  const stored = rows.map((row, index) => {
-    const at = `rows[${index}]`
-    if (isRow(row)) return storedRow(row, byField, (field, what) => problem(at + field, what))
-    problem(at, 'is no object')
-    return {}
-  })
-  if (count > 0) return { ok: false, problems, more: count - problems.length }
-  return { ok: true, rows: stored }
+  return {
+    add(row) {
+      if (isRow(row)) stored.push(storedRow(row, byField, problem))
+      else problem('', () => 'is no object')
+      index += 1
+    },
+    result() {
+      if (count > 0) return { ok: false, problems, more: count - problems.length }
+      return { ok: true, rows: stored }
+    },
+  }
 }
 
 export function isRow(row: unknown): row is Row {
@@ -45,25 +60,25 @@ export function isRow(row: unknown): row is Row {
 function storedRow(
   row: Row,
   byField: ReadonlyMap<string, ColumnSpec>,
-  problem: (field: string, what: string) => void,
+  problem: (field: string, what: () => string) => void,
 ): StoredRow {
   const found: [string, Stored][] = []
   for (const [field, value] of Object.entries(row)) {
     const column = byField.get(field)
     if (column === undefined) {
-      problem(`.${printable(field)}`, unknownField(field, [...byField.keys()]))
+      problem(`.${printable(field)}`, () => unknownField(field, [...byField.keys()]))
       continue
     }
     if (value === null && column.required) {
-      problem(`.${field}`, 'must not be null')
+      problem(`.${field}`, () => 'must not be null')
       continue
     }
     const read = readValue(column, value)
     if (read.ok) found.push([column.column, read.value])
-    else problem(`.${field}`, read.reason)
+    else problem(`.${field}`, () => read.reason)
   }
   for (const { field, required } of byField.values())
-    if (required && !Object.hasOwn(row, field)) problem(`.${field}`, 'is missing')
+    if (required && !Object.hasOwn(row, field)) problem(`.${field}`, () => 'is missing')
   return Object.fromEntries(found)
 }
 

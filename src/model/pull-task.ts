@@ -19,20 +19,27 @@ export function readPullTasks(body: string): Parsed<readonly PullTask[]> {
   } catch (error) {
     return no(`not JSON: ${messageOf(error).slice(0, 200)}`)
   }
-  if (Array.isArray(value)) return readList(value, body)
+  if (Array.isArray(value)) return readPullList(value, () => elementsOf(body))
   if (!isObject(value)) return no('neither a task nor a list of tasks')
   const { tasks } = value
   if (Array.isArray(tasks) && value['task_id'] === undefined)
-    return readList(tasks, memberOf(body, 'tasks') ?? '[]')
+    return readPullList(tasks, () => elementsOf(memberOf(body, 'tasks') ?? '[]'))
   const task = readOne(value, body.trim())
   return task.ok ? { ok: true, value: [task.value] } : no(`the task ${task.reason}`)
 }
 
-function readList(values: readonly unknown[], text: string): Parsed<readonly PullTask[]> {
+/**
+ * The tasks of a list that is parsed already.
+ * @param texts each of them as it came; asked for when they are not too many
+ */
+export function readPullList(
+  values: readonly unknown[],
+  texts: () => readonly string[],
+): Parsed<readonly PullTask[]> {
   if (values.length === 0) return no('no tasks')
   if (values.length > MAX_PULL_BATCH)
     return no(`${values.length} tasks; at most ${MAX_PULL_BATCH} are taken in one call`)
-  const slices = elementsOf(text)
+  const slices = texts()
   const tasks: PullTask[] = []
   for (const [n, value] of values.entries()) {
     const task = readOne(value, slices[n] ?? '')

@@ -90,6 +90,9 @@ export const removedTask = (id: string) => `Task:Removed:${id}`
  */
 export const absentFile = (id: string) => `Task:Absent:${id}`
 
+/** STRING, JSON, for `result_keep_time`: which task came of a call that its caller named. */
+export const onceKey = (digest: string) => `Task:Once:${digest}`
+
 /** STRING, leased: which installation uses this node name. Nodes of version 0.1 go by it alone. */
 export const nodeName = (node: string) => `Task:Node:${node}`
 

@@ -25,10 +25,12 @@ interface Asked {
   readonly secret?: string
   readonly body?: object
   readonly ca?: string
+  /** Idempotency-Key */
+  readonly key?: string | undefined
 }
 
 async function ask(port: number, path: string, asked: Asked = {}) {
-  const { method = 'GET', secret, body, ca } = asked
+  const { method = 'GET', secret, body, ca, key } = asked
   const options = {
     host: '127.0.0.1',
     port,
@@ -38,6 +40,7 @@ async function ask(port: number, path: string, asked: Asked = {}) {
     headers: {
       'content-type': 'application/json',
       ...(secret !== undefined && { secret }),
+      ...(key !== undefined && { 'idempotency-key': key }),
     },
   } as const
   const sent =
@@ -315,3 +318,71 @@ function descendantsOf(pid: number): number[] {
     .map(Number)
     .flatMap(one => [one, ...descendantsOf(one)])
 }
+
+test('a call with a name makes one task, however often it is repeated and whatever Redis did', async () => {
+  const port = await freePort()
+  await using daemon = newDaemon()
+  const script = daemon.script('once.sh', '#!/bin/sh\necho "$1" >> ran.txt\n')
+  const settings = { http: `127.0.0.1:${port}`, secret: SECRET, bin_path: '.' }
+  const ini = `[job]\ntask_key = sync_tasks\nrun_time = 0 0 1 1 *\nscript = ${script}\ncontroller = job\n`
+  daemon.configure({ taskd: settings, ini })
+  await daemon.start()
+  const call = async (path: string, body: object, key?: string) => {
+    const { status, text } = await ask(port, path, { method: 'POST', secret: SECRET, body, key })
+    return {
+      status,
+      ...(JSON.parse(text) as { unique_task_id?: string; uuid?: string; error?: object }),
+    }
+  }
+  const task = { script, controller: 'pushed' }
+  const push = (key?: string, more: object = {}) =>
+    call('/api/tasks/push', { task_key: 'async_tasks', task: { ...task, ...more } }, key)
+  const ran = () => linesOf(join(daemon.dir, 'ran.txt')).toSorted()
+
+  const pid = await redisPid(daemon)
+  process.kill(pid, 'SIGSTOP')
+  const lost = await push('a').finally(() => process.kill(pid, 'SIGCONT'))
+  expect([lost.status, lost.error]).toEqual([
+    503,
+    {
+      code: 'E_REDIS_AWAY',
+      message: expect.stringMatching(/may have been taken.*same Idempotency-Key/),
+    },
+  ])
+  const first = await waitFor(
+    async () => {
+      const answer = await push('a')
+      return answer.status === 200 && answer
+    },
+    { what: 'Redis is back' },
+  )
+  expect(await push('a')).toEqual(first)
+  await waitFor(() => ran().length === 1, { what: 'it has run' })
+  expect(await push('a')).toEqual(first)
+  const other = await push('a', { controller: 'other' })
+  expect([other.status, other.error]).toEqual([
+    422,
+    { code: 'E_KEY_USED', message: expect.stringContaining('another request') },
+  ])
+  // The order of the keys of a body says nothing.
+  const turned = { task: { controller: 'pushed', script }, task_key: 'async_tasks' }
+  expect((await call('/api/tasks/push', turned, 'a')).unique_task_id).toBe(first.unique_task_id)
+
+  const runs = [await call('/api/tasks/run', { job: 'job' }, 'a')]
+  runs.push(await call('/api/tasks/run', { job: 'job' }, 'a'))
+  expect(runs[1]).toEqual(runs[0])
+  const bin = { bin_name: 'once.sh', args: 'bin' }
+  const named = [await call('/api/task/script', bin, 'a'), await call('/api/task/script', bin, 'a')]
+  expect(named[1]).toEqual(named[0])
+  const uuid = '019F6C2E-8d1a-7c43-9a55-2f0c6c1d3b7e'
+  for (let n = 0; n < 2; n += 1)
+    expect(await call('/api/task/script', { ...bin, uuid })).toEqual({
+      status: 200,
+      uuid: uuid.toLowerCase(),
+    })
+  expect((await call('/api/task/script', { ...bin, uuid, args: 'x' })).status).toBe(422)
+  expect((await call('/api/task/script', { ...bin, uuid: 'cron-job-1' })).status).toBe(400)
+  expect((await push('ü')).status).toBe(400)
+  await waitFor(() => ran().length === 4, { what: 'all have run' })
+  expect(ran()).toEqual(['bin', 'bin', 'job', 'pushed'])
+})

@@ -1,7 +1,9 @@
+import type { Context } from 'hono'
 import { z } from 'zod'
 import { type BrokerPort, RESULT_STATES } from '../broker-port.ts'
 import type { DoorModule } from '../door-routes.ts'
 import { exactJson } from '../exact.ts'
+import { onceById, onceHeaders, onceOf } from '../once.ts'
 
 const text = z.string().max(131_071)
 /** Seconds, as a number or as text. */
@@ -17,6 +19,13 @@ const times = {
     .optional()
     .describe('The seconds before the first, second, … retry: "10 60 300".'),
   max_run_time: seconds.optional().describe('Seconds; what runs longer is ended.'),
+  uuid: z
+    .uuid('is no UUID')
+    .transform(text => text.toLowerCase())
+    .optional()
+    .describe(
+      'The id of the task, if you choose it: a call with the same one makes no second task.',
+    ),
 }
 
 const scriptParams = z.object({
@@ -54,6 +63,13 @@ const missing = result.extend({ error: z.object({ code: z.string(), message: z.s
 const TAG = 'Task broker'
 const READERS = ['read', 'push'] as const
 
+/** What makes a call repeatable: an id that the caller has chosen, or his name for the call. */
+function named(c: Context, route: string, uuid: string | undefined, asked: object) {
+  const body = [route, uuid ?? '', asked]
+  const once = onceOf(c, route, body) ?? (uuid === undefined ? undefined : onceById(uuid, body))
+  return { ...(uuid !== undefined && { uuid }), ...(once && { once }) }
+}
+
 /** Tasks that name a file of bin_path or a URL, what became of them, and how many there are. */
 export function brokerRoutes(broker: BrokerPort): DoorModule {
   return door => {
@@ -65,9 +81,11 @@ export function brokerRoutes(broker: BrokerPort): DoorModule {
       summary: 'Run a file of bin_path',
       params: scriptParams,
       answers: { 200: { description: 'it is queued', schema: uuidAnswer } },
-      async handle({ task_key = '', args, ...fields }, c) {
+      headers: onceHeaders,
+      async handle({ task_key = '', uuid, args, ...fields }, c) {
         const request = { ...fields, ...(args !== undefined && { args: String(args) }) }
-        return c.json(await broker.pushScript({ task_key, fields: request }))
+        const asked = { task_key, fields: request }
+        return c.json(await broker.pushScript({ ...asked, ...named(c, 'script', uuid, asked) }))
       },
     })
     door.add({
@@ -78,8 +96,11 @@ export function brokerRoutes(broker: BrokerPort): DoorModule {
       summary: 'Make an HTTP request',
       params: rpcParams,
       answers: { 200: { description: 'it is queued', schema: uuidAnswer } },
-      handle: async ({ task_key = '', ...fields }, c) =>
-        c.json(await broker.pushRpc({ task_key, fields })),
+      headers: onceHeaders,
+      async handle({ task_key = '', uuid, ...fields }, c) {
+        const asked = { task_key, fields }
+        return c.json(await broker.pushRpc({ ...asked, ...named(c, 'rpc', uuid, asked) }))
+      },
     })
     for (const path of ['/api/task/result/{uuid}', '/api/task/result'] as const)
       door.add({

@@ -41,6 +41,7 @@ export function channelLegacyRoutes(specs: OldPathSpecs, ports: OldPathPorts): D
     tag: TAG,
     params,
     maxBodyBytes: MAX_BODY_BYTES,
+    bodyLimits: { values: 2_000_000, atOnce: 100_000 },
     getBody: true,
     answers,
   } as const

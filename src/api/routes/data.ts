@@ -6,6 +6,8 @@ import { check } from '../input.ts'
 /** As many rows as a channel may be configured to take. */
 const MAX_ROWS = 100_000
 const MAX_BODY_BYTES = 64 << 20
+/** Twenty for each row. */
+const BODY_LIMITS = { values: 20 * MAX_ROWS, atOnce: MAX_ROWS }
 
 const channel = z.string().min(1).max(64).describe('The NAME of [channel:NAME].')
 /** What people can read in a log and a database can hold as a key. */
@@ -43,6 +45,7 @@ export function dataRoutes(port: DataPort): DoorModule {
       params,
       listAs: 'rows',
       maxBodyBytes: MAX_BODY_BYTES,
+      bodyLimits: BODY_LIMITS,
       answers: {
         200: { description: 'in the table', schema: z.object({ inserted: z.int(), duplicate }) },
         202: {

@@ -2,9 +2,12 @@ import { z } from 'zod'
 import { TaskdError } from '../../lib/errors.ts'
 import type { DoorModule } from '../door-routes.ts'
 import type { EncryptPort } from '../encrypt-port.ts'
+import { listText } from '../json-text.ts'
 
 const MAX_ROWS = 100_000
 const MAX_BODY_BYTES = 64 << 20
+/** Twenty for each row. */
+const BODY_LIMITS = { values: 20 * MAX_ROWS, atOnce: MAX_ROWS }
 
 /** Not strict: an upstream may understand more. */
 const params = z.looseObject({
@@ -34,6 +37,7 @@ export function encryptRoutes(port: EncryptPort): DoorModule {
         'With encrypt_url the service there answers instead.',
       params,
       maxBodyBytes: MAX_BODY_BYTES,
+      bodyLimits: BODY_LIMITS,
       answers: {
         200: {
           description: 'the rows or the fields, as they were asked for',
@@ -46,7 +50,9 @@ export function encryptRoutes(port: EncryptPort): DoorModule {
         const answer = await port.encrypt({ channel, rows, fields, whole })
         switch (answer.kind) {
           case 'rows':
-            return c.json({ rows: answer.rows })
+            return c.body(listText('rows', answer.rows), 200, {
+              'content-type': 'application/json',
+            })
           case 'fields':
             return c.json({ fields: answer.fields })
           case 'upstream': {

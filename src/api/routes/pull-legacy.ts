@@ -7,7 +7,7 @@ import type { DoorEnv, DoorModule } from '../door-routes.ts'
 import { failureOf, refuse } from '../errors.ts'
 import { integer } from '../fields.ts'
 import { oldFailure, oldRefusal, oldSuccess } from '../old-dialect.ts'
-import { readPush, reported, taskFields } from '../pull-params.ts'
+import { PUSH_LIMITS, readPush, reported, taskFields } from '../pull-params.ts'
 import type { PullPort } from '../pull-port.ts'
 import { addressOf } from './pull.ts'
 
@@ -50,6 +50,7 @@ export function legacyPullRoutes(port: PullPort): DoorModule {
           params: z.looseObject({ ...queue, ...taskFields }),
           listAs: 'tasks',
           maxBodyBytes: MAX_BODY_BYTES,
+          bodyLimits: PUSH_LIMITS,
           getBody: true,
           refusal: oldRefusal(PUSHES[name].errcode),
           answers,
@@ -79,6 +80,7 @@ export function legacyPullRoutes(port: PullPort): DoorModule {
         summary: 'Say which tasks are done, and which have failed',
         params: z.object({ ...queue, finish: ids, failed: ids }),
         maxBodyBytes: MAX_BODY_BYTES,
+        bodyLimits: PUSH_LIMITS,
         getBody: true,
         refusal: oldRefusal('106'),
         answers,

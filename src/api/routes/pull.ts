@@ -4,7 +4,7 @@ import { isoWithOffset } from '../../lib/clock.ts'
 import { type Claimed, MAX_PULL_BATCH, type Pushed, type ReportAnswer } from '../../model/pull.ts'
 import type { DoorEnv, DoorModule } from '../door-routes.ts'
 import { integer } from '../fields.ts'
-import { claimer, claimId, readPush, reportLists, taskFields } from '../pull-params.ts'
+import { claimer, claimId, PUSH_LIMITS, readPush, reportLists, taskFields } from '../pull-params.ts'
 import type { PullPort, PullReported, PullStanding } from '../pull-port.ts'
 import * as answers from '../pull-schemas.ts'
 
@@ -29,6 +29,7 @@ export function pullRoutes(port: PullPort): DoorModule {
       params: z.looseObject({ ...queue, ...taskFields }),
       listAs: 'tasks',
       maxBodyBytes: MAX_BODY_BYTES,
+      bodyLimits: PUSH_LIMITS,
       answers: {
         200: { description: 'what has become of each, in their order', schema: answers.pushed },
         429: { description: 'the queue is full: not all have fit', schema: answers.full },

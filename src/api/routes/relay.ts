@@ -5,6 +5,7 @@ import type { RelayPort } from '../relay-port.ts'
 
 const MAX_ITEMS = 10_000
 const MAX_BODY_BYTES = 32 << 20
+const BODY_LIMITS = { values: 1_000_000, atOnce: 100_000 }
 
 const name = z.string().min(1).max(64).describe('The NAME of [relay:NAME].')
 
@@ -66,6 +67,7 @@ export function relayRoutes(port: RelayPort): DoorModule {
       summary: 'Put results on the list of another Redis, and let go of tasks',
       params: pushParams,
       maxBodyBytes: MAX_BODY_BYTES,
+      bodyLimits: BODY_LIMITS,
       answers: {
         200: {
           description: 'both were done',

@@ -7,8 +7,9 @@ import type { Logger } from '../../lib/log.ts'
 import type { Service } from '../../lib/service.ts'
 import { Slots } from '../../lib/slots.ts'
 import { Trouble } from '../../lib/trouble.ts'
+import { Turns } from '../../lib/turns.ts'
 import type { ChannelSpec } from '../../model/channel.ts'
-import { checkRows } from '../../model/check-rows.ts'
+import { type CheckedRows, rowChecker } from '../../model/check-rows.ts'
 import {
   type Batch,
   type ChannelStore,
@@ -37,6 +38,9 @@ export interface ChannelDeps {
 /** Each holds its rows in memory. */
 const MAX_WAITING = 64
 const BUSY_TRIES = 5
+/** Checking a large batch must not hold up the rest of the daemon: rows between two turns. */
+const STEP = 200
+const SLICE_MS = 10
 /** How long requests in progress have when it stops. */
 const STOP_MS = 2000
 const PRUNE_EVERY_MS = 3_600_000
@@ -50,6 +54,7 @@ export class Channel implements Service {
   readonly encryption: Encryption
   readonly #deps: ChannelDeps
   readonly #slots = new Slots(CONNECTIONS, MAX_WAITING)
+  readonly #turns = new Turns(SLICE_MS)
   readonly #inProgress = new Set<Promise<unknown>>()
   /** Ids that clients gave to batches which wait on disk. */
   readonly #pending = new Set<string>()
@@ -122,7 +127,7 @@ export class Channel implements Service {
   }
 
   async #insert(sent: readonly unknown[], batchId: string | undefined): Promise<DataAnswer> {
-    const checked = checkRows(this.spec, await this.encryption.encrypt(sent, { once: true }))
+    const checked = await this.#check(await this.encryption.encrypt(sent, { once: true }))
     if (!checked.ok) throw badRows(this.spec.name, checked.problems, checked.more)
     if (checked.rows.length === 0) return { inserted: 0 }
     // Two kinds of names that cannot be taken for each other.
@@ -139,6 +144,15 @@ export class Channel implements Service {
     })
     if (answer === undefined) throw tooBusy(this.spec.name)
     return answer
+  }
+
+  async #check(rows: readonly unknown[]): Promise<CheckedRows> {
+    const checker = rowChecker(this.spec)
+    for (const [index, row] of rows.entries()) {
+      if (index % STEP === 0) await this.#turns.wait()
+      checker.add(row)
+    }
+    return checker.result()
   }
 
   async #insertNow(spool: Spool, batch: Batch): Promise<DataAnswer> {

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
-import type { Scope } from '../../../src/api/auth.ts'
+import type { Right } from '../../../src/api/auth.ts'
 import { brokerRoutes } from '../../../src/api/routes/broker.ts'
 import { codeOf, type OpenDoor, openDoor } from './open-door.ts'
 
 const SECRETS = { all: 'for-all', read: 'for-read', push: 'for-push', pull: 'for-pull' }
 
 /** Every route with a request that it takes, and who may ask. */
-const ROUTES: readonly (readonly [route: string, access: Scope | 'open', body?: object])[] = [
+const ROUTES: readonly (readonly [route: string, access: Right | 'open', body?: object])[] = [
   ['GET /healthz', 'open'],
   ['GET /readyz', 'open'],
   ['GET /openapi.json', 'open'],

@@ -1,0 +1,154 @@
+import { execFile } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { expect, test } from 'vitest'
+import type { EncryptPort } from '../../../src/api/encrypt-port.ts'
+import type { PullPort } from '../../../src/api/pull-port.ts'
+import { encryptRoutes } from '../../../src/api/routes/encrypt.ts'
+import { pullRoutes } from '../../../src/api/routes/pull.ts'
+import { relayRoutes } from '../../../src/api/routes/relay.ts'
+import { tempDir } from '../../support/temp-dir.ts'
+import { codeOf, type OpenDoor, openDoor } from './open-door.ts'
+
+/** Encrypts nothing, and takes everything. */
+const encrypting: EncryptPort = {
+  encrypt: async ({ rows = [] }) => ({ kind: 'rows', rows: rows as never }),
+}
+const pulling = {
+  names: ['far'],
+  push: async (_key: string, tasks: readonly { id: string }[]) => ({
+    answers: tasks.map(({ id }) => ({ id, answer: 'accepted', promoted: false })),
+    accepted: tasks.length,
+    room: 1,
+  }),
+} as unknown as PullPort
+
+async function withRoutes() {
+  return openDoor({
+    modules: [
+      encryptRoutes(encrypting),
+      pullRoutes(pulling),
+      relayRoutes({
+        take: async () => [],
+        push: async () => ({ pushed: 0, done: 0, unknown: [] }),
+      }),
+    ],
+  })
+}
+
+const json = { 'content-type': 'application/json' }
+const form = { 'content-type': 'application/x-www-form-urlencoded' }
+
+function post(
+  door: OpenDoor,
+  path: string,
+  body: string | Buffer,
+  headers: Record<string, string> = json,
+) {
+  return door.ask(path, { method: 'POST', headers, body })
+}
+
+/** The CPU that the longest turn of the event loop has taken, s: time would be that of a busy machine. */
+function turnsOfLoop() {
+  let before = process.cpuUsage()
+  const all: number[] = []
+  const timer = setInterval(() => {
+    const { user, system } = process.cpuUsage(before)
+    before = process.cpuUsage()
+    all.push((user + system) / 1e6)
+  }, 1)
+  return {
+    longest: () => Math.max(...all),
+    [Symbol.dispose]: () => clearInterval(timer),
+  }
+}
+
+/** The CPU that an answer costs, s: on a machine that is busy, time says little. */
+async function costOf(act: () => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage()
+  await act()
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1e6
+}
+
+const many = (bytes: number, unit: string) => unit.repeat(Math.floor(bytes / unit.length))
+const MIB = 1 << 20
+
+test.each([
+  ['/api/encrypt', 63, (n: number) => `{"x":[${many(n, '{},')}{}]}`],
+  ['/api/encrypt', 63, (n: number) => `{"rows":[[${many(n, '[],')}[]]]}`],
+  ['/api/encrypt', 63, (n: number) => `{"fields":{"a":[${many(n, '1,')}1]}}`],
+  ['/api/tasks/push', 7, (n: number) => `{"x":[${many(n, '{},')}{}]}`],
+  ['/api/tasks/push', 7, (n: number) => `{${many(n, '"a":1,')}"b":1}`],
+  ['/api/queue/far/tasks', 15, (n: number) => `[${many(n, '{},')}{}]`],
+  ['/api/relay/x', 31, (n: number) => `{"results":[${many(n, '{},')}{}]}`],
+] as const)('%s: %d MiB of small values are refused for little', async (path, mib, text) => {
+  await using door = await withRoutes()
+  const body = Buffer.from(text(mib * MIB - 100))
+  let answer: Awaited<ReturnType<typeof post>> | undefined
+  const before = process.memoryUsage().rss
+  const cost = await costOf(async () => {
+    answer = await post(door, path, body)
+  })
+  expect([answer?.status, answer && codeOf(answer)]).toEqual([413, 'E_TOO_LARGE'])
+  expect(cost).toBeLessThan(3)
+  expect(process.memoryUsage().rss - before).toBeLessThan(400 * MIB)
+})
+
+test('forms of many pairs or parts are refused', async () => {
+  await using door = await withRoutes()
+  for (const [body, headers] of [
+    [many(7 * MIB, 'a=1&'), form],
+    [many(7 * MIB, 'a[b][c]=1&'), form],
+    [
+      many(7 * MIB, '--x\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n'),
+      { 'content-type': 'multipart/form-data; boundary=x' },
+    ],
+  ] as const) {
+    const answer = await post(door, '/api/tasks/push', body, headers)
+    expect([answer.status, codeOf(answer)]).toEqual([413, 'E_TOO_LARGE'])
+  }
+})
+
+test('large bodies are taken, and hold the loop up for no more than a moment', async () => {
+  await using door = await withRoutes()
+  const row = JSON.stringify({
+    id: 1,
+    name: 'Ä'.repeat(200),
+    phone: '13800000000',
+    note: 'x'.repeat(150),
+  })
+  const body = Buffer.from(`{"rows":[${Array.from({ length: 90_000 }, () => row).join()}]}`)
+  expect(body.length).toBeGreaterThan(45 * MIB)
+  // Its first use costs what a later one does not.
+  await post(door, '/api/encrypt', `{"rows":[${row}]}`)
+  using turns = turnsOfLoop()
+  expect(await sendApart(door.port, '/api/encrypt', body, 2)).toEqual([200, 200])
+  console.log(turns.longest())
+  expect(turns.longest()).toBeLessThan(0.2)
+}, 120_000)
+
+/** Sends a body so many times at once, from another process: sending takes turns of a loop too. */
+async function sendApart(
+  port: number,
+  path: string,
+  body: Buffer,
+  times: number,
+): Promise<number[]> {
+  await using dir = tempDir()
+  const file = join(dir.path, 'body')
+  writeFileSync(file, body)
+  const program = `
+    const { request } = require('node:http'), { createReadStream } = require('node:fs')
+    const post = () => new Promise((resolve, reject) => {
+      const headers = { 'content-type': 'application/json', 'content-length': ${body.length} }
+      const sent = request({ host: '127.0.0.1', port: ${port}, path: '${path}', method: 'POST', headers, agent: false })
+      sent.once('error', reject)
+      sent.once('response', one => one.on('end', () => resolve(one.statusCode)).resume())
+      createReadStream('${file}').pipe(sent)
+    })
+    Promise.all(Array.from({ length: ${times} }, post)).then(all => console.log(JSON.stringify(all)))`
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', program])
+  return JSON.parse(stdout) as number[]
+}

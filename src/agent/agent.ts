@@ -7,7 +7,7 @@ import type { Spawner } from '../workers/spawn.ts'
 import { Hand, type HeldTask, runLimitMs } from './hand.ts'
 import type { Journal } from './journal.ts'
 import type { Report } from './journal-lines.ts'
-import type { MasterApi } from './master-api.ts'
+import type { ClaimedTask, MasterApi } from './master-api.ts'
 import type { AgentOptions } from './options.ts'
 import type { Patience } from './patience.ts'
 import type { Reporter } from './reporter.ts'
@@ -83,6 +83,8 @@ export class Agent {
     const { api, options, patience, clock, journal } = this.#deps
     const { signal } = this.#draining
     let id = randomUUID()
+    /** The most that was asked for by this name. */
+    let most = 0
     while (!signal.aborted) {
       this.#wake = new AbortController()
       const now = clock.monotonic()
@@ -92,6 +94,7 @@ export class Agent {
         continue
       }
       // Not broken off by a drain: the tasks of an answer that nobody hears come back by their lease.
+      most = Math.max(most, count)
       const claim = { count, worker: options.node, id }
       const answer = await api.claim(claim, this.#hurrying.signal)
       if (answer.kind === 'refused' && !this.#connected) return answer.reason
@@ -103,7 +106,9 @@ export class Agent {
       // Until here an answer may have been lost; the same name again brings what it had.
       id = randomUUID()
       this.#noteConnected()
-      const { tasks, leaseMs } = answer.value
+      const { leaseMs } = answer.value
+      const tasks = this.#noMoreThan(most, answer.value.tasks)
+      most = 0
       const waitMs = patience.afterAnswer(tasks.length > 0)
       // On disk before any of them begins: whoever is killed must find them there.
       if (tasks.length > 0) await journal.claimed(tasks)
@@ -114,6 +119,16 @@ export class Agent {
       if (tasks.length < count) await clock.sleep(waitMs, signal)
     }
     return undefined
+  }
+
+  /** What was not asked for comes back to the queue by its lease. */
+  #noMoreThan(most: number, tasks: readonly ClaimedTask[]): readonly ClaimedTask[] {
+    if (tasks.length > most)
+      this.#deps.log.warn(
+        { asked: most, got: tasks.length },
+        'the master hands out more than was asked for; the rest is left to its lease',
+      )
+    return tasks.slice(0, most)
   }
 
   #noteConnected(): void {

@@ -83,10 +83,13 @@ export class Http {
     return {
       status: response.statusCode ?? 0,
       text: Buffer.concat(chunks).toString('utf8'),
-      retryAfterMs: after > 0 ? after * 1000 : undefined,
+      retryAfterMs: after > 0 ? Math.min(after * 1000, MOST_RETRY_AFTER_MS) : undefined,
     }
   }
 }
+
+/** However long a master, or what stands before it, asks for. */
+const MOST_RETRY_AFTER_MS = 3_600_000
 
 function coded(code: string, message: string): Error {
   return Object.assign(new Error(message), { code })

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { codeOf } from '../lib/errors.ts'
@@ -13,6 +13,16 @@ export function answerUnreadable(error: unknown): Response {
     ? failure(400, 'E_BAD_REQUEST', 'the address of the request, or its Host, cannot be read')
     : failureOf(error)
   return Response.json(body, { status, headers: SECURITY_HEADERS })
+}
+
+/** Lines of headers; more are nobody's. */
+export const MAX_HEADERS = 100
+
+/** Nothing of its body is read. */
+export function refuseHeaders(response: ServerResponse): void {
+  const { status, body } = failure(431, 'E_TOO_LARGE', `more than ${MAX_HEADERS} headers`)
+  response.writeHead(status, { 'content-type': 'application/json', connection: 'close' })
+  response.end(JSON.stringify(body), () => response.destroy())
 }
 
 /** What came is no HTTP, or did not come in time. */

@@ -4,7 +4,7 @@ import type { Context } from 'hono'
 import { z } from 'zod'
 import type { Right } from './auth.ts'
 import { limitBody, USUAL_BYTES } from './body-size.ts'
-import type { Refusal } from './errors.ts'
+import { failure, type Refusal } from './errors.ts'
 import { listsOf } from './fields.ts'
 import { check } from './input.ts'
 import { readParams } from './params.ts'
@@ -93,6 +93,8 @@ export function createRoutes(): DoorRoutes {
       if (refusal) refusals.set(`${method.toUpperCase()} ${path}`, refusal)
       app.openAPIRegistry.registerPath(described(route))
       app.on(method, path, limitBody(maxBodyBytes), async (c: Context<DoorEnv>) => {
+        // Hono has a GET's route answer a HEAD, too.
+        if (c.req.method === 'HEAD' && acts(route.access)) return notByHead(c)
         const params = check(route.params, await readParams(c, options))
         return route.handle(params, c)
       })
@@ -100,12 +102,26 @@ export function createRoutes(): DoorRoutes {
   }
 }
 
+/** Whether a route does more than look. */
+function acts(access: Access): boolean {
+  return ![access].flat().some(one => one === 'open' || one === 'read')
+}
+
+/** Whoever asks for the head alone would not get the tasks that are taken for him. */
+function notByHead(c: Context): Response {
+  const { body } = failure(405, 'E_NO_METHOD', 'this route takes GET, and no HEAD')
+  return c.json(body, 405, { allow: 'GET' })
+}
+
 /** For every route, beside what it answers itself. */
 const ERRORS: Readonly<Record<number, string>> = {
   400: 'the request is not understood; the message names every field that is wrong',
   401: 'no secret, or a wrong one',
   403: 'the secret does not open this, or the request comes from a page of another site',
-  413: 'the body is too large',
+  404: 'there is no such thing',
+  413: 'the body is too large, or has too many values',
+  415: 'the body is of a type that is not taken',
+  422: 'the Idempotency-Key, or the uuid, came with another request before',
   429: 'too many requests from this address, or the queue is full',
   503: 'Redis is away, or taskd is just starting or stopping: try again',
 }
@@ -136,7 +152,7 @@ function described<P extends z.ZodObject>(route: DoorRoute<P>): RouteConfig {
       ...(route.headers && { headers: route.headers }),
       ...(hasOthers && (method === 'get' ? { query: others } : { body: bodyOf(others) })),
     },
-    responses: { ...errorsOf(route.access), ...answersOf(route.answers) },
+    responses: { ...errorsOf(route), ...answersOf(route.answers) },
   }
 }
 
@@ -145,7 +161,9 @@ function operationId(method: string, path: string): string {
 }
 
 function bodyOf(schema: z.ZodObject) {
+  const isRequired = (field: unknown) => !(field as z.ZodType).safeParse(undefined).success
   return {
+    required: Object.values(schema.shape).some(isRequired),
     content: {
       'application/json': { schema },
       'application/x-www-form-urlencoded': { schema },
@@ -166,9 +184,24 @@ function answersOf(answers: Readonly<Record<number, Answer>>): RouteConfig['resp
   return Object.fromEntries(entries) as RouteConfig['responses']
 }
 
-function errorsOf(access: Access): RouteConfig['responses'] {
+/** What cannot happen on a route that is open to everybody, or that reads no body. */
+const NOT_OPEN = ['401', '404', '413', '415', '422']
+const OF_BODIES = ['413', '415']
+
+function errorsOf({
+  access,
+  method,
+  getBody = false,
+  headers,
+}: Pick<
+  DoorRoute<z.ZodObject>,
+  'access' | 'method' | 'getBody' | 'headers'
+>): RouteConfig['responses'] {
+  const hasBody = method !== 'get' || getBody
   const entries = Object.entries(ERRORS)
-    .filter(([status]) => access !== 'open' || (status !== '401' && status !== '413'))
+    .filter(([status]) => access !== 'open' || !NOT_OPEN.includes(status))
+    .filter(([status]) => hasBody || !OF_BODIES.includes(status))
+    .filter(([status]) => headers !== undefined || status !== '422')
     .map(([status, description]) => [
       status,
       { description, content: { 'application/json': { schema: errorBody } } },

@@ -8,7 +8,7 @@ import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Service } from '../lib/service.ts'
 import { Connections } from './connections.ts'
-import { answerJunk, answerUnreadable } from './door-errors.ts'
+import { answerJunk, answerUnreadable, MAX_HEADERS, refuseHeaders } from './door-errors.ts'
 import { SECURITY_HEADERS } from './guard.ts'
 import { readTls, type TlsFiles } from './tls.ts'
 
@@ -139,7 +139,8 @@ export class HttpDoor implements Service {
       tls === undefined
         ? createServer(options)
         : createTlsServer({ ...options, ...readTls(tls), handshakeTimeout: limits.headersMs })
-    server.maxHeadersCount = MAX_HEADERS
+    // Node leaves out those beyond a limit without a word, and with them what a body says of itself.
+    server.maxHeadersCount = 0
     server.maxConnections = maxConnections ?? MOST_CONNECTIONS
     server.timeout = limits.stalledMs
     server.on('connection', socket => this.#connections.open(socket))
@@ -148,7 +149,8 @@ export class HttpDoor implements Service {
       this.#connections.asked(request.socket, response)
       // Here and not in the app: setting them on what it answers costs as much as the whole rest.
       for (const [name, value] of HEADERS) response.setHeader(name, value)
-      void listener(request, response)
+      if (request.rawHeaders.length > 2 * MAX_HEADERS) refuseHeaders(response)
+      else void listener(request, response)
     })
     server.on('timeout', socket => this.#connections.onQuiet(socket, limits.stalledMs))
     server.on('clientError', (error, socket) => answerJunk(error, socket, this.#connections))
@@ -171,7 +173,6 @@ export class HttpDoor implements Service {
 /** An answer may have its own instead. */
 const HEADERS = Object.entries(SECURITY_HEADERS)
 const BACKLOG = 4096
-const MAX_HEADERS = 100
 const KEEP_ALIVE_PROBE_MS = 30_000
 export const MOST_CONNECTIONS = 16_384
 

@@ -32,13 +32,17 @@ export class SocketServer implements Service {
   async start(): Promise<void> {
     if (this.#server !== undefined) return
     const { app, path } = this.#options
-    const make = () => createAdaptorServer({ fetch: (request, env) => app.fetch(request, env) })
+    const make = () => {
+      const server = createAdaptorServer({ fetch: (request, env) => app.fetch(request, env) })
+      // Those beyond a limit are left out, and with them what a body says of itself.
+      return Object.assign(server as Server, { maxHeadersCount: 0 })
+    }
     try {
-      this.#server = await listen(make() as Server, path)
+      this.#server = await listen(make(), path)
     } catch (error) {
       if (codeOf(error) !== 'EADDRINUSE') throw cannot(path, error)
       await removeStale(path)
-      this.#server = await listen(make() as Server, path).catch((second: unknown) => {
+      this.#server = await listen(make(), path).catch((second: unknown) => {
         throw cannot(path, second)
       })
     }

@@ -4,6 +4,7 @@ import type { Control } from '../api/control.ts'
 import type { Config } from '../config/config.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
+import { ownAddresses } from '../lib/own-addresses.ts'
 import type { Parsed } from '../lib/parsed.ts'
 import { fileOfBin } from '../model/bin-name.ts'
 import { parseBinTask, parseRpcTask } from '../model/broker-task.ts'
@@ -72,7 +73,7 @@ export class Broker implements BrokerPort {
   pushRpc(request: BrokerRequest): Promise<Uuid> {
     const { rpcAllow } = this.#deps.config().settings
     return this.#push(request, parseRpcTask, task =>
-      whyNotAllowed(targetOf(new URL(task.script)), rpcAllow),
+      whyNotAllowed(targetOf(new URL(task.script)), rpcAllow, ownAddresses()),
     )
   }
 

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net'
-import { insideOf } from './ip-address.ts'
+import { type Address, insideOf } from './ip-address.ts'
 
 /** A host that tasks may call over HTTP, by its name or by its network; without a port, on all. */
 export type AllowedHost = (
@@ -65,10 +65,12 @@ const LOCAL = list(
 /**
  * Why a task may not call there, in words; undefined when it may.
  * @param allowed `rpc_allow`; without it, all but this machine and metadata addresses
+ * @param own the addresses of this machine's interfaces at this moment
  */
 export function whyNotAllowed(
   target: RpcTarget,
   allowed: readonly AllowedHost[] | undefined,
+  own: readonly string[] = [],
 ): string | undefined {
   const { host, address } = target
   const ours = allowed?.filter(one => one.port === undefined || one.port === target.port)
@@ -85,9 +87,15 @@ export function whyNotAllowed(
     return `${where} is a link-local or metadata address, and rpc_allow does not list it`
   if (named?.kind === 'name') return undefined
   if (ours !== undefined && named === undefined) return missing
-  if (readings.some(one => LOCAL.check(...one)))
+  if (readings.some(one => LOCAL.check(...one)) || isAmong(own, readings))
     return `${where} is this machine, and rpc_allow does not list it`
   return undefined
+}
+
+function isAmong(own: readonly string[], readings: readonly Address[]): boolean {
+  const list = new BlockList()
+  for (const [address, family] of own.flatMap(insideOf)) list.addAddress(address, family)
+  return readings.some(one => list.check(...one))
 }
 
 function hasName(one: AllowedHost, host: string): boolean {

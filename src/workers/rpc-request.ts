@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises'
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http'
 import { isIP } from 'node:net'
 import { codeOf, messageOf } from '../lib/errors.ts'
+import { ownAddresses } from '../lib/own-addresses.ts'
 import { parseRpcUrl } from '../model/broker-task.ts'
 import { type AllowedHost, targetOf, whyNotAllowed } from '../model/rpc-allow.ts'
 
@@ -21,6 +22,8 @@ export interface RpcCall {
   readonly onData: (chunk: Buffer) => void
   /** The addresses of a name; those of the system unless told otherwise. */
   readonly resolve?: (host: string) => Promise<readonly Resolved[]>
+  /** The addresses of this machine; those of its interfaces unless told otherwise. */
+  readonly own?: () => readonly string[]
 }
 
 export interface Resolved {
@@ -61,11 +64,11 @@ function broken(reason: string): RpcEnd {
 /** Where a URL leads, and may lead. */
 async function checked(
   url: URL,
-  { allowed, resolve = systemResolve, signal }: RpcCall,
+  { allowed, resolve = systemResolve, own = ownAddresses, signal }: RpcCall,
 ): Promise<RpcEnd | { readonly addresses: readonly Resolved[] }> {
   const target = targetOf(url)
   const { host, address } = target
-  const early = whyNotAllowed(target, allowed)
+  const early = whyNotAllowed(target, allowed, own())
   if (early !== undefined) return { type: 'refused', reason: early }
   // That one is the very address.
   if (address !== undefined) return { addresses: [{ address, family: isIP(address) }] }
@@ -75,7 +78,10 @@ async function checked(
   } catch (error) {
     return broken(explain(url, error))
   }
-  const refusals = found.map(one => whyNotAllowed({ ...target, address: one.address }, allowed))
+  const here = own()
+  const refusals = found.map(one =>
+    whyNotAllowed({ ...target, address: one.address }, allowed, here),
+  )
   const addresses = found.filter((_one, index) => refusals[index] === undefined)
   if (addresses.length > 0) return { addresses }
   return { type: 'refused', reason: refusals[0] ?? `${host} leads nowhere` }

@@ -230,3 +230,20 @@ async function connectionsOf(port: number): Promise<number> {
     return local.endsWith(wanted) && state === '01'
   }).length
 }
+
+test('more than 100 headers are refused, whatever they hide', async () => {
+  await using door = await openDoor()
+  const many = (count: number) => 'a: b\r\n'.repeat(count)
+  for (const hidden of ['Transfer-Encoding: chunked', `Content-Length: ${2 ** 40}`]) {
+    const socket = await door.raw()
+    const answer = whole(socket)
+    socket.write(`POST /api/tasks/push HTTP/1.1\r\n${HOST}${many(120)}${hidden}\r\n\r\n`)
+    await flood(socket, `10000\r\n${' '.repeat(1 << 16)}\r\n`, 2000)
+    expect(await answer).toMatch(/^HTTP\/1\.1 431 .*E_TOO_LARGE.*more than 100 headers/s)
+  }
+  const socket = await door.raw()
+  const answer = whole(socket)
+  socket.write(`GET /healthz HTTP/1.1\r\n${HOST}Connection: close\r\n${many(98)}\r\n`)
+  expect(await answer).toMatch(/^HTTP\/1\.1 200 /)
+  expect(door.control.calls).toEqual([])
+})

@@ -85,6 +85,9 @@ test('a GET that does something is guarded like a POST', async () => {
     403,
   )
   expect((await door.ask('/claim')).status).toBe(200)
+  // What is taken for the asker would be lost with an answer that is a head alone.
+  const head = await door.ask('/claim', { method: 'HEAD' })
+  expect([head.status, head.headers['allow']]).toEqual([405, 'GET'])
 })
 
 test('no answer has a CORS header, and each has those that keep browsers away', async () => {

@@ -125,8 +125,8 @@ test('large bodies are taken, and hold the loop up for no more than a moment', a
   await post(door, '/api/encrypt', `{"rows":[${row}]}`)
   using turns = turnsOfLoop()
   expect(await sendApart(door.port, '/api/encrypt', body, 2)).toEqual([200, 200])
-  console.log(turns.longest())
-  expect(turns.longest()).toBeLessThan(0.2)
+  // Garbage collection on other threads is in it too, and twice what a quiet machine needs.
+  expect(turns.longest()).toBeLessThan(0.3)
 }, 120_000)
 
 /** Sends a body so many times at once, from another process: sending takes turns of a loop too. */

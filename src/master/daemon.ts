@@ -5,7 +5,7 @@ import { formatProblem } from '../config/diagnostics.ts'
 import { needsRedis } from '../config/needs-redis.ts'
 import type { Clock } from '../lib/clock.ts'
 import { count } from '../lib/count.ts'
-import { TaskdError } from '../lib/errors.ts'
+import { messageOf, TaskdError } from '../lib/errors.ts'
 import type { RootLog } from '../lib/log.ts'
 import { type Service, stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
@@ -59,6 +59,9 @@ export interface DaemonDeps {
   readonly buildEngine: () => Promise<Engine>
   readonly releaseAll: () => Promise<void>
 }
+
+/** What waits for Redis in a reload may take so long. */
+const SETTLE_MS = 1000
 
 /** What a part may take to stop; the engine, whose runs may take long, has limits of its own. */
 const STOP_LIMIT_MS = 5000
@@ -258,11 +261,27 @@ export class Daemon {
     await this.#deps.channels.configure(loaded.config.channels)
     await this.#deps.relays.configure(loaded.config.relays)
     await this.#deps.notices.configure(loaded.config.notify)
-    await this.#deps.sources.configure(loaded.config.sources)
-    this.#deps.sqlJobs.configure()
-    await this.#engine?.reconfigure()
+    await this.#settle(loaded.config)
     root.log.info({ changes: report.changes.length }, 'configuration applied')
     return report
+  }
+
+  /** What may hang on a Redis that is frozen goes on by itself when it has had its time. */
+  async #settle({ sources }: Config): Promise<void> {
+    const { root, clock } = this.#deps
+    const over = new AbortController()
+    const settle = async () => {
+      await this.#deps.sources.configure(sources)
+      this.#deps.sqlJobs.configure()
+      await this.#engine?.reconfigure()
+    }
+    const settled = settle().finally(() => over.abort())
+    const late = clock.sleep(SETTLE_MS, over.signal).then(() => {
+      if (over.signal.aborted) return
+      root.log.warn('parts of the new configuration wait for Redis, and follow when it is back')
+      settled.catch((error: unknown) => root.log.error({ error: messageOf(error) }, 'reload'))
+    })
+    await Promise.race([settled, late])
   }
 
   /** @throws TaskdError E_REDIS_AWAY */

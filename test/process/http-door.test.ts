@@ -386,3 +386,19 @@ test('a call with a name makes one task, however often it is repeated and whatev
   await waitFor(() => ran().length === 4, { what: 'all have run' })
   expect(ran()).toEqual(['bin', 'bin', 'job', 'pushed'])
 })
+
+test('a reload after a drain ends while Redis is frozen', async () => {
+  await using made = await withDoor()
+  const { daemon, settings } = made
+  await daemon.control.drain()
+  const pid = await redisPid(daemon)
+  process.kill(pid, 'SIGSTOP')
+  try {
+    daemon.configure({ taskd: settings, ini: '[queue:new]\nworkers = 1\n' })
+    const began = performance.now()
+    expect((await daemon.control.reload()).applied).toBe(true)
+    expect(performance.now() - began).toBeLessThan(10_000)
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+})

@@ -1,10 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Context } from 'hono'
 import { TaskdError } from '../lib/errors.ts'
-
-interface WithIncoming {
-  readonly Bindings: { readonly incoming?: IncomingMessage }
-}
+import type { DoorEnv } from './door-env.ts'
 
 /** A body is read once, and asked for by whoever reads the parameters and by the route. */
 const ofGets = new WeakMap<IncomingMessage, Promise<ArrayBuffer>>()
@@ -14,7 +11,7 @@ const ofGets = new WeakMap<IncomingMessage, Promise<ArrayBuffer>>()
  * routes see, leaves it out.
  * @throws TaskdError E_TOO_LARGE
  */
-export function bodyBytes(c: Context<WithIncoming>, maxBytes: number): Promise<ArrayBuffer> {
+export function bodyBytes(c: Context<DoorEnv>, maxBytes: number): Promise<ArrayBuffer> {
   const incoming = c.env?.incoming
   if (c.req.method !== 'GET' || incoming === undefined) return c.req.arrayBuffer()
   const known = ofGets.get(incoming) ?? readAll(incoming, maxBytes)
@@ -32,5 +29,5 @@ async function readAll(incoming: IncomingMessage, maxBytes: number): Promise<Arr
     parts.push(part)
   }
   const whole = Buffer.concat(parts)
-  return whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length)
+  return whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length) as ArrayBuffer
 }

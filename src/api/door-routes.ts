@@ -1,21 +1,16 @@
-import type { IncomingMessage } from 'node:http'
 import { OpenAPIHono, type RouteConfig } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import type { Right } from './auth.ts'
 import { limitBody, USUAL_BYTES } from './body-size.ts'
+import type { DoorEnv } from './door-env.ts'
 import { failure, type Refusal } from './errors.ts'
 import { listsOf } from './fields.ts'
 import { check } from './input.ts'
 import { readParams } from './params.ts'
 import type { BodyLimits } from './read-body.ts'
 
-/** What Node hands to the app beside the request. */
-export interface DoorEnv {
-  readonly Bindings: { readonly incoming?: IncomingMessage }
-  /** What the caller may do; not set on the control socket, whose users may do everything. */
-  readonly Variables: { rights?: ReadonlySet<Right> }
-}
+export type { DoorEnv } from './door-env.ts'
 
 /** Who may call a route: who has this right (or one of these), or everybody. */
 export type Access = Right | readonly Right[] | 'open'

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Context } from 'hono'
 import { z } from 'zod'
 import { TaskdError } from '../lib/errors.ts'
-import type { DoorEnv } from './door-routes.ts'
+import type { DoorEnv } from './door-env.ts'
 
 /** A call that its caller named: the same name is the same task (queue/repeats.ts). */
 export interface Once {

@@ -29,5 +29,5 @@ async function readAll(incoming: IncomingMessage, maxBytes: number): Promise<Arr
     parts.push(part)
   }
   const whole = Buffer.concat(parts)
-  return whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length) as ArrayBuffer
+  return whole.buffer.slice(whole.byteOffset, whole.byteOffset + whole.length)
 }

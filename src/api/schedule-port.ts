@@ -1,4 +1,4 @@
-import type { LastRunStatus } from './status.ts'
+import type { LastRunStatus } from './last-run-status.ts'
 
 export const MAX_BACKFILL = 100_000
 /** More than this at once is asked for on purpose. */

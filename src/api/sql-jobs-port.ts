@@ -1,4 +1,4 @@
-import type { LastRunStatus } from './status.ts'
+import type { LastRunStatus } from './last-run-status.ts'
 
 /** What the API may ask about jobs in SQL: the rows of the table `task`. */
 export interface SqlJobsPort {

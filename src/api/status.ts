@@ -1,6 +1,7 @@
 import type { NotifyStatus } from '../model/notice.ts'
 import type { ProgramState } from '../model/program-state.ts'
 import type { ChannelStatus } from './data-port.ts'
+import type { LastRunStatus } from './last-run-status.ts'
 import type { RelayStatus } from './relay-port.ts'
 import type { SourceStatus } from './source-status.ts'
 import type { SqlJobsStatus } from './sql-jobs-port.ts'
@@ -112,19 +113,6 @@ export interface QueueStatus {
   readonly paused: boolean
   /** Redis could not be asked: what stands here of it says nothing. */
   readonly unknown?: true | undefined
-}
-
-export interface LastRunStatus {
-  /** The tick of the newest run, or when a person asked for it; null when there was none. */
-  readonly last: string | null
-  readonly last_id: string
-  /** The verdict of this very run; '' while it has none. */
-  readonly last_code: string
-  /** '' when there was none; `unknown` when Redis does not tell. */
-  readonly last_state: '' | 'waiting' | 'running' | 'ended' | 'unknown'
-  /** When a run that is not over began. */
-  readonly last_since: string | null
-  readonly last_by: '' | 'schedule' | 'hand'
 }
 
 export interface JobStatus extends LastRunStatus {

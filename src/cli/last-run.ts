@@ -1,4 +1,4 @@
-import type { LastRunStatus } from '../api/status.ts'
+import type { LastRunStatus } from '../api/last-run-status.ts'
 import { shortTime } from './times.ts'
 
 /** How the newest run of a job is: its verdict, or how far it is. */

@@ -1,4 +1,4 @@
-import type { LastRunStatus } from '../api/status.ts'
+import type { LastRunStatus } from '../api/last-run-status.ts'
 import type { CronState } from '../model/cron-state.ts'
 import type { Job } from '../model/job.ts'
 import { formatInstant } from '../schedule/format.ts'

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
+import type { LastRunStatus } from '../api/last-run-status.ts'
 import type { PullPort } from '../api/pull-port.ts'
-import type { JobStatus, LastRunStatus, QueueStatus, Status, WorkerStatus } from '../api/status.ts'
+import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../api/status.ts'
 import type { Config } from '../config/config.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { withoutPasswords } from '../lib/redis-nodes.ts'

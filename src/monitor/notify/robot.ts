@@ -76,7 +76,9 @@ export function judgeAnswer(format: NotifySpec['format'], status: number, text: 
   const code = Number(answer[name])
   if (code === 0) return
   const said = answer['errmsg'] ?? answer['msg'] ?? answer['StatusMessage'] ?? ''
-  const message = words(`HTTP ${status}: ${name} ${String(answer[name])}: ${String(said)}`)
+  const message = words(
+    `HTTP ${status}: ${name} ${words(JSON.stringify(answer[name]))}: ${typeof said === 'string' ? said : ''}`,
+  )
   throw LATER.has(code)
     ? new SendError(message, { retryAfterMs: LATER_MS })
     : new SendError(message, { final: true })

@@ -2,6 +2,15 @@ import { TaskdError } from '../lib/errors.ts'
 import { wordsFor } from '../monitor/redis-servers.ts'
 import { isAway, isOutOfMemory, isRefused } from '../queue/connection.ts'
 
+/** @param how in figures; without them they are added where it is answered, see api/app.ts */
+export function redisFull(how = 'full: it refuses what needs memory (maxmemory)'): TaskdError {
+  return new TaskdError(
+    'E_REDIS_FULL',
+    `Redis is ${how}`,
+    'what waits in it is worked off: try again when there is room',
+  )
+}
+
 /** What needs Redis says in a second, and in plain words, why it cannot be had. */
 export async function asked<T>(act: () => Promise<T>): Promise<T> {
   return unlessAway(
@@ -25,12 +34,7 @@ async function unlessAway<T>(act: () => Promise<T>, message: string, hint: strin
     return await act()
   } catch (error) {
     if (!isAway(error)) throw error
-    if (isOutOfMemory(error))
-      throw new TaskdError(
-        'E_REDIS_FULL',
-        'Redis is full: it refuses what needs memory (maxmemory)',
-        'what waits in it is worked off: try again when there is room',
-      )
+    if (isOutOfMemory(error)) throw redisFull()
     if (isRefused(error))
       throw new TaskdError(
         'E_REDIS_AWAY',

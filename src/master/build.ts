@@ -210,6 +210,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
       redisUrl,
       redis,
       health: () => health.status,
+      dataMark,
       clock,
       events,
       log,
@@ -336,6 +337,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     views,
     start,
     dataMark,
+    health: () => health.status,
   })
   return { daemon, control }
 }

@@ -1,6 +1,7 @@
 import type { ScheduleControl } from '../api/schedule-port.ts'
 import type { SqlJobsPort } from '../api/sql-jobs-port.ts'
-import { asked, askedToTake } from './asked.ts'
+import type { RedisHealthStatus } from '../monitor/redis-health.ts'
+import { asked, askedToTake, redisFull } from './asked.ts'
 import type { Daemon } from './daemon.ts'
 import type { DataMark } from './data-mark.ts'
 import type { DoorDaemon } from './door-parts.ts'
@@ -21,6 +22,7 @@ export interface ControlParts {
   readonly views: Views
   readonly start: Start
   readonly dataMark: Pick<DataMark, 'look'>
+  readonly health: () => Pick<RedisHealthStatus, 'full' | 'error'>
 }
 
 /** What the API may ask of the daemon: each question goes to the part that knows. */
@@ -30,6 +32,12 @@ export function controlOf(parts: ControlParts): DoorDaemon {
   const tasks = () => {
     daemon.ready()
     return parts.tasks
+  }
+  // What is worked off to make room is not made up for by what is new.
+  const roomy = () => {
+    const { full, error } = parts.health()
+    if (full) throw redisFull(error)
+    return tasks()
   }
   const schedule = () => {
     daemon.ready()
@@ -64,8 +72,8 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     scale: (...args) => processes.scale(...args),
     tail: (...args) => asked(() => views.tail(...args)),
 
-    push: (...args) => askedToTake(() => tasks().push(...args)),
-    runJob: (...args) => askedToTake(() => tasks().runJob(...args)),
+    push: (...args) => askedToTake(() => roomy().push(...args)),
+    runJob: (...args) => askedToTake(() => roomy().runJob(...args)),
     retry: (...args) => asked(() => tasks().retry(...args)),
     cancel: id => asked(() => tasks().cancel(id)),
     runs: query => asked(() => views.runLog.runs(query)),

@@ -13,6 +13,7 @@ import type { CronStore } from '../queue/cron-store.ts'
 import { DATA_MARK } from '../queue/keys.ts'
 import { writeAnyway } from '../queue/scripts.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
+import type { TickStore } from '../schedule/ports.ts'
 
 export interface DataMarkDeps {
   readonly dataDir: string
@@ -101,6 +102,34 @@ export class DataMark implements Service {
   look(): Promise<void> {
     this.#looking = this.#looking.catch(() => undefined).then(() => this.#look())
     return this.#looking
+  }
+
+  /**
+   * The same store, for the schedule: a state without a cursor may be that of a Redis which was
+   * emptied a moment ago, so it is read again once the pauses of before are back.
+   */
+  guard(store: TickStore): TickStore {
+    return {
+      read: async job => {
+        const state = await store.read(job)
+        if (state.cursor !== undefined) return state
+        await this.#confirm()
+        return store.read(job)
+      },
+      readMany: jobs => store.readMany(jobs),
+      advance: (...args) => store.advance(...args),
+      beginPass: (...args) => store.beginPass(...args),
+      reset: (...args) => store.reset(...args),
+      setPaused: (...args) => store.setPaused(...args),
+      bootOf: (...args) => store.bootOf(...args),
+      setBoot: (...args) => store.setBoot(...args),
+    }
+  }
+
+  /** Cheap as long as the data is that of before. */
+  async #confirm(): Promise<void> {
+    const mark = await this.#deps.redis.hget(DATA_MARK, 'mark')
+    if (mark !== this.#known.mark) await this.look()
   }
 
   async #loop(signal: AbortSignal): Promise<void> {

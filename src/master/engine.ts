@@ -18,6 +18,7 @@ import { PullFeed } from '../queue/pull-feed.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { Ticker } from '../schedule/ticker.ts'
+import type { DataMark } from './data-mark.ts'
 import { releaseNode, renewNode } from './installation.ts'
 import { Intakes } from './intakes.ts'
 import { RoomMaker } from './make-room.ts'
@@ -37,6 +38,7 @@ export interface EngineDeps {
   readonly redisUrl: string
   readonly redis: Redis & Scripts
   readonly health: () => RedisHealthStatus
+  readonly dataMark: Pick<DataMark, 'guard'>
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger
@@ -122,7 +124,7 @@ export class Engine {
       onExit: () => this.#recover(),
     })
     this.ticker = new Ticker(deps.jobs(), {
-      store: this.cron,
+      store: deps.dataMark.guard(this.cron),
       queue: tickQueue({ ...deps, queues: this.queues, pull }),
       clock: deps.clock,
       events: deps.events,

@@ -36,6 +36,7 @@ export class RedisHealth implements Service {
   readonly #clock: Clock
   readonly #events: Events
   #status: RedisHealthStatus
+  #wasFull = false
   #stopping = new AbortController()
   #running: Promise<void> | undefined
 
@@ -97,7 +98,9 @@ export class RedisHealth implements Service {
   #set({ problem, memory, servers }: RedisLook, version: string): void {
     const before = this.#status
     const answers = problem === ''
-    const full = answers && this.#isFull(memory)
+    // What it was stays so over an outage: a late answer is no room.
+    if (answers) this.#wasFull = this.#isFull(memory)
+    const full = answers && this.#wasFull
     const ok = answers && !full
     const error =
       full && memory ? `FULL: ${memoryText(memory)}; it refuses what needs memory` : problem
@@ -109,6 +112,6 @@ export class RedisHealth implements Service {
 
   #isFull(memory: RedisMemory | undefined): boolean {
     if (memory === undefined) return false
-    return isFull(memory) || (this.#status.full && memory.used > WELL_AGAIN * memory.max)
+    return isFull(memory) || (this.#wasFull && memory.used > WELL_AGAIN * memory.max)
   }
 }

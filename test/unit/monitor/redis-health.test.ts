@@ -16,6 +16,7 @@ async function watched() {
   const server = {
     error: undefined as Error | undefined,
     persistence: WELL,
+    memory: 'used_memory:1000\r\nmaxmemory:0\r\n',
     version: '7.0.15',
     pings: 0,
   }
@@ -30,7 +31,13 @@ async function watched() {
       return answer('PONG')
     },
     info: async (section: string) =>
-      answer(section === 'server' ? `redis_version:${server.version}\r\n` : server.persistence),
+      answer(
+        section === 'server'
+          ? `redis_version:${server.version}\r\n`
+          : section === 'memory'
+            ? server.memory
+            : server.persistence,
+      ),
   }
   const events = new Events()
   const told: string[] = []
@@ -100,4 +107,26 @@ test('start and stop repeat, and a stopped one asks nothing', async () => {
   const { pings } = server
   await time.advance(60_000)
   expect(server.pings).toBe(pings)
+})
+
+test('full from the first refusal until a tenth is free, also over an outage', async () => {
+  const { time, server, health, told } = await watched()
+  const uses = async (used: number) => {
+    server.memory = `used_memory:${used}\r\nmaxmemory:1000\r\nmaxmemory_policy:noeviction\r\n`
+    await time.advance(1000)
+    const { ok, answers, full } = health.status
+    return { ok, answers, full }
+  }
+  const well = { ok: true, answers: true, full: false }
+  const full = { ok: false, answers: true, full: true }
+  expect(await uses(990)).toEqual(well)
+  expect(await uses(1000)).toEqual(full)
+  expect(health.status.error).toMatch(/^FULL: .* used \(maxmemory\)/)
+  expect(await uses(950)).toEqual(full)
+  server.error = new Error('Command timed out')
+  expect(await uses(950)).toEqual({ ok: false, answers: false, full: false })
+  server.error = undefined
+  expect(await uses(950)).toEqual(full)
+  expect(await uses(890)).toEqual(well)
+  expect(told.map(line => line.split(' ')[1])).toEqual(['true', 'false', 'false', 'false', 'true'])
 })

@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
+import type { BrokerPort } from '../../../src/api/broker-port.ts'
 import type { DoorModule } from '../../../src/api/door-routes.ts'
 import { flag, integer } from '../../../src/api/fields.ts'
+import type { PullPort } from '../../../src/api/pull-port.ts'
+import { brokerRoutes } from '../../../src/api/routes/broker.ts'
+import { pullRoutes } from '../../../src/api/routes/pull.ts'
 import { openDoor } from './open-door.ts'
 
 const example: DoorModule = door => {
@@ -38,7 +42,10 @@ interface Operation {
   readonly operationId: string
   readonly security: readonly Record<string, string[]>[]
   readonly parameters?: readonly { name: string; in: string; required?: boolean; schema: object }[]
-  readonly requestBody?: { content: Record<string, { schema: Record<string, unknown> }> }
+  readonly requestBody?: {
+    required?: boolean
+    content: Record<string, { schema: Record<string, unknown> }>
+  }
   readonly responses: Record<string, { description: string }>
 }
 
@@ -91,7 +98,9 @@ test('the document has each public route with its parameters, secrets and answer
     '400',
     '401',
     '403',
+    '404',
     '413',
+    '415',
     '429',
     '503',
   ])
@@ -121,4 +130,28 @@ test('the page runs its own script and style, and nothing else', async () => {
   expect(policy).toContain(`style-src ${hash(style)};`)
   expect(policy).toContain("default-src 'none'")
   expect(text).not.toMatch(/(?:src|href)="(?:https?:)?\/\//)
+})
+
+test('each route says when its body must be there, and how it may be refused', async () => {
+  const { paths } = await documentOf([example, pullRoutes({} as PullPort)])
+  const post = paths['/api/queue/{task_key}/things']?.['post']
+  expect(Object.keys(post?.responses ?? {})).toEqual(expect.arrayContaining(['404', '413', '415']))
+  expect(post?.requestBody?.required).toBe(false)
+  const get = paths['/api/queue/{task_key}/things']?.['get']
+  expect(Object.keys(get?.responses ?? {})).toContain('404')
+  expect(Object.keys(get?.responses ?? {})).not.toContain('415')
+  expect(Object.keys(paths['/healthz']?.['get']?.responses ?? {})).not.toContain('404')
+  // Patterns with flags are none there.
+  expect(JSON.stringify(paths)).not.toMatch(/"pattern":"[^"]*\/u"/)
+})
+
+test('what must be there makes the body one that must be', async () => {
+  const { paths } = await documentOf([brokerRoutes({} as BrokerPort)])
+  const post = paths['/api/task/script']?.['post']
+  expect(post?.requestBody?.required).toBe(true)
+  expect(Object.keys(post?.responses ?? {})).toContain('422')
+  expect(post?.parameters?.map(one => [one.in, one.name])).toContainEqual([
+    'header',
+    'idempotency-key',
+  ])
 })

@@ -107,3 +107,21 @@ test('before a name is resolved, only what no address could change is refused', 
   expect(early('a.example', 'a.example')).toBeUndefined()
   expect(early('a.example', 'b.example')).toBe('rpc_allow does not list a.example:80')
 })
+
+describe('the addresses of the interfaces of this machine', () => {
+  const own = ['192.168.7.5', 'fd12::7', 'fe80::1%eth0', 'no address']
+  const why = (address: string, list?: string, host = 'far.example') =>
+    whyNotAllowed({ host, port: 80, address }, list === undefined ? undefined : rules(list), own)
+
+  test.each(['192.168.7.5', '::ffff:192.168.7.5', 'fd12:0:0::7'])('%s is this machine', address => {
+    expect(why(address)).toContain('is this machine, and rpc_allow does not list it')
+    expect(why(address, '*.example')).toContain('is this machine')
+    expect(why(address, '192.168.7.5 fd12::7')).toBeUndefined()
+    expect(why(address, 'far.example')).toBeUndefined()
+  })
+
+  test('others near it are not', () => {
+    expect(why('192.168.7.6')).toBeUndefined()
+    expect(why('fd12::8')).toBeUndefined()
+  })
+})

@@ -119,7 +119,7 @@ export class WriteBack {
   /** All verdicts that wait. */
   async #pass(): Promise<void> {
     const { claims } = this.#deps
-    if ((await ofRedis(claims.backlog())) === 0) return this.#aside.clear()
+    if ((await ofRedis(claims.backlog())) === 0) return this.#nothingWaits()
     if (!(await ofRedis(claims.begin()))) return
     const seen = new Set<string>()
     try {
@@ -135,6 +135,12 @@ export class WriteBack {
     } finally {
       await claims.end().catch(() => undefined)
     }
+  }
+
+  /** Another node may have written it all: then no write of ours would ever say that we are well. */
+  #nothingWaits(): void {
+    this.#aside.clear()
+    this.#trouble.clear()
   }
 
   async #apply(part: readonly WaitingVerdict[]): Promise<void> {

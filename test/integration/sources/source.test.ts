@@ -1,8 +1,10 @@
+import { basename, dirname, join } from 'node:path'
 import { sql } from 'kysely'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SourceSpec } from '../../../src/model/source.ts'
+import { startProxy } from '../../nemesis/proxy.ts'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
-import { startRedis, type TestServer } from '../../support/servers.ts'
+import { startRedis, type TestServer, tempDir } from '../../support/servers.ts'
 import {
   type App,
   finish,
@@ -401,5 +403,34 @@ describe.each(ENGINE_NAMES)('a table queue in %s', name => {
     await waitFor(async () => (await app.count(2)) === 300, { what: '300 are done' })
     expect(rowsOf(await taskIds(node.redis))).toEqual(numbers(1, 3000))
     await waitFor(async () => (await node.source.status()).ok, { what: 'it is well' })
+  })
+
+  test('a node is well again with its database, also when another one has written its verdicts', async () => {
+    const folder = tempDir('taskd-proxy-')
+    const path = engine.server?.path ?? ''
+    // Postgres finds its socket in a folder by a name that goes with the port.
+    await using proxy = await startProxy(join(folder.path, basename(path)), path)
+    const database = spec.database.replace(
+      encodeURIComponent(name === 'postgres' ? dirname(path) : path),
+      encodeURIComponent(name === 'postgres' ? folder.path : proxy.path),
+    )
+    await app.insert(1, 3)
+    const node = await running({}, { database })
+    await taken(3)
+    proxy.set({ kind: 'cut' })
+    for (const id of await taskIds(node.redis)) await finish(node.redis, id)
+    node.source.nudge()
+    await waitFor(() => node.log.has('what became of rows cannot be written'), {
+      what: 'it cannot write',
+    })
+    const other = await newNode()
+    await other.source.start()
+    await waitFor(async () => (await app.count(2)) === 3, { what: 'the other one has written' })
+    expect((await node.source.status()).ok).toBe(false)
+    proxy.set({ kind: 'clear' })
+    await waitFor(async () => (await node.source.status()).ok, { what: 'it is well' })
+    await node.close()
+    nodes = nodes.filter(one => one !== node)
+    await folder.remove()
   })
 })

@@ -186,7 +186,7 @@ export class Engine {
   async take(): Promise<void> {
     this.#taking = true
     this.pools.start()
-    await this.#intakes.take(this.#deps.config().queues)
+    await this.#intakes.take(this.#deps.config().queues, STOP_LIMIT_MS)
     await this.ticker.start()
   }
 
@@ -229,7 +229,7 @@ export class Engine {
   /** Makes the node as the new configuration says; only what changed is touched. */
   async reconfigure(): Promise<void> {
     this.pools.reconfigure(this.#taking)
-    if (this.#taking) await this.#intakes.take(this.#deps.config().queues)
+    if (this.#taking) await this.#intakes.take(this.#deps.config().queues, STOP_LIMIT_MS)
     this.setJobs()
   }
 

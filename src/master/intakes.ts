@@ -35,6 +35,8 @@ interface Running extends Service {
 export class Intakes {
   readonly #deps: IntakesDeps
   readonly #running = new Map<string, Running>()
+  /** One change at a time: two would start an intake that nobody stops. */
+  #changing: Promise<void> = Promise.resolve()
   /** Made when Redis is full for the first time. */
   #anyway: { readonly client: Redis; readonly queues: TaskQueues } | undefined
 
@@ -42,20 +44,20 @@ export class Intakes {
     this.#deps = deps
   }
 
-  /** Takes in for exactly these queues, as they are configured now. */
-  async take(specs: readonly QueueSpec[]): Promise<void> {
-    const wanted = new Set(specs.map(spec => spec.taskKey))
-    for (const [taskKey, intake] of this.#running) {
-      if (wanted.has(taskKey)) continue
-      this.#running.delete(taskKey)
-      await intake.stop()
-    }
-    for (const spec of specs) {
-      await this.#running.get(spec.taskKey)?.stop()
-      const intake = this.#make(spec)
-      this.#running.set(spec.taskKey, intake)
-      await intake.start()
-    }
+  /**
+   * Takes in for exactly these queues, as they are configured now.
+   * @param limitMs for each that stops; one that hangs on Redis ends when it gets its answer, and
+   *   takes nothing more
+   */
+  take(specs: readonly QueueSpec[], limitMs: number): Promise<void> {
+    return this.#change(async () => {
+      await this.#stopAll(limitMs)
+      for (const spec of specs) {
+        const intake = this.#make(spec)
+        this.#running.set(spec.taskKey, intake)
+        await intake.start()
+      }
+    })
   }
 
   /** Private lists have got something from elsewhere. */
@@ -64,12 +66,24 @@ export class Intakes {
   }
 
   /** @param limitMs for each; while Redis is away one may hang on it */
-  async stop(limitMs: number): Promise<void> {
+  stop(limitMs: number): Promise<void> {
+    return this.#change(async () => {
+      await this.#stopAll(limitMs)
+      this.#anyway?.client.disconnect()
+      this.#anyway = undefined
+    })
+  }
+
+  #change(work: () => Promise<void>): Promise<void> {
+    const change = this.#changing.then(work)
+    this.#changing = change.catch(() => undefined)
+    return change
+  }
+
+  async #stopAll(limitMs: number): Promise<void> {
     const all = [...this.#running.values()]
     this.#running.clear()
     await Promise.all(all.map(intake => stopWithin(limitMs, intake, this.#deps.log)))
-    this.#anyway?.client.disconnect()
-    this.#anyway = undefined
   }
 
   /** See addsAnyway in queue/bullmq.ts. */

@@ -21,6 +21,17 @@ export function abandon(redis: Redis): void {
   redis.options.enableOfflineQueue = false
   redis.disconnect()
   // The client does so itself only when it was connected.
-  const client = redis as unknown as { flushQueue(error: Error): void }
-  client.flushQueue(new Error('Connection is closed.'))
+  const client = redis as unknown as Queued
+  const closed = new Error('Connection is closed.')
+  client.flushQueue(closed)
+  // What a connection that was lost had left unanswered, and the next one would send again.
+  for (const { command } of client.prevCommandQueue?.toArray() ?? []) command.reject(closed)
+}
+
+/** Inside of the client. */
+interface Queued {
+  flushQueue(error: Error): void
+  readonly prevCommandQueue?: {
+    toArray(): readonly { readonly command: { reject(error: Error): void } }[]
+  } | null
 }

@@ -8,6 +8,7 @@ import type { Parsed } from '../lib/parsed.ts'
 import type { Service } from '../lib/service.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { MAX_MESSAGE_BYTES } from '../model/task.ts'
+import { abandon } from './answers.ts'
 import { pushBad } from './bad-list.ts'
 import type { IntakeSink } from './intake-sink.ts'
 import { badMessage, intakeList } from './keys.ts'
@@ -90,7 +91,7 @@ export class Intake<T> implements Service {
 
   async stop(): Promise<void> {
     this.#stopping.abort()
-    this.#blocking?.disconnect()
+    if (this.#blocking) abandon(this.#blocking)
     await this.#running
     this.#running = undefined
   }
@@ -249,7 +250,7 @@ export class Intake<T> implements Service {
     // A half-open connection never answers; a new one does, for both are sent again on it.
     while ((await Promise.race([both, this.#late(answered.signal)])) === 'late')
       // One that is looking for its master would be ended for good.
-      if (blocking.status !== 'connecting') blocking.disconnect(true)
+      if (blocking.status === 'ready' || blocking.status === 'connect') blocking.disconnect(true)
   }
 
   async #late(answered: AbortSignal): Promise<'late' | undefined> {

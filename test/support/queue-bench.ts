@@ -62,7 +62,13 @@ export interface QueueBench {
   connect(): Redis & Scripts
   intake(
     spec?: QueueSpec,
-    changes?: { node?: string; clock?: Clock; queues?: TaskQueues; leaves?: () => boolean },
+    changes?: {
+      node?: string
+      clock?: Clock
+      queues?: TaskQueues
+      leaves?: () => boolean
+      connect?: () => Redis & Scripts
+    },
   ): Intake<Task>
   /** A started consumer, with the claims it has got. */
   consume(plan?: ConsumerPlan): Promise<{ consumer: Consumer; claims: Claim[] }>

@@ -1,8 +1,13 @@
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
+import { createClient } from '../../../src/queue/connection.ts'
 import { badList, intakeList } from '../../../src/queue/keys.ts'
+import { withScripts } from '../../../src/queue/scripts.ts'
 import { TaskQueues } from '../../../src/queue/task-queues.ts'
+import { startProxy } from '../../nemesis/proxy.ts'
 import { aQueue, type QueueBench, queueBench } from '../../support/queue-bench.ts'
+import { tempDir } from '../../support/servers.ts'
 import { waitFor } from '../../support/wait.ts'
 
 let bench: QueueBench
@@ -88,6 +93,25 @@ describe('the intake', () => {
     })
     expect(await waiting()).toBe(1200)
     bench.redis.dropTaken = drop
+  })
+
+  test.each([
+    ['reconnecting', 'cut'],
+    ['connect', 'hold'],
+  ] as const)('stops while its connection is lost (%s)', async (status, kind) => {
+    const folder = tempDir('taskd-proxy-')
+    await using proxy = await startProxy(join(folder.path, 'redis.sock'), bench.server.path)
+    const client = withScripts(createClient(`unix:${proxy.path}`, 'work', 'test'))
+    const intake = bench.intake(aQueue(), { connect: () => client })
+    await intake.start()
+    const blocked = async () => /cmd=blmove/.test(String(await bench.redis.client('LIST')))
+    await waitFor(blocked, { what: 'it waits for messages' })
+    proxy.set({ kind: 'cut' })
+    await waitFor(() => client.status === 'reconnecting', { what: 'the connection is lost' })
+    proxy.set({ kind })
+    await waitFor(() => client.status === status, { what: `the client is at "${status}"` })
+    await expect(intake.stop()).resolves.toBeUndefined()
+    await folder.remove()
   })
 
   test('leaves a list to other nodes, but for what it had already taken', async () => {

@@ -22,7 +22,7 @@ export function lookAtRedis(redis: Redis): Promise<RedisLook> {
 }
 
 async function lookAtServer(redis: Redis): Promise<RedisLook> {
-  return { ...(await ask(redis)), servers: [] }
+  return { ...(await askForWrites(redis)), servers: [] }
 }
 
 async function ask(redis: Redis): Promise<Omit<RedisLook, 'servers'>> {
@@ -30,10 +30,17 @@ async function ask(redis: Redis): Promise<Omit<RedisLook, 'servers'>> {
   return { problem: problemIn(persistence), memory: memoryIn(memory) }
 }
 
-/** Also tries a write, of nothing: a master without its replicas may refuse that. */
+/** Also tries a write, of nothing: a server without its replicas, or that is one, refuses it. */
+async function askForWrites(redis: Redis): Promise<Omit<RedisLook, 'servers'>> {
+  const [look, refusal] = await Promise.all([
+    ask(redis),
+    redis.del(WRITE_PROBE).then(() => '', wordsFor),
+  ])
+  return { ...look, problem: look.problem || refusal }
+}
+
 async function lookAtMaster(redis: Redis): Promise<RedisLook> {
-  const [look] = await Promise.all([ask(redis), redis.del(WRITE_PROBE)])
-  return { ...look, servers: [addressOf(redis)] }
+  return { ...(await askForWrites(redis)), servers: [addressOf(redis)] }
 }
 
 async function lookAtCluster(cluster: Cluster): Promise<RedisLook> {

@@ -15,6 +15,7 @@ async function watched() {
   const time = fakeClock()
   const server = {
     error: undefined as Error | undefined,
+    refusal: undefined as Error | undefined,
     persistence: WELL,
     memory: 'used_memory:1000\r\nmaxmemory:0\r\n',
     version: '7.0.15',
@@ -29,6 +30,10 @@ async function watched() {
     ping: async () => {
       server.pings += 1
       return answer('PONG')
+    },
+    del: async () => {
+      if (server.refusal) throw server.refusal
+      return answer(0)
     },
     info: async (section: string) =>
       answer(
@@ -85,6 +90,19 @@ test.each([
   expect(health.status.ok).toBe(false)
   expect(health.status.error).toContain(why)
   server.persistence = WELL
+  await time.advance(100)
+  expect(health.status.ok).toBe(true)
+})
+
+test.each([
+  ['NOREPLICAS Not enough good replicas to write.', 'takes no writes: it has too few replicas'],
+  ["READONLY You can't write against a read only replica.", 'takes no writes: it is a replica'],
+])('one that answers and takes no writes is away within a second: %s', async (refusal, why) => {
+  const { time, server, health } = await watched()
+  server.refusal = new Error(refusal)
+  await time.advance(1000)
+  expect(health.status).toMatchObject({ ok: false, error: why })
+  server.refusal = undefined
   await time.advance(100)
   expect(health.status.ok).toBe(true)
 })

@@ -1,6 +1,7 @@
 /**
  * When the clocks of a zone change, read from the zone data that comes with Node (ICU) and kept
- * by year. A formatter costs 50 KB, so none is kept: a year's table is built once and is tiny.
+ * by year. A formatter costs 50 KB, so none is kept: a year's table is built once and is tiny. Years
+ * far ahead share theirs, so that ten thousand leap days cost no more than a few.
  */
 
 /** A stretch of time with one offset. Stretches also end with the (UTC) year. */
@@ -17,6 +18,12 @@ export interface Zone {
   /** @throws RangeError for an instant that no date can hold */
   segmentAt(instant: number): Segment
 }
+
+/**
+ * From here on every zone follows one rule for ever: the last changes that the zone data lists one
+ * by one are those of Morocco, to 2087.
+ */
+const SETTLED_YEAR = 2100
 
 /** No zone in the data has two changes closer than this without the offset differing between. */
 const PROBE_MS = 3 * 86_400_000
@@ -52,14 +59,26 @@ function openZone(name: string): Zone {
     segmentAt(instant) {
       if (instant >= latest.start && instant < latest.end) return latest
       const year = new Date(instant).getUTCFullYear()
-      const segments = years.get(year) ?? segmentsOf(name, year)
-      years.set(year, segments)
-      const found = segments.find(one => instant < one.end)
+      const kind = year < SETTLED_YEAR ? year : yearKind(year)
+      const segments = years.get(kind) ?? segmentsOf(name, year)
+      years.set(kind, segments)
+      const shift = Date.UTC(year, 0, 1) - (segments[0]?.start ?? 0)
+      const found = segments.find(one => instant - shift < one.end)
       if (!found) throw new RangeError(`no such instant: ${instant}`)
-      latest = found
-      return found
+      latest = { start: found.start + shift, end: found.end + shift, offset: found.offset }
+      return latest
     },
   }
+}
+
+/**
+ * 0 to 13, by the weekday of 1 January and whether it is a leap year: one rule puts the changes of
+ * all years of a kind on the same days. So 14 tables do for all years to come.
+ */
+function yearKind(year: number): number {
+  const start = Date.UTC(year, 0, 1)
+  const leap = Date.UTC(year + 1, 0, 1) - start > 365 * 86_400_000
+  return new Date(start).getUTCDay() * 2 + (leap ? 1 : 0)
 }
 
 function segmentsOf(name: string, year: number): readonly Segment[] {

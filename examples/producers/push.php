@@ -2,11 +2,24 @@
 // Hands a task to taskd by a plain LPUSH:
 //   php push.php TASK_KEY SCRIPT [CONTROLLER [FUNCTION [PARAM]]]      PARAM is JSON
 //   php push.php --wait TASK_KEY SCRIPT …    also waits for the answer and prints it
-// Redis: REDIS_SOCKET=/path/redis.sock, or REDIS_HOST and REDIS_PORT (127.0.0.1 6379).
+// Redis: REDIS_SOCKET=/path/redis.sock, or REDIS_HOST and REDIS_PORT (127.0.0.1 6379);
+// REDIS_PASSWORD where it asks for one, and REDIS_USERNAME for a user of its ACL.
 declare(strict_types=1);
 
-/** phpredis where it is installed, else fifteen lines that speak the protocol. */
+/** What sends a command and returns the reply, once Redis has let us in. */
 function connect(): callable
+{
+    $send = open_link();
+    $password = getenv('REDIS_PASSWORD') ?: '';
+    $username = getenv('REDIS_USERNAME') ?: '';
+    if ($password !== '') {
+        $send('AUTH', ...($username === '' ? [$password] : [$username, $password]));
+    }
+    return $send;
+}
+
+/** phpredis where it is installed, else fifteen lines that speak the protocol. */
+function open_link(): callable
 {
     $socket = getenv('REDIS_SOCKET') ?: '';
     [$host, $port] = [getenv('REDIS_HOST') ?: '127.0.0.1', (int) (getenv('REDIS_PORT') ?: 6379)];

@@ -4,7 +4,8 @@
   python3 push.py TASK_KEY SCRIPT [CONTROLLER [FUNCTION [PARAM]]]      PARAM is JSON
   python3 push.py --wait TASK_KEY SCRIPT ...    also waits for the answer and prints it
 
-Redis: REDIS_SOCKET=/path/redis.sock, or REDIS_HOST and REDIS_PORT (127.0.0.1 6379).
+Redis: REDIS_SOCKET=/path/redis.sock, or REDIS_HOST and REDIS_PORT (127.0.0.1 6379);
+REDIS_PASSWORD where it asks for one, and REDIS_USERNAME for a user of its ACL.
 """
 import json
 import os
@@ -18,12 +19,17 @@ def connect():
     path = os.environ.get("REDIS_SOCKET")
     host = os.environ.get("REDIS_HOST", "127.0.0.1")
     port = int(os.environ.get("REDIS_PORT", "6379"))
+    username = os.environ.get("REDIS_USERNAME") or None
+    password = os.environ.get("REDIS_PASSWORD") or None
     try:
         import redis
     except ImportError:
-        return connect_plain(path, host, port)
-    client = redis.Redis(unix_socket_path=path) if path else redis.Redis(host=host, port=port)
-    return client.execute_command
+        command = connect_plain(path, host, port)
+        if password:
+            command("AUTH", *([username] if username else []), password)
+        return command
+    place = {"unix_socket_path": path} if path else {"host": host, "port": port}
+    return redis.Redis(**place, username=username, password=password).execute_command
 
 
 def connect_plain(path, host, port):

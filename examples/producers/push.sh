@@ -2,10 +2,15 @@
 # Hands a task to taskd by redis-cli:
 #   push.sh TASK_KEY SCRIPT [CONTROLLER [FUNCTION [PARAM]]]      PARAM is JSON
 #   push.sh --wait TASK_KEY SCRIPT …    also waits for the answer and prints it
-# Redis: REDIS_SOCKET=/path/redis.sock, or REDIS_HOST and REDIS_PORT (127.0.0.1 6379).
+# Redis: REDIS_SOCKET=/path/redis.sock, or REDIS_HOST and REDIS_PORT (127.0.0.1 6379);
+# REDIS_PASSWORD where it asks for one, and REDIS_USERNAME for a user of its ACL.
 set -eu
 
+# Not an argument of redis-cli: every user of the machine could read that.
+if [ -n "${REDIS_PASSWORD:-}" ]; then export REDISCLI_AUTH="$REDIS_PASSWORD"; fi
+
 redis() {
+  if [ -n "${REDIS_USERNAME:-}" ]; then set -- --user "$REDIS_USERNAME" "$@"; fi
   if [ -n "${REDIS_SOCKET:-}" ]; then
     redis-cli -s "$REDIS_SOCKET" "$@"
   else

@@ -205,3 +205,47 @@ it('every producer reaches Redis by TCP as well', async () => {
     redis.disconnect()
   }
 })
+
+describe('producers of a Redis that asks for a password', () => {
+  const PASSWORD = 'p ss"wörd$1'
+  const producers = [
+    ['php', 'examples/producers/push.php'],
+    ['python3', 'examples/producers/push.py'],
+    ['sh', 'examples/producers/push.sh'],
+  ]
+  let server: TestServer
+  let redis: Redis
+
+  beforeAll(async () => {
+    server = await startRedis()
+    redis = new Redis(server.path)
+    await redis.call('ACL', 'SETUSER', 'producer', 'on', `>${PASSWORD}`, '~*', '+@all')
+    await redis.config('SET', 'requirepass', PASSWORD)
+  })
+  afterAll(async () => {
+    redis.disconnect()
+    await server.remove()
+  })
+
+  it.each(producers)('%s %s gives the password, of a user too', async (...command) => {
+    const push = (env: NodeJS.ProcessEnv) =>
+      outcomeOf([...command, 'secret', '/x.php'], { REDIS_SOCKET: server.path, ...env })
+    const told = { code: 0, stdout: '', stderr: '' }
+    await redis.del('secret')
+    expect(await push({ REDIS_PASSWORD: PASSWORD })).toEqual(told)
+    expect(await push({ REDIS_PASSWORD: PASSWORD, REDIS_USERNAME: 'producer' })).toEqual(told)
+    expect(await redis.llen('secret')).toBe(2)
+  })
+
+  it.each(producers)('%s %s says when it is wrong or missing', async (...command) => {
+    const push = (env: NodeJS.ProcessEnv) =>
+      outcomeOf([...command, 'refused', '/x.php'], { REDIS_SOCKET: server.path, ...env })
+    const missing = await push({})
+    expect(missing.code).toBe(1)
+    expect(missing.stderr).toContain('NOAUTH')
+    const wrong = await push({ REDIS_PASSWORD: 'other' })
+    expect(wrong.code).toBe(1)
+    expect(wrong.stderr).toMatch(/WRONGPASS|NOAUTH/)
+    expect(await redis.llen('refused')).toBe(0)
+  })
+})

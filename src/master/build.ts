@@ -81,7 +81,11 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const redis = withScripts(createClient(redisUrl, 'work', 'taskd'))
   const ask = withScripts(createClient(redisUrl, 'ask', 'taskd ask'))
   const asking = {
-    queues: new TaskQueues(ask, () => clock.now()),
+    queues: new TaskQueues(
+      ask,
+      () => clock.now(),
+      () => daemon.config.settings.resultKeepTimeMs,
+    ),
     feed: new PullFeed(ask, () => clock.now()),
     cron: new CronStore(ask),
   }

@@ -101,7 +101,11 @@ function oldModules(specs: OldPathSpecs, { pull, channels, relays }: PublicParts
 function buildBroker({ daemon, ask, clock }: PublicParts): Broker {
   return new Broker({
     config: () => daemon().config,
-    queues: new TaskQueues(ask, () => clock.now()),
+    queues: new TaskQueues(
+      ask,
+      () => clock.now(),
+      () => daemon().config.settings.resultKeepTimeMs,
+    ),
     redis: ask,
     clock,
     cancel: id => daemon().cancel(id),

@@ -81,14 +81,15 @@ export class Engine {
   constructor(deps: EngineDeps) {
     this.#deps = deps
     this.node = deps.node
-    this.queues = new TaskQueues(deps.redis, () => deps.clock.now())
+    const keepMs = () => deps.config().settings.resultKeepTimeMs
+    this.queues = new TaskQueues(deps.redis, () => deps.clock.now(), keepMs)
     this.cron = new CronStore(deps.redis)
     const pull = new PullFeed(deps.redis, () => deps.clock.now())
     const taskKeys = () => deps.config().queues.map(queue => queue.taskKey)
     const workers = (taskKey: string) => this.pools.byQueue.get(taskKey)?.members.length ?? 0
     const isFull = () => deps.health().full
     const shared = { ...deps, queues: this.queues, taskKeys }
-    this.#intakes = new Intakes({ ...shared, pull, workers, isFull })
+    this.#intakes = new Intakes({ ...shared, keepMs, pull, workers, isFull })
     this.#room = new RoomMaker({
       ...shared,
       taskKeys: () => runQueues(deps.config()).map(queue => queue.taskKey),

@@ -16,6 +16,8 @@ export interface IntakesDeps {
   readonly redisUrl: string
   readonly redis: Redis & Scripts
   readonly queues: TaskQueues
+  /** How long a task that has ended is remembered. */
+  readonly keepMs: () => number
   readonly pull: PullFeed
   /** Whether Redis has no memory to spare. */
   readonly isFull: () => boolean
@@ -88,10 +90,10 @@ export class Intakes {
 
   /** See addsAnyway in queue/bullmq.ts. */
   #queuesAnyway(): TaskQueues {
-    const { redisUrl, clock, node } = this.#deps
+    const { redisUrl, clock, node, keepMs } = this.#deps
     if (this.#anyway === undefined) {
       const client = addsAnyway(createClient(redisUrl, 'work', `${node} intake when full`))
-      this.#anyway = { client, queues: new TaskQueues(client, () => clock.now()) }
+      this.#anyway = { client, queues: new TaskQueues(client, () => clock.now(), keepMs) }
     }
     return this.#anyway.queues
   }

@@ -21,6 +21,9 @@ export const engineKeys = (taskKey: string) => {
     wait: `${base}:wait`,
     /** ZSET of ids that wait for their time. */
     delayed: `${base}:delayed`,
+    /** ZSETs of ids that have ended, by the ms when they did. */
+    completed: `${base}:completed`,
+    failed: `${base}:failed`,
     /** ZSET that idle workers pop from: member `0` wakes one now, `1` at the time of its score. */
     marker: `${base}:marker`,
   }

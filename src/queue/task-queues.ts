@@ -4,6 +4,7 @@ import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { countBad, isWrongType } from './bad-list.ts'
 import { type Job, Queue } from './bullmq.ts'
+import { forgetOverAge } from './forget.ts'
 import { toJobId } from './job-id.ts'
 import { ENGINE_PREFIX, removedTask } from './keys.ts'
 import { parseMessage } from './message.ts'
@@ -63,12 +64,17 @@ export interface RemovedTask {
 export class TaskQueues {
   readonly #redis: Redis
   readonly #now: () => number
+  readonly #keepMs: () => number
   readonly #queues = new Map<string, Queue<StoredTask, StoredAnswer>>()
 
-  /** @param now wall time, ms; for delays */
-  constructor(redis: Redis, now: () => number) {
+  /**
+   * @param now wall time, ms
+   * @param keepMs how long a task that has ended is remembered
+   */
+  constructor(redis: Redis, now: () => number, keepMs: () => number) {
     this.#redis = redis
     this.#now = now
+    this.#keepMs = keepMs
   }
 
   #queue(taskKey: string): Queue<StoredTask, StoredAnswer> {
@@ -87,7 +93,7 @@ export class TaskQueues {
     return queue
   }
 
-  /** Adds tasks of one queue. An id that is already there stays as it is: repeating is harmless. */
+  /** Adds tasks of one queue. An id that it remembers stays as it is: repeating is harmless. */
   async add(
     taskKey: string,
     tasks: readonly Task[],
@@ -97,6 +103,10 @@ export class TaskQueues {
     const now = this.#now()
     const stored = tasks.map(task => toStored(task, now, options.earlierAttempts))
     const queue = this.#queue(taskKey)
+    await this.#forget(
+      taskKey,
+      tasks.map(task => task.id),
+    )
     const [first] = stored
     // One alone needs no transaction around it, and making that costs as much as the task.
     if (first && stored.length === 1) await queue.add(first.name, first.data, first.opts)
@@ -139,8 +149,17 @@ export class TaskQueues {
     }
   }
 
-  /** Which of these ids the engine remembers: they would not be added again. */
+  /**
+   * What ended too long ago is unknown from now on. The engine itself looks at ages only when a task
+   * ends, so an id of a queue that rests would be known for ever.
+   */
+  async #forget(taskKey: string, ids: readonly string[]): Promise<void> {
+    await forgetOverAge(this.#redis, taskKey, ids.map(toJobId), this.#now() - this.#keepMs())
+  }
+
+  /** Which of these ids the queue remembers: they would not be added again. */
   async known(taskKey: string, ids: readonly string[]): Promise<boolean[]> {
+    await this.#forget(taskKey, ids)
     const looks = this.#redis.pipeline()
     for (const id of ids) looks.exists(`${ENGINE_PREFIX}:${taskKey}:${toJobId(id)}`)
     return ((await looks.exec()) ?? []).map(([error, found]) => {
@@ -166,6 +185,7 @@ export class TaskQueues {
   }
 
   async state(taskKey: string, id: string): Promise<TaskState> {
+    await this.#forget(taskKey, [id])
     const state = await this.#queue(taskKey).getJobState(toJobId(id))
     return state === 'prioritized' || state === 'waiting-children' ? 'waiting' : state
   }
@@ -242,8 +262,9 @@ export class TaskQueues {
 
   /** Takes a task that is not running out of its queue; false when it is running or gone. */
   async remove(taskKey: string, id: string): Promise<boolean> {
-    const job = await this.#job(taskKey, id)
-    if (!job || (await this.state(taskKey, id)) === 'active') return false
+    const state = await this.state(taskKey, id)
+    const job = state === 'active' ? undefined : await this.#job(taskKey, id)
+    if (!job) return false
     return job.remove().then(
       () => true,
       () => false,
@@ -252,8 +273,9 @@ export class TaskQueues {
 
   /** Puts a task that has failed back on its queue, with all its retries; false when it cannot. */
   async retry(taskKey: string, id: string): Promise<boolean> {
-    const job = await this.#job(taskKey, id)
-    if (!job || (await this.state(taskKey, id)) !== 'failed') return false
+    const state = await this.state(taskKey, id)
+    const job = state === 'failed' ? await this.#job(taskKey, id) : undefined
+    if (!job) return false
     // The engine counts from 0 again; the attempts of before stay counted in the task.
     const earlierAttempts = (job.data.earlierAttempts ?? 0) + job.attemptsStarted
     await job.updateData({ ...job.data, earlierAttempts })

@@ -52,7 +52,11 @@ export async function brokerBench(): Promise<BrokerBench> {
       const clock = { ...realClock, now: () => Date.now() + aheadMs }
       return new Broker({
         config: () => config,
-        queues: new TaskQueues(redis, () => clock.now()),
+        queues: new TaskQueues(
+          redis,
+          () => clock.now(),
+          () => KEEP_MS,
+        ),
         redis,
         clock,
         cancel: () => Promise.reject(new Error('not asked here')),

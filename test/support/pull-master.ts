@@ -29,7 +29,11 @@ export async function pullMaster(): Promise<PullMaster> {
   const specs = [aQueue(), far()]
   const jobs: Job[] = []
   const config = { queues: specs, jobs } as unknown as Config
-  const queues = new TaskQueues(bench.redis, () => bench.now)
+  const queues = new TaskQueues(
+    bench.redis,
+    () => bench.now,
+    () => 86_400_000,
+  )
   const clock = { ...realClock, now: () => bench.now }
   const master = {
     bench,

@@ -90,7 +90,11 @@ export async function queueBench(): Promise<QueueBench> {
     return client
   }
   const redis = withScripts(createClient(server.url, 'work', 'test'))
-  const queues = new TaskQueues(redis, () => realClock.now())
+  const queues = new TaskQueues(
+    redis,
+    () => realClock.now(),
+    () => 86_400_000,
+  )
   const reset = async () => {
     await Promise.all(intakes.splice(0).map(intake => intake.stop()))
     await Promise.all(consumers.splice(0).map(consumer => consumer.stop()))

@@ -36,7 +36,11 @@ export async function scheduleBench(): Promise<ScheduleBench> {
   const redis = withScripts(createClient(server.url, 'ask', 'test'))
   await redis.connect()
   const { clock } = fakeClock(NOW)
-  const queues = new TaskQueues(redis, () => clock.now())
+  const queues = new TaskQueues(
+    redis,
+    () => clock.now(),
+    () => 86_400_000,
+  )
   const cron = new CronStore(redis)
   const jobs: Job[] = []
   const queueSpecs = [aQueue(), far()]

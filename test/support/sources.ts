@@ -146,7 +146,11 @@ export async function sourceNode(
 ): Promise<Node> {
   const redis = withScripts(createClient(redisUrl, 'ask', 'node'))
   await redis.connect()
-  const queues = new TaskQueues(redis, () => Date.now())
+  const queues = new TaskQueues(
+    redis,
+    () => Date.now(),
+    () => 86_400_000,
+  )
   const table = openSourceTable(spec, skipLocked === undefined ? {} : { skipLocked })
   const log = recordedLog()
   const source = new TableSource({

@@ -66,7 +66,11 @@ export function buildSqlJobs(parts: SqlJobParts) {
       store,
       sqlJobs,
       cron: asking,
-      queues: new TaskQueues(ask, () => clock.now()),
+      queues: new TaskQueues(
+        ask,
+        () => clock.now(),
+        () => config().settings.resultKeepTimeMs,
+      ),
       feed: new PullFeed(ask, () => clock.now()),
       clock,
       nextOf: name => engine()?.ticker.nextOf(name),

@@ -35,7 +35,11 @@ afterEach(async () => {
 /** A node with a job and a queue; `dir` is its data_dir. */
 async function node(dir = folder.path) {
   const client = withScripts(createClient(server.url, 'work', 'node'))
-  const queues = new TaskQueues(client, () => Date.now())
+  const queues = new TaskQueues(
+    client,
+    () => Date.now(),
+    () => 86_400_000,
+  )
   const cron = new CronStore(client)
   const events = new Events()
   const told: DaemonEvent[] = []

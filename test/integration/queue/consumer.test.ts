@@ -410,7 +410,11 @@ describe('the queues', () => {
     const memory = async () =>
       Number(/used_memory:(\d+)/.exec(await bench.redis.info('memory'))?.[1] ?? 0)
     const before = await memory()
-    const queues = new TaskQueues(bench.redis, () => Date.now())
+    const queues = new TaskQueues(
+      bench.redis,
+      () => Date.now(),
+      () => 86_400_000,
+    )
     for (let n = 0; n < 10; n += 1)
       await queues.add(
         Q,

@@ -288,7 +288,11 @@ describe('an intake that is killed', () => {
     times = 0
     readonly after: boolean
     constructor(after: boolean) {
-      super(bench.redis, () => realClock.now())
+      super(
+        bench.redis,
+        () => realClock.now(),
+        () => 86_400_000,
+      )
       this.after = after
     }
     override async add(...args: Parameters<TaskQueues['add']>): Promise<void> {

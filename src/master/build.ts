@@ -14,6 +14,7 @@ import { Sampler } from '../monitor/sampler.ts'
 import { SystemdNotifier } from '../monitor/systemd.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
+import { insist } from '../queue/insist.ts'
 import { PullFeed } from '../queue/pull-feed.ts'
 import { Repeats } from '../queue/repeats.ts'
 import { withScripts } from '../queue/scripts.ts'
@@ -201,7 +202,8 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   const buildEngine = async (): Promise<Engine> => {
-    const node = await claimNode(redis, settings.node, instance)
+    // Redis answers, and may take no write for now.
+    const node = await insist(() => claimNode(redis, settings.node, instance), stopping.signal)
     if (node !== settings.node)
       log.warn(
         { node },

@@ -7,14 +7,18 @@ import type { StoredTask } from './stored-task.ts'
 
 type Step = 'moveToActive' | 'processJob' | 'handleCompleted' | 'handleFailed'
 
-/** The part of the engine that waits for the next job, on a connection of its own. */
-interface Blocking {
+/** What Redis may answer with a job. */
+const BRINGING = ['moveToActive', 'moveToFinished', 'moveToDelayed'] as const
+
+/** The part of the engine that talks to Redis; it waits for the next job on a connection of its own. */
+interface Backend
+  extends Record<(typeof BRINGING)[number], (...args: unknown[]) => Promise<unknown>> {
   readonly blockingConnection: { readonly client: Promise<Redis> }
   disconnectBlocking(wait?: boolean): Promise<void>
 }
 
 interface Inner extends Record<Step, (...args: unknown[]) => Promise<unknown>> {
-  readonly backend: Blocking
+  readonly backend: Backend
 }
 
 /** The jobs and the answers that the engine's loop waits for, while it runs. */
@@ -29,15 +33,27 @@ interface Watch {
   readonly held: HeldJobs
   /** Resolves when tasks may be asked for: after a loss of Redis, not before those we hold are sure. */
   readonly mayTake: () => Promise<void>
+  /** Told of each question that may bring a task, when it goes to Redis. */
+  readonly onAsked: (answer: Promise<unknown>) => void
+  /** Whether a task that has arrived is to begin; if not, it is as if it had never been heard of. */
+  readonly accepts: (job: Job<StoredTask, StoredAnswer>) => boolean
   readonly onArrival: (job: Job<StoredTask, StoredAnswer>) => void
 }
 
 /** Adds to the engine's own steps what they lack: who is held, haste, and patience. */
 export function amend(
   worker: Worker<StoredTask, StoredAnswer>,
-  { held, mayTake, onArrival }: Watch,
+  { held, mayTake, onAsked, accepts, onArrival }: Watch,
 ): void {
   const inner = worker as unknown as Inner
+  for (const name of BRINGING) {
+    const ask = inner.backend[name].bind(inner.backend)
+    inner.backend[name] = (...args) => {
+      const answer = ask(...args)
+      onAsked(answer)
+      return answer
+    }
+  }
   const processJob = inner.processJob.bind(worker)
   inner.processJob = async (...args) => {
     try {
@@ -47,7 +63,7 @@ export function amend(
     }
   }
   const arrived = (job: Job<StoredTask, StoredAnswer> | undefined) => {
-    if (!job || !held.add(job)) return undefined
+    if (!job || !accepts(job) || !held.add(job)) return undefined
     onArrival(job)
     return job
   }
@@ -104,7 +120,7 @@ function askingAhead(
  * A client that is between two tries to connect never says that it has ended; `close()` would wait
  * for that, also once Redis is back. https://github.com/redis/ioredis/pull/2169
  */
-function leaveAnyway(backend: Blocking): void {
+function leaveAnyway(backend: Backend): void {
   const disconnect = backend.disconnectBlocking.bind(backend)
   backend.disconnectBlocking = async wait => {
     const client = await backend.blockingConnection.client

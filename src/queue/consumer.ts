@@ -92,7 +92,11 @@ export class Consumer {
   #doubt: Deferred | undefined
   #looks = 0
   #unwatch = () => {}
-  #looking: Promise<void> = Promise.resolve()
+  /** From a new connection until the tasks that were handed to us unheard are given back. */
+  #looking: Promise<void> | undefined
+  /** What Redis was asked that may bring a task, until it has answered. */
+  readonly #asked = new Set<Promise<unknown>>()
+  #lookAgain = false
 
   constructor(options: ConsumerOptions) {
     const { queue } = options
@@ -130,7 +134,9 @@ export class Consumer {
     this.#worker.on('error', error => options.onError(error))
     amend(this.#worker, {
       held: this.#held,
-      mayTake: async () => this.#doubt?.promise,
+      mayTake: () => this.#sure(),
+      onAsked: answer => this.#hear(answer),
+      accepts: job => this.#accepts(job),
       onArrival: job => this.#begin(job),
     })
   }
@@ -150,22 +156,47 @@ export class Consumer {
     return this.#held.isTaken(toJobId(taskId))
   }
 
+  /** Resolves when it is known what we have: nothing else is taken before. */
+  async #sure(): Promise<void> {
+    while (this.#doubt || this.#looking) await (this.#doubt?.promise ?? this.#looking)
+  }
+
+  #hear(answer: Promise<unknown>): void {
+    this.#asked.add(answer)
+    const drop = () => void this.#asked.delete(answer)
+    answer.then(drop, drop)
+  }
+
+  /**
+   * The client asks anew what the lost connection left unanswered. What comes of that is younger
+   * than a task whose answer was lost, so it goes back with that one, and both come in their order.
+   */
+  #accepts({ id = '' }: Job): boolean {
+    if (!this.#looking || this.#held.has(id)) return true
+    this.#lookAgain = true
+    return false
+  }
+
   /**
    * First what we hold, before anything is told of it and before anything else is taken; then
    * what we may hold unheard, see unheard.ts.
    */
   #look(): void {
     this.confirm()
+    this.#lookAgain = true
+    this.#looking ??= this.#returnUnheard()
+  }
+
+  async #returnUnheard(): Promise<void> {
     const { redis, queue, owner } = this.#options
-    const holder = {
-      redis,
-      taskKey: queue.taskKey,
-      owner,
-      holds: (id: string) => this.#held.has(id),
+    const holds = (id: string) => this.#held.has(id)
+    while (this.#lookAgain) {
+      while (this.#asked.size > 0) await Promise.allSettled(this.#asked)
+      this.#lookAgain = false
+      const look = returnUnheard({ redis, taskKey: queue.taskKey, owner, holds })
+      await look.catch((error: unknown) => this.#fault(error))
     }
-    this.#looking = this.#looking
-      .then(() => returnUnheard(holder))
-      .catch((error: unknown) => this.#fault(error))
+    this.#looking = undefined
   }
 
   /** Asks the queue what of that which we hold is still ours; until it says so, all of it is in doubt. */
@@ -216,7 +247,10 @@ export class Consumer {
    */
   async stop(): Promise<boolean> {
     const over = new AbortController()
-    const closed = this.#worker.close().then(() => true)
+    const closed = this.#worker
+      .close()
+      .then(() => this.#looking)
+      .then(() => true)
     const left = this.#emptyHanded(over.signal).then(() => false)
     return Promise.race([closed, left]).finally(() => {
       over.abort()

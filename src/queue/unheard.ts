@@ -1,12 +1,8 @@
 import type { Redis } from 'ioredis'
-import { type Clock, realClock } from '../lib/clock.ts'
 import { giveBack } from './give-back.ts'
 import { insist } from './insist.ts'
 import { engineKeys } from './keys.ts'
 import type { Scripts } from './scripts.ts'
-
-/** A task that was handed out just now may still be on its way to us. */
-const SECOND_LOOK_MS = 1000
 
 export interface Holder {
   readonly redis: Redis & Scripts
@@ -19,22 +15,18 @@ export interface Holder {
 
 /**
  * Gives back tasks that the queue has handed to us without our knowing: Redis had done the move
- * when the connection broke, and its answer never came. Nobody runs them, nobody renews their
- * locks, and as long as we live nobody takes us for dead; so it is for us to look, after each
- * new connection.
+ * when the connection broke, and its answer never came. Nobody runs them, and as long as we live
+ * nobody takes us for dead; so it is for us to look, after each new connection. To be called when
+ * no answer that may bring a task is on its way. They keep their order.
  */
-export async function returnUnheard(holder: Holder, clock: Clock = realClock): Promise<void> {
-  const first = await unheardOf(holder)
-  if (first.size === 0) return
-  await clock.sleep(SECOND_LOOK_MS)
+export async function returnUnheard(holder: Holder): Promise<void> {
   const { redis, taskKey } = holder
-  // They were never begun.
-  for (const [jobId, token] of await unheardOf(holder))
-    if (first.get(jobId) === token)
-      await insist(() => giveBack(redis, { taskKey, jobId, token }, true))
+  // The newest first, each to the front; and uncounted, for they were never begun.
+  for (const [jobId, token] of await insist(() => unheardOf(holder)))
+    await insist(() => giveBack(redis, { taskKey, jobId, token }, true))
 }
 
-/** Ids with their locks. */
+/** Ids with their locks, the one that was handed out last first. */
 async function unheardOf({ redis, taskKey, owner, holds }: Holder): Promise<Map<string, string>> {
   const keys = engineKeys(taskKey)
   const found = new Map<string, string>()

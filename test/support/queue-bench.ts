@@ -52,6 +52,8 @@ export interface ConsumerPlan {
   readonly owner?: string
   readonly handle?: (claim: Claim) => Promise<Settlement> | Settlement
   readonly onTaken?: (taskId: string) => void
+  /** Another way to the server. */
+  readonly url?: string
 }
 
 export interface QueueBench {
@@ -84,8 +86,8 @@ export async function queueBench(): Promise<QueueBench> {
   const clients: Redis[] = []
   const intakes: Intake<Task>[] = []
   const consumers: Consumer[] = []
-  const connect = () => {
-    const client = withScripts(createClient(server.url, 'work', 'test'))
+  const connect = (url = server.url) => {
+    const client = withScripts(createClient(url, 'work', 'test'))
     clients.push(client)
     return client
   }
@@ -130,11 +132,12 @@ export async function queueBench(): Promise<QueueBench> {
       queue = aQueue(),
       owner = liveOwner('w1'),
       handle = () => DONE,
+      url,
       ...rest
     } = {}) {
       const claims: Claim[] = []
       const consumer = new Consumer({
-        redis: connect(),
+        redis: connect(url),
         queue,
         owner,
         keepMs: 3_600_000,

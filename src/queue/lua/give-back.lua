@@ -11,8 +11,11 @@ redis.call('DEL', KEYS[2])
 redis.call('SREM', KEYS[4], ARGV[1])
 if redis.call('LREM', KEYS[3], 1, ARGV[1]) == 0 then return 0 end
 if ARGV[3] == '1' then redis.call('HINCRBY', KEYS[1], 'ats', -1) end
--- The engine counts on from priority * 2^32, so this is before all that wait.
-local priority = tonumber(redis.call('HGET', KEYS[1], 'priority')) or 0
-redis.call('ZADD', KEYS[5], priority * 0x100000000, ARGV[1])
+-- The engine scores what waits with priority * 2^32 + n, n from 1. So what was given back stands below
+-- 1, each before the one given back before it: 65,536 steps, all exact in a double.
+local floor = (tonumber(redis.call('HGET', KEYS[1], 'priority')) or 0) * 0x100000000
+local first = redis.call('ZRANGEBYSCORE', KEYS[5], floor, '(' .. string.format('%.0f', floor + 1), 'WITHSCORES', 'LIMIT', 0, 1)
+local before = (tonumber(first[2]) or floor + 1) - 1 / 0x10000
+redis.call('ZADD', KEYS[5], string.format('%.17g', math.max(floor, before)), ARGV[1])
 redis.call('ZADD', KEYS[6], 0, '0')
 return 1

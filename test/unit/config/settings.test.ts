@@ -26,6 +26,7 @@ test('an empty file is a daemon with every default', () => {
     resultKeepTimeMs: 86_400_000,
     resultKeepCount: 100_000,
     failKeepTimeMs: 86_400_000,
+    failOnStderr: false,
     tasks: `${root}/tasks`,
   })
   expect(queues.map(({ taskKey, mode, concurrency }) => [taskKey, mode, concurrency])).toEqual([
@@ -66,6 +67,8 @@ test('every setting arrives, and relative paths become absolute', () => {
       'result_keep_count = 5',
       'fail_keep_time = 2h',
       'bin_path = bin',
+      'fail_on_stderr = true',
+      'script_allow = jobs/*.php /srv/app',
       'tasks = functions',
       'php = php8.2',
       'redis_server = redis/redis-server',
@@ -108,6 +111,8 @@ test('every setting arrives, and relative paths become absolute', () => {
     resultKeepCount: 5,
     failKeepTimeMs: 7_200_000,
     binPath: `${root}/bin`,
+    failOnStderr: true,
+    scriptAllow: [`${root}/jobs/*.php`, '/srv/app'],
     tasks: `${root}/functions`,
     php: 'php8.2',
     redisServer: `${root}/redis/redis-server`,

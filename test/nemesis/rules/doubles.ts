@@ -11,18 +11,17 @@ export const doubles: Rule = history =>
     if (id.startsWith('program-')) return []
     const plan = planOf(history, id)
     let tries = plan.retries
-    /** Whether the run that follows this one has a reason; takes a try where that is it. */
+    /** Whether the run that follows this one has a reason; takes a try where there is no other. */
     const explains = (run: Run) => {
       const cuts = cutsOf(history.faults, run)
-      const again = cuts.some(cut => cut.scope.kind !== 'run')
+      // Of a run that failed just as its worker was killed nobody knows whether the verdict was told.
+      if (cuts.some(cut => cut.scope.kind !== 'run')) return true
       const failed =
         (run.end !== undefined && failsByPlan(plan) && plan.how !== 'code') ||
         cuts.some(cut => cut.scope.kind === 'run')
-      if (failed && tries > 0) {
-        tries -= 1
-        return true
-      }
-      return again
+      if (!failed || tries === 0) return false
+      tries -= 1
+      return true
     }
     const odd = runs.slice(0, -1).find(run => !explains(run))
     if (odd === undefined) return []

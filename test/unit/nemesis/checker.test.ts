@@ -157,6 +157,22 @@ describe('the checker of the nemesis', () => {
     ])
   })
 
+  it('spends no try of a run that failed just as its worker was killed', () => {
+    const tasks = [task('a', { how: 'fail', retries: 1 })]
+    const faults = [cutting(10.1, { kind: 'worker', worker: 'ann-async_tasks-1' })]
+    const third = `
+      b 14.00 bob-async_tasks-1 3 503 alone a succ
+      e 14.20 bob-async_tasks-1 3 503 alone a succ`
+    const fourth = third.replaceAll(' 14.', ' 16.').replaceAll('3 503', '4 504')
+    const doubles = (text: string) =>
+      rules({ tasks, runs: ledger(text.replaceAll('succ', 'fail')), faults }).filter(one =>
+        one.startsWith('double'),
+      )
+    expect(doubles(AGAIN + third)).toEqual([])
+    expect(doubles(AGAIN + third + fourth)).toHaveLength(1)
+    expect(doubles(AGAIN)).toEqual([])
+  })
+
   it('counts the tries of a task that fails', () => {
     const runs = ledger(AGAIN.replaceAll('succ', 'fail'))
     const failRows = [1, 2].map(attempt => ({ id: 'a', attempt, kind: 'answer' }))

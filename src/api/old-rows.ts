@@ -31,7 +31,9 @@ export function readOldRows(
     const wrapped = isRow(entry) && Array.isArray(entry['data_list']) ? entry : undefined
     const channel = find(wrapped?.['channel'] ?? named, channels)
     const row = rowOf(wrapped ? wrapped['data_list'] : entry, channel, index)
-    found.set(channel, [...(found.get(channel) ?? []), row])
+    const rows = found.get(channel)
+    if (rows) rows.push(row)
+    else found.set(channel, [row])
   }
   return [...found].flatMap(([{ name, maxRows }, rows]) =>
     Array.from({ length: Math.ceil(rows.length / maxRows) }, (_, n) => ({

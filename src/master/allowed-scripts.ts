@@ -75,11 +75,12 @@ export class AllowedScripts {
 const ARGUMENTS = ['controller', 'function', 'param'] as const
 
 /**
- * `/bin/sh`, `/usr/bin/php`, `/usr/bin/rsync`: their arguments can make them do anything, so they
- * are allowed only with those of the job.
+ * `/bin/sh`, `/opt/php82/bin/php`, a link to one of them: their arguments can make them do anything,
+ * so they are allowed only with those of the job.
  */
 function isOfSystem(script: string): boolean {
-  return /^\/(?:usr\/(?:local\/)?)?s?bin\//.test(script)
+  const real = realFile(script)
+  return [script, ...(real.ok ? [real.value] : [])].some(one => /\/s?bin\/[^/]+$/.test(one))
 }
 
 /** Whether an entry names this path: as the entry is written, or as its folders really are. */

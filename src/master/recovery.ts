@@ -138,10 +138,13 @@ export class Recovery implements Service {
 
   #judge(taskKey: string): Judge {
     const { instance, node, isGone } = this.#deps
+    const me = formatOwner(currentOwner(`${node}-${taskKey}-0`, instance))
     return {
-      isDead: text => (this.#isOurs(text) ? this.#isDead(text) : isGone(text, taskKey)),
+      // What we had seized ourselves is left of a pass that failed: passes never overlap.
+      isDead: text =>
+        text === me || (this.#isOurs(text) ? this.#isDead(text) : isGone(text, taskKey)),
       signOf: text => (this.#isOurs(text) ? '' : fieldOfOwner(text, taskKey)),
-      me: formatOwner(currentOwner(`${node}-${taskKey}-0`, instance)),
+      me,
     }
   }
 

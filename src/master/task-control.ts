@@ -226,7 +226,12 @@ export class TaskControl {
     const found = await queues.find(this.#taskKeys(), id)
     if (found && found.state !== 'failed')
       throw new TaskdError('E_BAD_STATE', `task ${id} is ${found.state}, not failed`)
-    if (found && scripts === 'allowed') this.#judged(found.task)
+    if (found && scripts === 'allowed' && !runsLike(found.task, this.#judged(found.task)))
+      throw new TaskdError(
+        'E_SCOPE',
+        `task ${id} does not run as the job of its script does`,
+        'send the secret that has the scope admin',
+      )
     if (found && (await queues.retry(found.task.taskKey, id))) return { unique_task_id: id }
     if (await this.#deps.pull.retry(id)) return { unique_task_id: id }
     // The engine has forgotten it; fail_log has not.
@@ -315,4 +320,11 @@ function noQueue(taskKey: string): TaskdError {
     `no queue named ${taskKey}`,
     'add [queue:NAME] to the configuration',
   )
+}
+
+/** Whether a task that is kept runs as the same user, and in the same way, as its judged form. */
+function runsLike(kept: Task, judged: Task): boolean {
+  const how = ({ user, interpreter, directory, environment }: Task) =>
+    JSON.stringify([user, interpreter, directory, environment])
+  return how(kept) === how(judged)
 }

@@ -21,6 +21,8 @@ import { type StoredAnswer, toStoredAnswer } from './stored-answer.ts'
 import { fromStored, retryDelay, type StoredTask } from './stored-task.ts'
 import { returnUnheard } from './unheard.ts'
 
+/** How long a task waits whose run could not be begun or recorded. */
+const FAULT_WAIT_MS = 1000
 /** For so long the engine may take to stop, and then Redis to answer. */
 const LEAVE_MS = 1000
 
@@ -270,7 +272,13 @@ export class Consumer {
   async #process(job: Job<StoredTask, StoredAnswer>, token: string): Promise<StoredAnswer> {
     // A stack of ours says nothing about the user's script, and it would be kept in Redis.
     job.opts.stackTraceLimit = 0
-    const settlement = await (this.#begun.get(job) ?? this.#options.handle(this.#claim(job)))
+    const settlement = await (this.#begun.get(job) ?? this.#options.handle(this.#claim(job))).catch(
+      (error: unknown): Settlement => {
+        // A write that Redis refused, say. Thrown on, it would be a verdict that nobody has recorded.
+        this.#fault(error)
+        return { type: 'returned', inMs: FAULT_WAIT_MS }
+      },
+    )
     switch (settlement.type) {
       case 'done':
         return toStoredAnswer(settlement.answer)

@@ -24,6 +24,8 @@ interface Hold {
   readonly starts: number
   readonly verdicts: number
   standing: Standing
+  /** Its run is over, and the queue is being told. */
+  leaving: boolean
 }
 
 export interface HeldJobsDeps {
@@ -56,13 +58,14 @@ export class HeldJobs {
 
   /**
    * @returns false when we hold it already: a failover had lost that, and the queue has handed it
-   * to us once more. It stays one task, under its new lock.
+   * to us once more. It stays one task, under its new lock. What is just leaving us is no longer
+   * held: its retry may arrive before we hear that the queue has taken the verdict.
    */
   add(job: Job<StoredTask>): boolean {
     const id = job.id ?? ''
     const known = this.#holds.get(id)
     if (known?.job === job) return true
-    if (known) {
+    if (known && !known.leaving) {
       known.token = job.token ?? ''
       return false
     }
@@ -72,6 +75,7 @@ export class HeldJobs {
       starts: job.attemptsStarted,
       verdicts: job.attemptsMade,
       standing: 'ours',
+      leaving: false,
     })
     return true
   }
@@ -105,9 +109,10 @@ export class HeldJobs {
     return standing
   }
 
-  /** The same for all of them. */
+  /** The same for all of them but those that are leaving, which ask for themselves. */
   async confirm(): Promise<void> {
-    await Promise.all([...this.#holds.keys()].map(id => this.standingOf(id)))
+    const staying = [...this.#holds].filter(([, hold]) => !hold.leaving)
+    await Promise.all(staying.map(([id]) => this.standingOf(id)))
   }
 
   /**
@@ -121,16 +126,21 @@ export class HeldJobs {
     make: (token: string) => Promise<T>,
   ): Promise<T | undefined> {
     const id = job.id ?? ''
+    const known = this.#holds.get(id)
+    const hold = known?.job === job ? known : undefined
+    if (hold) hold.leaving = true
     try {
       for (;;) {
         try {
-          const moved = await insist(() => make(this.#holds.get(id)?.token ?? token))
+          const moved = await insist(() => make(hold?.token ?? token))
           this.#deps.onOver(id)
           return moved
         } catch (error) {
           if (!isDisowned(error)) throw error
         }
-        if ((await this.standingOf(id)) === 'ours') continue
+        // It has come to us again meanwhile: that one is another hold.
+        const replaced = this.#holds.get(id) !== hold
+        if (!replaced && (await this.standingOf(id)) === 'ours') continue
         this.#deps.onOver(id)
         return undefined
       }

@@ -50,15 +50,8 @@ export async function findOrphans(
   const keys = engineKeys(taskKey)
   const ids = await redis.lrange(keys.active, 0, -1)
   if (ids.length === 0) return []
-  const options = {
-    connection: redis,
-    prefix: ENGINE_PREFIX,
-    skipMetasUpdate: true,
-    // Not in the types: a job that has failed asks its queue when it is to be tried again.
-    settings: RETRYING,
-  }
-  const queue = new Queue<StoredTask, StoredAnswer>(taskKey, options)
-  queue.on('error', () => undefined)
+  // Made for what is found, which is rare: each listens to the connection for as long as that lives.
+  let queue: Queue<StoredTask, StoredAnswer> | undefined
   const orphans: Orphan[] = []
   for (const id of ids) {
     const [lock, processedBy] = await Promise.all([
@@ -71,11 +64,25 @@ export async function findOrphans(
     const sign = judge.signOf(owner)
     const args = [lock ?? '', token, LOCK_MS, sign] as const
     if ((await redis.seizeLock(keys.lock(id), SIGNS, ...args)) === 0) continue
+    queue ??= openQueue(redis, taskKey)
     const job = await Job.fromId<StoredTask, StoredAnswer>(queue, id)
     // Whoever died while it recovered had not run it.
     if (job) orphans.push(toOrphan(redis, taskKey, job, processedBy ?? owner, token))
   }
   return orphans
+}
+
+function openQueue(redis: Redis, taskKey: string): Queue<StoredTask, StoredAnswer> {
+  const options = {
+    connection: redis,
+    prefix: ENGINE_PREFIX,
+    skipMetasUpdate: true,
+    // Not in the types: a job that has failed asks its queue when it is to be tried again.
+    settings: RETRYING,
+  }
+  const queue = new Queue<StoredTask, StoredAnswer>(taskKey, options)
+  queue.on('error', () => undefined)
+  return queue
 }
 
 function toOrphan(

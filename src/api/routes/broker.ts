@@ -66,7 +66,9 @@ const READERS = ['read', 'push'] as const
 /** What makes a call repeatable: an id that the caller has chosen, or his name for the call. */
 function named(c: Context, route: string, uuid: string | undefined, asked: object) {
   const body = [route, uuid ?? '', asked]
-  const once = onceOf(c, route, body) ?? (uuid === undefined ? undefined : onceById(uuid, body))
+  const byHeader = onceOf(c, route, body)
+  // The id decides: under two keys it would still be one task.
+  const once = uuid === undefined ? byHeader : onceById(uuid, body)
   return { ...(uuid !== undefined && { uuid }), ...(once && { once }) }
 }
 

@@ -73,12 +73,12 @@ export function judgeAnswer(format: NotifySpec['format'], status: number, text: 
     const said = words(text) || 'nothing'
     throw new SendError(`HTTP ${status}: no answer of ${format}, but: ${said}`)
   }
-  const code = Number(answer[name])
+  const raw = answer[name]
+  const code = Number(raw)
   if (code === 0) return
   const said = answer['errmsg'] ?? answer['msg'] ?? answer['StatusMessage'] ?? ''
-  const message = words(
-    `HTTP ${status}: ${name} ${words(JSON.stringify(answer[name]))}: ${typeof said === 'string' ? said : ''}`,
-  )
+  const shown = typeof raw === 'string' || typeof raw === 'number' ? raw : '?'
+  const message = words(`HTTP ${status}: ${name} ${shown}: ${typeof said === 'string' ? said : ''}`)
   throw LATER.has(code)
     ? new SendError(message, { retryAfterMs: LATER_MS })
     : new SendError(message, { final: true })

@@ -231,7 +231,7 @@ describe.each(ENGINE_NAMES)('a table queue in %s', name => {
       code: 'succ',
       msg: expect.stringMatching(/^寄 x+$/),
     })
-    expect(await node.source.status()).toMatchObject({ ok: true, open: 1, backlog: 1 })
+    expect(await node.source.status()).toMatchObject({ ok: false, open: 1, backlog: 1 })
     expect(node.log.lines.filter(line => line.level === 'error')).toMatchObject([
       { fields: { source: 'sms', row: '3' } },
     ])

@@ -51,7 +51,7 @@ export const taskdSchema = z.object({
   max_run_time: duration('3600s', 1).default(3_600_000),
   stop_wait: duration('30s').default(30_000),
   kill_wait: duration('10s').default(10_000),
-  node_timeout: duration('60s', 5000).default(60_000),
+  node_timeout: duration('60s', 5000).optional(),
   fence: choice(FENCES).default('sync'),
   log_level: choice(LEVELS).default('info'),
   log_file: filled('/var/log/taskd.log').optional(),

@@ -77,7 +77,8 @@ export function buildSettings(values: Partial<Values<'taskd'>>, places: Places):
     maxRunTimeMs: all.max_run_time,
     stopWaitMs: all.stop_wait,
     killWaitMs: all.kill_wait,
-    nodeTimeoutMs: all.node_timeout,
+    // Long enough for kill_wait, see checkFence.
+    nodeTimeoutMs: all.node_timeout ?? Math.max(60_000, 2 * all.kill_wait),
     fence: all.fence,
     logLevel: all.log_level,
     logFormat: all.log_format,

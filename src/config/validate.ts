@@ -38,17 +38,16 @@ export function checkSettingsTogether(
 /** What it means that nobody needs a secret; `taskd doctor` says it too. */
 export const OPEN_DOOR =
   'has no secret: every user of this machine may look, push allowed scripts and fetch tasks of pull queues; ' +
-  'whatever acts on the daemon takes the control socket'
+  'whatever acts on the daemon needs the control socket or a secret'
 
 /** Runs of a node that is cut off must be dead when others take them, and a slow moment is no cut. */
 function checkFence({ section }: Checked<'taskd'>, settings: Settings, report: Report): void {
   const { fence, nodeTimeoutMs, killWaitMs, redis } = settings
   if (redis === 'embedded' || fence === 'off' || nodeTimeoutMs >= 2 * killWaitMs) return
-  const key = section.entries.has('node_timeout') ? 'node_timeout' : 'kill_wait'
   const timeout = formatDuration(nodeTimeoutMs)
   const message = `leaves no time to end runs before other nodes take them: kill_wait = ${formatDuration(killWaitMs)}, node_timeout = ${timeout}`
   const hint = `write node_timeout = ${formatDuration(2 * killWaitMs)} or more, a shorter kill_wait, or fence = off`
-  report.problem(placeOf(section, key), message, hint)
+  report.problem(placeOf(section, 'node_timeout'), message, hint)
 }
 
 const SECRETS = ['secret', 'secret_read', 'secret_push', 'secret_pull'] as const

@@ -61,6 +61,8 @@ export class TaskWorker {
   readonly #recorder: Recorder
   readonly #consumer: Consumer
   readonly #sign: NodeSign
+  /** When a sign was last taken, monotonic ms. */
+  #renewedAt = Number.POSITIVE_INFINITY
   readonly #fence: Fence
   readonly #runs = new Map<string, Run>()
   readonly #history: RunHistory
@@ -109,8 +111,11 @@ export class TaskWorker {
       clock,
       timeoutMs: () => this.#limits.nodeTimeoutMs,
       onRenewed: ({ signs }) => {
-        // Others had taken this node for gone: they may have its tasks.
-        if (goneSince(signs.get(this.#sign.field)) !== undefined) this.confirm()
+        const now = clock.monotonic()
+        // Others had taken this node for gone, or may have, and another process of it has been told.
+        const late = now - this.#renewedAt > this.#limits.nodeTimeoutMs / 2
+        this.#renewedAt = now
+        if (late || goneSince(signs.get(this.#sign.field)) !== undefined) this.confirm()
       },
     })
     this.#fence = new Fence({

@@ -30,6 +30,7 @@ export interface WatchedStatus {
     readonly bad: number
     readonly listed: number | null
     readonly paused: boolean
+    readonly unknown?: true | undefined
   }[]
   readonly channels: readonly WatchedChannel[]
   readonly notices: readonly WatchedNotices[]
@@ -125,6 +126,7 @@ export function addStatusMetrics(
     // What Redis does not tell is not 0: it is not known.
     if (!status.redis.answers) return
     for (const one of status.queues) {
+      if (one.unknown) continue
       const queue = one.task_key
       for (const state of ['waiting', 'delayed', 'active', 'bad'] as const)
         tasks.set({ queue, state }, one[state])

@@ -151,7 +151,7 @@ test.each<[string, Partial<Control>, string[], number]>([
   ['a task that the daemon refuses', {}, ['push', 'q', '--script', ''], 0],
   ['a queue that is full', { push: refuse('E_FULL') }, ['push', 'q', '--script', 'x'], 1],
   ['a bad task', { push: refuse('E_BAD_TASK') }, ['push', 'q', '--script', 'x'], 2],
-  ['an unknown job', { runJob: refuse('E_NO_JOB') }, ['run', 'x'], 1],
+  ['an unknown job', { runJob: refuse('E_NO_JOB') }, ['run', 'x'], 4],
   ['Redis away', { fails: refuse('E_REDIS_AWAY') }, ['fails'], 1],
   ['no number of workers', {}, ['scale', 'q', 'many'], 2],
   ['a limit of nothing', {}, ['fails', '--limit', '0'], 2],

@@ -165,7 +165,7 @@ test('notices and table queues are measured, and no counter is counted twice', a
 })
 
 test('while Redis is away no depth is made up', async () => {
-  const redis = { ...status().redis, ok: false, error: 'x' }
+  const redis = { ...status().redis, ok: false, answers: false, error: 'x' }
   await using door = await openDoor({
     secrets,
     answers: { status: async () => status({ redis, sources }) },

@@ -14,7 +14,8 @@ function judge(history: History, task: HandedIn, runs: readonly Run[]): Violatio
   const evidence = [describeTask(task), ...story(history, runs)]
   const found = (what: string) => [{ rule: 'accepted', what: `${task.id} ${what}`, evidence }]
   const [verdict, second] = verdicts
-  if (verdict === undefined) return task.answer === 'accepted' ? found('has no verdict') : []
+  if (verdict === undefined)
+    return task.answer !== 'accepted' || isForgotten(history, runs) ? [] : found('has no verdict')
   if (second) return found(`has ${verdicts.length} verdicts`)
   const first = runs[0]
   if (first && task.notBefore !== undefined && first.begin < task.notBefore)
@@ -26,6 +27,12 @@ function judge(history: History, task: HandedIn, runs: readonly Run[]): Violatio
     return found('succeeded without a run that ended')
   if (verdict.state === wanted || excused(history, task, runs)) return []
   return found(`is ${verdict.state} where it was to be ${wanted}`)
+}
+
+/** While Redis is full the daemon forgets tasks that are done, to make room (decision 010). */
+function isForgotten({ faults }: History, runs: readonly Run[]): boolean {
+  const end = runs.at(-1)?.end
+  return end !== undefined && faults.some(one => one.name === 'redis full' && one.to > end)
 }
 
 /** Why a task that was to succeed may have failed. */

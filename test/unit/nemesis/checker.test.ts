@@ -81,6 +81,17 @@ describe('the checker of the nemesis', () => {
     expect(rules({ ...lost, tasks: [task('a', { answer: 'unsure' })] })).toEqual([])
   })
 
+  it('misses no verdict of a task that was done before Redis was full, and may be forgotten', () => {
+    const done = { tasks: [task('a')], runs: ledger(ONCE), verdicts: new Map() }
+    const full = (from: number, to: number) =>
+      rules({ ...done, faults: [fault('redis full', from, to)] })
+    expect(full(20, 30)).toEqual([])
+    expect(full(5, 9)).toEqual(['accepted: a has no verdict'])
+    expect(rules({ ...done, runs: [], faults: [fault('redis full', 20, 30)] })).toEqual([
+      'accepted: a has no verdict',
+    ])
+  })
+
   it('finds a task that counts as done and never ran, or has two verdicts', () => {
     expect(rules({ tasks: [task('a')] })).toEqual([
       'accepted: a succeeded without a run that ended',

@@ -133,7 +133,7 @@ test('next points to jobs in SQL where there may be some, and not in its JSON', 
     expect((await taskd(['next', ...more], here)).stderr).toBe('')
   const named = await taskd(['next', 'task:report'], here)
   expect([named.code, named.stderr]).toEqual([
-    1,
+    4,
     'taskd: task:report is a job in SQL. `taskd task list` shows its next run\n',
   ])
 })
@@ -150,7 +150,7 @@ test('next of an expression needs no configuration, and includes the time it loo
 })
 
 test.each([
-  [['next', 'acumulate_pay'], 1, 'did you mean accumulate_pay?'],
+  [['next', 'acumulate_pay'], 4, 'did you mean accumulate_pay?'],
   [['next', '--cron', '61 * * * *'], 2, 'minute'],
   [['next', '--cron', '* * * * *', '--timezone', 'Mars/Olympus'], 2, 'Mars/Olympus'],
   [['next', '--count', '0'], 2, '--count'],

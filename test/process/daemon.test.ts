@@ -72,7 +72,7 @@ describe('one daemon with both queues', () => {
       { code: 'fail', msg: 'no such script: /no/such', data: [] },
     ])
     const unknown = await daemon.cli('push', 'nowhere', '--script', good)
-    expect(unknown).toMatchObject({ code: 1, stdout: '' })
+    expect(unknown).toMatchObject({ code: 4, stdout: '' })
     expect(unknown.stderr).toContain('no queue named nowhere')
   })
 

@@ -139,6 +139,7 @@ describe('Debian packages', () => {
       'php',
       'python3',
       'faketime',
+      'my_print_defaults',
       'systemd-analyze',
       'supervisord',
     )

@@ -121,7 +121,7 @@ describe('programs by name', () => {
     const status = await said('status', 'lisener')
     expect([status.code, status.err]).toEqual([4, [expect.stringContaining('listener')]])
     const scale = await said('scale', 'wep', '3')
-    expect([scale.code, scale.err]).toEqual([1, [expect.stringContaining('did you mean web?')]])
+    expect([scale.code, scale.err]).toEqual([4, [expect.stringContaining('did you mean web?')]])
   })
 
   it('signals reach the program, by any name for them, and only what runs', async () => {

@@ -106,13 +106,13 @@ describe('taskd runs', () => {
     expect(run).toMatchObject({ kind: 'cancelled', outcome: 'fail' })
   })
 
-  it('a name that there is not is one line and exit code 1', async () => {
+  it('a name that there is not is one line and exit code 4', async () => {
     for (const args of [
       ['runs', 'godo'],
       ['runs', '--queue', 'nowhere'],
     ]) {
       const { code, stdout, stderr } = await daemon.cli(...args)
-      expect([code, stdout]).toEqual([1, ''])
+      expect([code, stdout]).toEqual([4, ''])
       expect(stderr).toMatch(/^taskd: no (?:job|queue) named [^\n]+\n$/)
     }
     expect((await daemon.cli('runs', 'godo')).stderr).toContain('did you mean good?')

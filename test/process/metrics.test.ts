@@ -81,9 +81,12 @@ test('the metrics show what notices and table queues have done, and what waits',
   const ini = [...table, ...rows, ...hook].join('\n')
   daemon.configure({ taskd: { http: `127.0.0.1:${port}` }, ini })
   await daemon.start()
+  const up = async () => (await samplesOf(port, 'source', 'source="sms"'))['up']
+  await waitFor(async () => (await up()) === '1', { what: 'the table queue is up' })
   await app.insert(1, 2)
 
-  const source = { up: '1', taken_rows_total: '2', bad_rows_total: '0', open_rows: '1' }
+  // A result that the table refuses is missing from its row: the table queue is not well.
+  const source = { up: '0', taken_rows_total: '2', bad_rows_total: '0', open_rows: '1' }
   const expected = {
     source: { ...source, written_results_total: '1', waiting_results: '1' },
     notify: {
@@ -104,9 +107,5 @@ test('the metrics show what notices and table queues have done, and what waits',
     },
     { what: 'one result is written, one waits, and the notice is taken at the third attempt' },
   )
-  await sql`alter table sms rename to gone`.execute(app.db)
-  await waitFor(async () => (await samplesOf(port, 'source', 'source="sms"'))['up'] === '0', {
-    what: 'the table queue is down',
-  })
   await app.close()
 })

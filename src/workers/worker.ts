@@ -19,9 +19,9 @@ import { goneSince, NodeSign } from '../queue/node-sign.ts'
 import { type EndedRun, RunHistory } from '../queue/run-history.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import { AbsentFiles, whyAbsent } from './absent-files.ts'
+import { Cancels, type Present } from './cancels.ts'
 import { environmentOf } from './environment.ts'
 import { VerdictKeeper } from './kept-verdicts.ts'
-import { NotBegun } from './not-begun.ts'
 import { Rows } from './rows.ts'
 import { NO_EXIT } from './run.ts'
 import { RunWatch } from './run-watch.ts'
@@ -68,7 +68,7 @@ export class TaskWorker {
   readonly #history: RunHistory
   /** For those who look at the output of runs as it comes. */
   readonly watch: RunWatch
-  readonly #notBegun = new NotBegun()
+  readonly #cancels = new Cancels()
   readonly #rows: Rows
   readonly #keeper: VerdictKeeper | undefined
   readonly #absent: AbsentFiles
@@ -132,7 +132,7 @@ export class TaskWorker {
       owner: deps.owner,
       keepMs: init.limits.resultKeepMs,
       keepCount: init.limits.resultKeepCount,
-      handle: claim => this.#handle(claim),
+      handle: claim => this.#cancels.during(claim.task.id, present => this.#handle(claim, present)),
       isStale: () => this.#sign.age > this.#sign.timeoutMs / 2,
       onTaken: id => this.#taken(id),
       onOver: id => void this.#keeper?.drop(id),
@@ -177,8 +177,8 @@ export class TaskWorker {
   }
 
   cancel(id: string, reason: string): void {
+    this.#cancels.cancel(id, reason)
     this.#runs.get(id)?.stop('cancelled', reason)
-    this.#notBegun.cancel(id, reason)
   }
 
   /** Makes sure that what it has is still its own. */
@@ -196,6 +196,7 @@ export class TaskWorker {
    */
   drain(waitMs: number): Promise<void> {
     this.#leaving.abort()
+    this.#cancels.leave()
     this.#deadline?.cancel()
     if (Number.isFinite(waitMs))
       this.#deadline = this.#deps.clock.setTimer(waitMs, () => this.#returnAll())
@@ -240,23 +241,32 @@ export class TaskWorker {
     for (const run of this.#runs.values()) run.stop('returned', 'taskd is stopping')
   }
 
-  async #handle(claim: Claim): Promise<Settlement> {
+  /** A cancelled task never goes back to its queue: it ends as one that was cancelled there. */
+  async #handle(claim: Claim, present: Present): Promise<Settlement> {
+    const settlement = await this.#carryOut(claim, present)
+    if (settlement.type !== 'returned' || present.cancelled === undefined) return settlement
+    const now = this.#deps.clock.now()
+    if (await this.#consumer.isTaken(claim.task.id)) return this.#letGo(claim, now)
+    return this.#settle(claim, cancelledResult(present.cancelled), now)
+  }
+
+  async #carryOut(claim: Claim, present: Present): Promise<Settlement> {
     const { task } = claim
-    const [row, cancelled] = await this.#notBegun.during(task.id, async () => {
-      await this.#pauseBetween()
-      const begins = task.rowId !== undefined && claim.deaths < MAX_DEATHS
-      return begins ? this.#rows.open(claim, this.#leaving.signal) : undefined
-    })
+    await this.#pauseBetween(present)
+    const begins = task.rowId !== undefined && claim.deaths < MAX_DEATHS
+    const row = begins ? await this.#rows.open(claim, this.#leaving.signal) : undefined
     const startedAt = this.#deps.clock.now()
-    if (cancelled !== '') return this.#settle(claim, cancelledResult(cancelled), startedAt)
     // It may have been on its way to us for as long as others wait for a sign of ours.
     if (await this.#consumer.isTaken(task.id)) return this.#letGo(claim, startedAt)
+    // Nothing is waited for from here to the run: whoever cancels it later finds that.
+    if (present.cancelled !== undefined)
+      return this.#settle(claim, cancelledResult(present.cancelled), startedAt)
     // Not begun when the time to leave had come: somebody else may have it.
     if (this.#leaving.signal.aborted || this.#fence.closed) return this.#giveBack(claim, startedAt)
     if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostResult(claim.deaths), startedAt)
     if (row?.ok === false) return this.#putOff(claim, row.reason)
     const absent = whyAbsent(task, this.#limits.binPath)
-    if (absent !== undefined) return this.#leaveToOthers(claim, absent, startedAt)
+    if (absent !== undefined) return this.#leaveToOthers(claim, present, absent, startedAt)
     const run = startRun(
       {
         ...this.#limits,
@@ -275,18 +285,25 @@ export class TaskWorker {
     this.#runs.delete(task.id)
     this.watch.ended(task.id, ended)
     this.#lastEnd = this.#deps.clock.monotonic()
-    if (ended.stopped !== 'returned') this.#keep(claim, startedAt, ended)
+    if (ended.stopped !== 'returned') this.#keep(claim, present, startedAt, ended)
     // Before anything is recorded: it would be there twice.
     if (await this.#consumer.isTaken(task.id)) return this.#letGo(claim, startedAt)
     if (ended.stopped === 'returned') return this.#giveBack(claim, startedAt, ended)
-    return this.#settle(claim, verdictOn(task, ended, this.#limits), startedAt, ended)
+    return this.#settle(claim, this.#resultOf(claim, present, ended), startedAt, ended)
+  }
+
+  /** One that was cancelled after it had failed is not tried again. */
+  #resultOf({ task, retryInMs }: Claim, { cancelled }: Present, ended: Stopped): RunResult {
+    const result = verdictOn(task, ended, this.#limits)
+    const again = result.retryable && retryInMs !== undefined
+    return again && cancelled !== undefined ? cancelledResult(cancelled) : result
   }
 
   /** `period`: the pause between the end of one task and the start of the next. */
-  async #pauseBetween(): Promise<void> {
+  async #pauseBetween({ hurry }: Present): Promise<void> {
     const { periodMs } = this.#deps.init.queue
     const waitMs = this.#lastEnd + periodMs - this.#deps.clock.monotonic()
-    if (periodMs > 0 && waitMs > 0) await this.#deps.clock.sleep(waitMs, this.#leaving.signal)
+    if (periodMs > 0 && waitMs > 0) await this.#deps.clock.sleep(waitMs, hurry)
   }
 
   /** Without a row no run, and others must not wait for it. */
@@ -297,7 +314,12 @@ export class TaskWorker {
   }
 
   /** Where order counts the task stays in front: others that come for it find it there. */
-  async #leaveToOthers(claim: Claim, why: string, startedAt: number): Promise<Settlement> {
+  async #leaveToOthers(
+    claim: Claim,
+    present: Present,
+    why: string,
+    startedAt: number,
+  ): Promise<Settlement> {
     const { task } = claim
     const left = await this.#absent.leave(task, why)
     if (left.kind === 'nobody') {
@@ -307,7 +329,7 @@ export class TaskWorker {
     const fields = { task: task.id, why, again_in_ms: left.waitMs }
     this.#log('debug', 'a task is left to a node that has its file', fields)
     if (this.#deps.init.queue.mode !== 'sync') return { type: 'returned', inMs: left.waitMs }
-    await this.#deps.clock.sleep(left.waitMs, this.#leaving.signal)
+    await this.#deps.clock.sleep(left.waitMs, present.hurry)
     return { type: 'returned' }
   }
 
@@ -386,10 +408,10 @@ export class TaskWorker {
   }
 
   /** On disk, should Redis not take it at once. */
-  #keep(claim: Claim, startedAt: number, ended: Stopped): void {
+  #keep(claim: Claim, present: Present, startedAt: number, ended: Stopped): void {
     const endedAt = this.#deps.clock.now()
     this.#keeper?.hold(claim.task.id, () => {
-      const result = verdictOn(claim.task, ended, this.#limits)
+      const result = this.#resultOf(claim, present, ended)
       const verdict = { ...this.#verdict(claim, result, startedAt), endedAt }
       const { outcome, kind, answer } = result
       const details = { kind, duration_ms: endedAt - startedAt }

@@ -1,4 +1,4 @@
-import { closeSync, copyFileSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, copyFileSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
@@ -6,7 +6,7 @@ import { stringify } from '../../../src/lib/json-text.ts'
 import type { FromWorker, RunEnded, WorkerLimits } from '../../../src/model/ipc.ts'
 import type { QueueSpec } from '../../../src/model/queue-spec.ts'
 import type { Task } from '../../../src/model/task.ts'
-import { OUTBOX } from '../../../src/queue/keys.ts'
+import { absentFile, OUTBOX, SIGNS } from '../../../src/queue/keys.ts'
 import { nodeSpawner } from '../../../src/workers/spawn.ts'
 import { TaskWorker } from '../../../src/workers/worker.ts'
 import { launcherOf } from '../../support/launchers.ts'
@@ -290,6 +290,65 @@ describe('a worker', () => {
     await ends(1)
     const returned = await queue.redis.hget(`Task:Worker:${ID}`, 'run_return')
     expect(JSON.parse(returned ?? '')).toEqual({ code: 'later', msg: '', data: [] })
+  })
+})
+
+describe('a task that is cancelled before its run has begun', () => {
+  const cancelled = { outcome: 'fail', kind: 'cancelled', msg: 'by hand' }
+  const gone = () =>
+    waitFor(async () => (await queue.queues.state(Q, 'task-1')) === 'failed', {
+      what: 'it is over',
+    })
+
+  test('does not run when it was in doubt whose it is', async () => {
+    const { worker, sent, ends } = await work()
+    await push('/bin/true', { rowId: 7 })
+    const asked = await waitFor(() => sent.find(one => one.type === 'open-row'), {
+      what: 'it waits for its row',
+    })
+    // Until Redis has answered, nobody knows whose the task is.
+    await queue.redis.call('CLIENT', 'PAUSE', 60_000, 'WRITE')
+    worker.confirm()
+    worker.hearRow({ type: 'row', ask: asked.ask, row: { ok: true, value: 1 } })
+    await new Promise(setImmediate)
+    worker.cancel('task-1', 'by hand')
+    await queue.redis.call('CLIENT', 'UNPAUSE')
+    expect((await ends(1))[0]).toMatchObject(cancelled)
+    await gone()
+    expect(sent.some(one => one.type === 'started')).toBe(false)
+    expect(await failures()).toMatchObject([{ unique_task_id: 'task-1', kind: 'cancelled' }])
+  })
+
+  test('does not go back to wait for a node that has its file', async () => {
+    await queue.redis.hset(SIGNS, 'other@inst', '60000.1.1')
+    const { worker, sent } = await work({}, { binPath: scripts.folder.path })
+    await push('absent.sh', { call: 'bin' })
+    await waitFor(async () => (await queue.redis.exists(absentFile('task-1'))) === 1, {
+      what: 'it is left to the other node',
+    })
+    const over = await waitFor(
+      () => {
+        worker.cancel('task-1', 'by hand')
+        return sent.find(one => one.type === 'ended')
+      },
+      { what: 'it is over' },
+    )
+    expect(over).toMatchObject(cancelled)
+    await gone()
+  })
+
+  test('does not go back when its run is ended because the worker leaves', async () => {
+    const script = scripts.write('deaf.sh', `trap 'touch "$3"' TERM; while :; do sleep 0.01; done`)
+    const told = join(scripts.folder.path, 'told')
+    const { worker, begins, ends } = await work()
+    await push(script, { param: told })
+    await begins('task-1')
+    const drained = worker.drain(0)
+    await waitFor(() => existsSync(told), { what: 'the run is told to end' })
+    worker.cancel('task-1', 'by hand')
+    await drained
+    expect((await ends(2))[1]).toMatchObject(cancelled)
+    await gone()
   })
 })
 

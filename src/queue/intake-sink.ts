@@ -13,8 +13,8 @@ export interface IntakeSink<T> {
   read(message: unknown, text: string, id: string): Parsed<T>
   /** To be repeated at will: the ids make that harmless. */
   add(tasks: readonly T[]): Promise<void>
-  /** The same also when Redis is full; undefined where that is not possible. */
-  addAnyway?(tasks: readonly T[]): Promise<void>
+  /** The same also when Redis is full. */
+  addAnyway(tasks: readonly T[]): Promise<void>
   /** How many of the queue's capacity are taken. */
   waiting(): Promise<number>
 }
@@ -52,6 +52,7 @@ export function pullSink(spec: QueueSpec, feed: PullFeed): IntakeSink<PullTask> 
   return {
     read: readPullMessage,
     add: tasks => feed.addOnce(spec, tasks),
+    addAnyway: tasks => feed.addOnce(spec, tasks, { anyway: true }),
     waiting: () => feed.waiting(spec.taskKey),
   }
 }

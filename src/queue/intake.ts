@@ -97,14 +97,14 @@ export class Intake<T> implements Service {
   }
 
   async #loop(blocking: Redis & Scripts): Promise<void> {
-    const { clock, log, sink } = this.#deps
+    const { clock, log } = this.#deps
     const { signal } = this.#stopping
     let failures = 0
     while (!signal.aborted) {
       try {
         const full = this.#deps.isFull()
         // At once: a part of them may be in the engine, and is known there only for some time.
-        if (this.#leftovers && !(full && sink.addAnyway === undefined)) await this.#sendLeftovers()
+        if (this.#leftovers) await this.#sendLeftovers()
         if (this.#deps.leaves?.()) await clock.sleep(LEFT_WAIT_MS, signal)
         else if (full) await this.#takeALittle(blocking)
         else if ((await this.#hasRoom()) && (await this.#take(blocking)) === 0)
@@ -134,10 +134,8 @@ export class Intake<T> implements Service {
   async #takeALittle(blocking: Redis & Scripts): Promise<void> {
     const { clock, sink } = this.#deps
     this.#roomCheckedAt = Number.NEGATIVE_INFINITY
-    if (sink.addAnyway !== undefined) {
-      this.#room = Math.min(MOST_WHEN_FULL, this.#spec.capacity) - (await sink.waiting())
-      if (this.#room > 0 && (await this.#take(blocking)) > 0) return
-    }
+    this.#room = Math.min(MOST_WHEN_FULL, this.#spec.capacity) - (await sink.waiting())
+    if (this.#room > 0 && (await this.#take(blocking)) > 0) return
     await clock.sleep(FULL_WAIT_MS, this.#stopping.signal)
   }
 
@@ -185,7 +183,7 @@ export class Intake<T> implements Service {
       if (read.ok) tasks.push(read.value)
       else bad.push(read.reason)
     }
-    if (this.#deps.isFull() && sink.addAnyway) await sink.addAnyway(tasks)
+    if (this.#deps.isFull()) await sink.addAnyway(tasks)
     else await sink.add(tasks)
     if (bad.length > 0) {
       const list = await pushBad(redis, taskKey, bad)

@@ -3,7 +3,7 @@ import { TaskdError } from '../lib/errors.ts'
 import type { PullTask, Pushed } from '../model/pull.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { pullKeys } from './keys.ts'
-import { PullQueue } from './pull-queue.ts'
+import { PullQueue, type PushOptions } from './pull-queue.ts'
 import type { Scripts } from './scripts.ts'
 import type { Progress } from './task-queues.ts'
 
@@ -25,15 +25,22 @@ export class PullFeed {
     this.#now = now
   }
 
-  /** @throws TaskdError E_FULL when not all have found room; those that did have been added */
-  async addOnce(spec: QueueSpec, tasks: readonly PullTask[]): Promise<void> {
+  /**
+   * @param options `anyway`: see PushOptions
+   * @throws TaskdError E_FULL when not all have found room; those that did have been added
+   */
+  async addOnce(
+    spec: QueueSpec,
+    tasks: readonly PullTask[],
+    options: Pick<PushOptions, 'anyway'> = {},
+  ): Promise<void> {
     if (tasks.length === 0) return
     const places = await this.places(
       spec.taskKey,
       tasks.map(task => task.id),
     )
     const fresh = tasks.filter((_, n) => places[n] === 'unknown')
-    const pushed = await this.#queue(spec).push(fresh)
+    const pushed = await this.#queue(spec).push(fresh, options)
     if (isFull(pushed)) throw fullError(spec)
   }
 

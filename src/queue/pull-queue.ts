@@ -44,6 +44,13 @@ export interface PullQueueDeps {
   readonly now: () => number
 }
 
+export interface PushOptions {
+  /** To the front. */
+  readonly promote?: boolean
+  /** Also when Redis has no memory to spare: for what lies in it already, in a plain list. */
+  readonly anyway?: boolean
+}
+
 /** What has come of leases that were over. */
 export interface ExpiredLeases {
   readonly requeued: number
@@ -72,7 +79,7 @@ export class PullQueue implements PullStore {
 
   async push(
     tasks: readonly PullTask[],
-    { promote = false }: { readonly promote?: boolean } = {},
+    { promote = false, anyway = false }: PushOptions = {},
   ): Promise<Pushed> {
     let letters = ''
     let room = 0
@@ -80,8 +87,8 @@ export class PullQueue implements PullStore {
     for (const chunk of inChunks(tasks, CHUNK, CHUNK_BYTES, task => task.content.length)) {
       const rest = promote ? tasks.length - letters.length : ''
       const pairs = chunk.flatMap(task => [task.id, task.content])
-      const limits = [this.#now(), this.#spec.capacity]
-      const reply = await this.#redis.pullPush(...this.#all, ...limits, rest, place, ...pairs)
+      const limits = [this.#now(), this.#spec.capacity, rest, place, anyway ? 1 : 0]
+      const reply = await this.#redis.pullPush(...this.#all, ...limits, ...pairs)
       letters += reply[0]
       room = reply[1]
       if (promote) place = reply[2]

@@ -31,7 +31,10 @@ local function again(entries)
       if bytes >= tonumber(ARGV[4]) then break end
     end
   end
-  if #leases > 0 then redis.call('ZADD', KEYS[2], unpack(leases)) end
+  if #leases > 0 then
+    redis.call('ZREM', KEYS[2], '')
+    redis.call('ZADD', KEYS[2], unpack(leases))
+  end
   items[1] = had + seen
   items[2] = redis.call('LLEN', KEYS[10])
   return items

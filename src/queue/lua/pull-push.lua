@@ -5,9 +5,13 @@
 -- ARGV[1] now, ms   ARGV[2] capacity
 -- ARGV[3] '' for the back; for the front, how many tasks of the batch come from here on
 -- ARGV[4] the place in front that an earlier part of the batch was told, or ''
--- ARGV[5] id   ARGV[6] content   and so on
+-- ARGV[5] 1 for what lies in this Redis already, in a plain list: it is taken also without memory
+--   to spare; else 0
+-- ARGV[6] id   ARGV[7] content   and so on
 -- returns a letter for each task (a accepted, d duplicate, p a duplicate that was moved to the
 --   front, f full), how many more fit, and the place for the next part of the batch
+-- After a first write that removes, Redis refuses nothing for its memory.
+if ARGV[5] == '1' then redis.call('ZREM', KEYS[1], '') end
 local capacity = tonumber(ARGV[2])
 local micros = tonumber(ARGV[1]) * 1000
 local front = ARGV[3] ~= ''
@@ -22,7 +26,7 @@ elseif not front then
 end
 local room = capacity - redis.call('ZCARD', KEYS[1])
 local answers, placed, added, seen = {}, {}, {}, {}
-for n = 5, #ARGV, 2 do
+for n = 6, #ARGV, 2 do
   local id = ARGV[n]
   local answer
   if room > 0 and redis.call('HSETNX', KEYS[5], id, ARGV[n + 1]) == 1 then

@@ -24,10 +24,10 @@ afterEach(async () => {
 })
 afterAll(() => bench.remove())
 
-async function take(spec = far()) {
+async function take(spec = far(), isFull = () => false) {
   const connections = await Promise.all([bench.connect('work'), bench.connect('work')])
   const intake = new Intake(spec, {
-    isFull: () => false,
+    isFull,
     connect: () => connections[0],
     redis: connections[1],
     sink: pullSink(spec, feed),
@@ -99,6 +99,34 @@ describe('the plain list of a pull queue', () => {
     await take()
     await waitFor(async () => (await bench.redis.llen(mine)) === 0, { what: 'all is sent' })
     expect(idsOf(await queue.claim(9))).toEqual(['b', 'x-3'])
+  })
+})
+
+describe('a Redis without memory to spare', () => {
+  afterEach(() => bench.redis.config('SET', 'maxmemory', '0'))
+
+  test('has its list taken in and worked off, though nobody can push', async () => {
+    const ids = Array.from({ length: 250 }, (_, n) => `m${n}`)
+    for (const id of ids) await bench.redis.lpush('far', `{"task_id":"${id}"}`)
+    await bench.redis.rpush(intakeList('far', 'node'), 'mx-1\n{"task_id":"left"}')
+    await bench.redis.config('SET', 'maxmemory', '1')
+    const queue = bench.queue()
+    await expect(queue.push([aTask('new')])).rejects.toThrow('OOM')
+    await take(far(), () => true)
+    const done: string[] = []
+    await waitFor(
+      async () => {
+        // As an agent whose first answer was lost.
+        await queue.claim(50, 'agent', `claim-${done.length}`)
+        const claimed = await queue.claim(50, 'agent', `claim-${done.length}`)
+        const { finish } = await queue.report({ finish: claimed.map(({ id }) => ({ id })) })
+        done.push(...finish.filter(one => one.answer === 'finished').map(one => one.id))
+        return done.length === 251
+      },
+      { what: 'all are done' },
+    )
+    expect(done).toEqual(['left', ...ids])
+    expect(await bench.redis.exists('far', intakeList('far', 'node'))).toBe(0)
   })
 })
 

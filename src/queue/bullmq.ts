@@ -2,7 +2,7 @@ import { createRequire } from 'node:module'
 import type { Redis } from 'ioredis'
 import { WRITE_PROBE } from './keys.ts'
 
-export { DelayedError, Job, Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
+export { Job, Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 
 /**
  * The engine, whose scripts lack one thing: a Redis that is full (`maxmemory`, noeviction) refuses

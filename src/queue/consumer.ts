@@ -9,13 +9,12 @@ import type { Answer, FailKind } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { amend, type Looping } from './amend.ts'
 import { answers } from './answers.ts'
-import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from './bullmq.ts'
+import { type Job, UnrecoverableError, WaitingError, Worker } from './bullmq.ts'
 import { onConnected, onDisconnected } from './connection.ts'
 import { giveBack } from './give-back.ts'
 import { HeldJobs, LOCK_MS } from './held-jobs.ts'
-import { insist } from './insist.ts'
 import { fromJobId, toJobId } from './job-id.ts'
-import { ENGINE_PREFIX, engineKeys } from './keys.ts'
+import { ENGINE_PREFIX } from './keys.ts'
 import type { Scripts } from './scripts.ts'
 import { type StoredAnswer, toStoredAnswer } from './stored-answer.ts'
 import { fromStored, retryDelay, type StoredTask } from './stored-task.ts'
@@ -296,19 +295,12 @@ export class Consumer {
   /** A run that we ended ourselves is neither an attempt nor a death. */
   async #giveBack(job: Job<StoredTask, StoredAnswer>, token: string, inMs: number): Promise<never> {
     const { redis, queue } = this.#options
-    const { taskKey } = queue
-    const jobId = job.id ?? ''
-    if (inMs <= 0) {
-      await this.#held.move(job, token, current =>
-        giveBack(redis, { taskKey, jobId, token: current }, true),
-      )
-      throw new WaitingError()
-    }
-    // Before the move: after it, somebody else may have taken the task already.
-    if ((await this.#held.standingOf(jobId)) === 'ours')
-      await insist(() => redis.hincrby(engineKeys(taskKey).job(jobId), 'ats', -1))
-    await this.#held.move(job, token, current => job.moveToDelayed(Date.now() + inMs, current))
-    throw new DelayedError()
+    const held = { taskKey: queue.taskKey, jobId: job.id ?? '' }
+    await this.#held.move(job, token, current =>
+      giveBack(redis, { ...held, token: current }, { uncounted: true, inMs }),
+    )
+    // To the engine: it has been moved.
+    throw new WaitingError()
   }
 
   #claim(job: Job<StoredTask, StoredAnswer>): Claim {

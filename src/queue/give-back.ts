@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis'
+import { realClock } from '../lib/clock.ts'
 import { engineKeys } from './keys.ts'
 import { type Scripts, writeAnyway } from './scripts.ts'
 
@@ -10,16 +11,22 @@ export interface HeldJob {
   readonly token: string
 }
 
+export interface GiveBackOptions {
+  /** It was we who ended or never began it: neither an attempt nor a death. */
+  readonly uncounted?: boolean
+  /** Nobody has it before this has passed, ms. */
+  readonly inMs?: number
+}
+
 /**
- * Every way back from a worker to the front of the queue: a worker that waits, on whatever node,
- * begins the task at once.
- * @param uncounted it was we who ended or never began it: neither an attempt nor a death
+ * Every way back from a worker to the queue. To its front: a worker that waits, on whatever node,
+ * begins the task at once; with `inMs` to the delayed ones.
  * @returns false when it is not ours any more
  */
 export async function giveBack(
   redis: Redis & Scripts,
   { taskKey, jobId, token }: HeldJob,
-  uncounted = false,
+  { uncounted = false, inMs = 0 }: GiveBackOptions = {},
 ): Promise<boolean> {
   const keys = engineKeys(taskKey)
   const moved = await redis.giveBack(
@@ -28,10 +35,13 @@ export async function giveBack(
     keys.active,
     keys.stalled,
     keys.prioritized,
+    keys.delayed,
     keys.marker,
     jobId,
     token,
     uncounted ? 1 : 0,
+    Math.ceil(inMs),
+    realClock.now(),
   )
   return moved === 1
 }

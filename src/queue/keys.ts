@@ -21,6 +21,8 @@ export const engineKeys = (taskKey: string) => {
     wait: `${base}:wait`,
     /** ZSET of ids that wait for their time. */
     delayed: `${base}:delayed`,
+    /** STRING: how many came to `prioritized` since it was empty. */
+    counter: `${base}:pc`,
     /** ZSETs of ids that have ended, by the ms when they did. */
     completed: `${base}:completed`,
     failed: `${base}:failed`,

@@ -57,7 +57,7 @@ export interface Scripts {
 const KEY_COUNTS = {
   take: 3,
   dropTaken: 1,
-  giveBack: 6,
+  giveBack: 7,
   holdOn: 6,
   seizeLock: 2,
   renewSign: 1,

@@ -8,6 +8,7 @@ import { forgetOverAge } from './forget.ts'
 import { toJobId } from './job-id.ts'
 import { ENGINE_PREFIX, removedTask } from './keys.ts'
 import { parseMessage } from './message.ts'
+import { retryFailed } from './retry-failed.ts'
 import { writeAnyway } from './scripts.ts'
 import { fromStoredAnswer, type StoredAnswer } from './stored-answer.ts'
 
@@ -278,9 +279,8 @@ export class TaskQueues {
     if (!job) return false
     // The engine counts from 0 again; the attempts of before stay counted in the task.
     const earlierAttempts = (job.data.earlierAttempts ?? 0) + job.attemptsStarted
-    await job.updateData({ ...job.data, earlierAttempts })
-    await job.retry('failed', { resetAttemptsMade: true, resetAttemptsStarted: true })
-    return true
+    const data = JSON.stringify({ ...job.data, earlierAttempts })
+    return retryFailed(this.#redis, taskKey, toJobId(id), data)
   }
 
   isPaused(taskKey: string): Promise<boolean> {

@@ -23,7 +23,7 @@ export async function returnUnheard(holder: Holder): Promise<void> {
   const { redis, taskKey } = holder
   // The newest first, each to the front; and uncounted, for they were never begun.
   for (const [jobId, token] of await insist(() => unheardOf(holder)))
-    await insist(() => giveBack(redis, { taskKey, jobId, token }, true))
+    await insist(() => giveBack(redis, { taskKey, jobId, token }, { uncounted: true }))
 }
 
 /** Ids with their locks, the one that was handed out last first. */

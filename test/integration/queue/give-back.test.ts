@@ -8,6 +8,7 @@ import { returnUnheard } from '../../../src/queue/unheard.ts'
 import {
   DONE,
   deadOwner,
+  failed,
   judging,
   liveOwner,
   type QueueBench,
@@ -62,12 +63,12 @@ async function idle() {
 }
 
 /** Takes a task that waits, and gives it back. */
-async function giveBackAgain(jobId: string): Promise<void> {
+async function giveBackAgain(jobId: string, inMs = 0): Promise<void> {
   const token = `${liveOwner('w')}:1`
   await bench.redis.zrem(keys.prioritized, jobId)
   await bench.redis.lpush(keys.active, jobId)
   await bench.redis.set(keys.lock(jobId), token)
-  await giveBack(bench.redis, { taskKey: Q, jobId, token })
+  await giveBack(bench.redis, { taskKey: Q, jobId, token }, { inMs })
 }
 
 test('a task of a dead worker wakes a worker that waits', async () => {
@@ -180,6 +181,67 @@ test('where there is no room before the others, one given back is among them', a
   await giveBackAgain('a5')
   // Never before a task of another priority.
   expect(Number(await bench.redis.zscore(keys.prioritized, 'a5'))).toBe(first)
+})
+
+/** The commands of clients that name a task's key; what scripts do is part of theirs. */
+async function sentAbout(jobId: string, work: () => Promise<unknown>): Promise<string[]> {
+  const monitor = await bench.redis.duplicate().monitor()
+  const sent: string[] = []
+  monitor.on('monitor', (_time: string, [command = '', ...words]: string[], source: string) => {
+    if (source !== 'lua' && words.includes(keys.job(toJobId(jobId))))
+      sent.push(command.toLowerCase())
+    if (words.includes('the end')) sent.push('the end')
+  })
+  try {
+    await work()
+    await bench.redis.echo('the end')
+    await waitFor(() => sent.includes('the end'), { what: 'all of them are seen' })
+  } finally {
+    monitor.disconnect()
+  }
+  return sent.filter(command => /^(eval|h(set|mset|del|incr)|del|multi)/.test(command))
+}
+
+test('what goes back for later does so in one command: a KILL in between costs no attempt', async () => {
+  const consumer = await taken(liveOwner('w1'), { type: 'returned', inMs: 60_000 })
+  const sent = await sentAbout('a', async () => {
+    for (const end of ends.splice(0)) end()
+    await consumer.stop()
+  })
+  expect(sent).toHaveLength(1)
+  expect(await bench.redis.hget(keys.job(toJobId('a')), 'ats')).toBe('0')
+  expect(await bench.queues.counts(Q)).toMatchObject({ active: 0, waiting: 0, delayed: 1 })
+})
+
+test('of what goes back for one time each comes after the one before it', async () => {
+  const ids = ['a5', 'b5', 'c5']
+  await bench.queues.add(
+    Q,
+    ids.map(id => aTask({ id, taskKey: Q })),
+  )
+  for (const id of ids) await giveBackAgain(id, 60_000)
+  const scores = await Promise.all(ids.map(id => bench.redis.zscore(keys.delayed, id)))
+  expect(scores.map(Number)).toEqual(scores.map(Number).toSorted((a, b) => a - b))
+  expect(new Set(scores).size).toBe(3)
+  // Idle workers are woken for the first.
+  const due = await bench.redis.zscore(keys.marker, '1')
+  expect(Number(due)).toBe(Number(scores[0]) / 4096)
+})
+
+test('what has failed goes back in one command, with its earlier attempts counted once', async () => {
+  const consumer = await taken(liveOwner('w1'), failed(false))
+  for (const end of ends.splice(0)) end()
+  await waitFor(async () => (await bench.queues.state(Q, 'a')) === 'failed', { what: 'it failed' })
+  await consumer.stop()
+  const sent = await sentAbout('a', async () => {
+    const both = await Promise.all([bench.queues.retry(Q, 'a'), bench.queues.retry(Q, 'a')])
+    expect(both.filter(Boolean)).toHaveLength(1)
+  })
+  // Twice the look whether it is to be forgotten, and the one move that each of them tried.
+  expect(sent).toHaveLength(4)
+  const { claims } = await bench.consume()
+  await waitFor(() => claims.length === 1, { what: 'it is taken again' })
+  expect(claims[0]).toMatchObject({ attempt: 2, deaths: 0, retryInMs: undefined })
 })
 
 test('what is not ours any more is left alone', async () => {

@@ -53,6 +53,28 @@ export function addsAnyway(client: Redis): Redis {
   return client
 }
 
+/**
+ * A message of a plain list becomes a task once, however often it is sent, and also when that task
+ * is done and forgotten by then: its mark is set with the task, and taken away with the message.
+ * It comes as an option of the job (see stored-task.ts), and is not kept with the job.
+ */
+const ONCE_A_MESSAGE = `
+local options = cmsgpack.unpack(ARGV[3])
+if options['taken'] then
+  local words = cmsgpack.unpack(ARGV[1])
+  if redis.call('ZADD', words[1] .. 'taken', 'NX', words[4], options['taken']) == 0 then
+    return words[2]
+  end
+  options['taken'] = nil
+  ARGV[3] = cmsgpack.pack(options)
+end
+`
+
+for (const name of ADDING) {
+  const script = scriptOf(name)
+  script.content = `do${ONCE_A_MESSAGE}end\n${script.content}`
+}
+
 function scriptOf(name: string) {
   const script = SCRIPTS[name]
   // It is pinned exactly; another version must be looked at before it is used.

@@ -7,14 +7,22 @@ import { isReserved } from './keys.ts'
 import type { PullFeed } from './pull-feed.ts'
 import type { TaskQueues } from './task-queues.ts'
 
+/** A task with the id of the message that it was. */
+export interface Taken<T> {
+  readonly task: T
+  readonly message: string
+}
+
 /** Where an intake puts what it has taken from a plain list. */
 export interface IntakeSink<T> {
   /** @param message what JSON gave for `text` @param id for a message that brings none */
   read(message: unknown, text: string, id: string): Parsed<T>
-  /** To be repeated at will: the ids make that harmless. */
-  add(tasks: readonly T[]): Promise<void>
+  /** To be repeated at will: each message becomes a task once. */
+  add(taken: readonly Taken<T>[]): Promise<void>
   /** The same also when Redis is full. */
-  addAnyway(tasks: readonly T[]): Promise<void>
+  addAnyway(taken: readonly Taken<T>[]): Promise<void>
+  /** These have left the private list, and are not added again. */
+  dropped(taken: readonly Taken<T>[]): Promise<void>
   /** How many of the queue's capacity are taken. */
   waiting(): Promise<number>
 }
@@ -38,8 +46,9 @@ export function engineSink(
       if (!isReserved(replyTo) && !taskKeys().includes(replyTo)) return task
       return { ok: false, reason: `"reply_to" names ${replyTo}, a list that taskd itself uses` }
     },
-    add: tasks => queues.add(taskKey, tasks),
-    addAnyway: tasks => anyway().addAnyway(taskKey, tasks),
+    add: taken => queues.add(taskKey, tasksOf(taken), { messages: messagesOf(taken) }),
+    addAnyway: taken => anyway().addAnyway(taskKey, tasksOf(taken), messagesOf(taken)),
+    dropped: taken => queues.forgetMessages(taskKey, messagesOf(taken)),
     async waiting() {
       // Those that are not due have no part in it: due ones may come behind them in the list.
       return (await queues.counts(taskKey)).waiting
@@ -51,8 +60,12 @@ export function engineSink(
 export function pullSink(spec: QueueSpec, feed: PullFeed): IntakeSink<PullTask> {
   return {
     read: readPullMessage,
-    add: tasks => feed.addOnce(spec, tasks),
-    addAnyway: tasks => feed.addOnce(spec, tasks, { anyway: true }),
+    add: taken => feed.addOnce(spec, tasksOf(taken)),
+    addAnyway: taken => feed.addOnce(spec, tasksOf(taken), { anyway: true }),
+    dropped: () => Promise.resolve(),
     waiting: () => feed.waiting(spec.taskKey),
   }
 }
+
+const tasksOf = <T>(taken: readonly Taken<T>[]) => taken.map(one => one.task)
+const messagesOf = (taken: readonly Taken<unknown>[]) => taken.map(one => one.message)

@@ -10,7 +10,7 @@ import type { QueueSpec } from '../model/queue-spec.ts'
 import { MAX_MESSAGE_BYTES } from '../model/task.ts'
 import { abandon } from './answers.ts'
 import { pushBad } from './bad-list.ts'
-import type { IntakeSink } from './intake-sink.ts'
+import type { IntakeSink, Taken } from './intake-sink.ts'
 import { badMessage, intakeList } from './keys.ts'
 import { decodeText, parseMessage } from './message.ts'
 import type { Scripts } from './scripts.ts'
@@ -54,7 +54,7 @@ export interface IntakeDeps<T> {
  *
  * A message lies in the plain list, then (with an id) in this node's private list, then in the
  * engine; it leaves each place only after it has reached the next. Killed anywhere in between,
- * the next start sends the private list again, and the ids make that harmless.
+ * the next start sends the private list again, and the engine knows which messages it has had.
  */
 export class Intake<T> implements Service {
   readonly name: string
@@ -103,7 +103,6 @@ export class Intake<T> implements Service {
     while (!signal.aborted) {
       try {
         const full = this.#deps.isFull()
-        // At once: a part of them may be in the engine, and is known there only for some time.
         if (this.#leftovers) await this.#sendLeftovers()
         if (this.#deps.leaves?.()) await clock.sleep(LEFT_WAIT_MS, signal)
         else if (full) await this.#takeALittle(blocking)
@@ -176,32 +175,33 @@ export class Intake<T> implements Service {
     const { taskKey } = this.#spec
     const [first] = items
     if (!first) return
-    const tasks: T[] = []
+    const taken: Taken<T>[] = []
     const bad: string[] = []
     for (const item of items) {
       const read = this.#read(item)
-      if (read.ok) tasks.push(read.value)
+      if (read.ok) taken.push(read.value)
       else bad.push(read.reason)
     }
-    if (this.#deps.isFull()) await sink.addAnyway(tasks)
-    else await sink.add(tasks)
+    if (this.#deps.isFull()) await sink.addAnyway(taken)
+    else await sink.add(taken)
     if (bad.length > 0) {
       const list = await pushBad(redis, taskKey, bad)
       this.#deps.log.warn({ task_key: taskKey, count: bad.length }, `messages moved to ${list}`)
     }
     await redis.dropTaken(this.#mine, items.length, first)
-    this.#room -= tasks.length
-    this.#deps.onTaken?.(taskKey, tasks.length)
+    await sink.dropped(taken)
+    this.#room -= taken.length
+    this.#deps.onTaken?.(taskKey, taken.length)
   }
 
   /** A task, or the entry for the list of bad messages. */
-  #read(item: Buffer): Parsed<T> {
+  #read(item: Buffer): Parsed<Taken<T>> {
     const { taskKey } = this.#spec
     const line = item.indexOf(10)
     const id = item.toString('utf8', 1, line)
     const message = item.subarray(line + 1)
     const at = isoWithOffset(this.#deps.clock.now())
-    const bad = (entry: Record<string, unknown>): Parsed<T> => ({
+    const bad = (entry: Record<string, unknown>): Parsed<Taken<T>> => ({
       ok: false,
       reason: JSON.stringify({ ...entry, at }),
     })
@@ -215,7 +215,8 @@ export class Intake<T> implements Service {
     const parsed = parseMessage(text)
     if (!parsed.ok) return bad({ reason: parsed.reason, message: text })
     const task = this.#deps.sink.read(parsed.value, text, id)
-    return task.ok ? task : bad({ reason: task.reason, message: text })
+    if (task.ok) return { ok: true, value: { task: task.value, message: id } }
+    return bad({ reason: task.reason, message: text })
   }
 
   /** At capacity the rest stays in the plain list, where nothing is lost. */

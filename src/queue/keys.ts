@@ -23,6 +23,8 @@ export const engineKeys = (taskKey: string) => {
     delayed: `${base}:delayed`,
     /** STRING: how many came to `prioritized` since it was empty. */
     counter: `${base}:pc`,
+    /** ZSET of messages that are tasks and may lie in a private list yet, by the ms when they came. */
+    taken: `${base}:taken`,
     /** ZSETs of ids that have ended, by the ms when they did. */
     completed: `${base}:completed`,
     failed: `${base}:failed`,

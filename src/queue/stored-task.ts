@@ -11,8 +11,19 @@ export type StoredTask = Partial<Omit<Task, 'id' | 'taskKey' | 'priority' | 'sta
 
 export const STORED_NAME = 'task'
 
+export interface StoreOptions {
+  /** Runs that an earlier life of this id had. */
+  readonly earlierAttempts?: number
+  /** The message of a plain list that it was; that message becomes no other task. */
+  readonly taken?: string | undefined
+}
+
 /** @param now wall time in ms, to turn `startAt` into a delay */
-export function toStored(task: Task, now: number, earlierAttempts = 0) {
+export function toStored(
+  task: Task,
+  now: number,
+  { earlierAttempts = 0, taken }: StoreOptions = {},
+) {
   const { id, taskKey: _key, priority, startAt, ...rest } = task
   const data = Object.fromEntries(
     Object.entries({ ...rest, scheduledAt: rest.scheduledAt ?? startAt, earlierAttempts }).filter(
@@ -20,9 +31,10 @@ export function toStored(task: Task, now: number, earlierAttempts = 0) {
     ),
   ) as unknown as StoredTask
   const delay = startAt === undefined ? 0 : Math.max(0, startAt - now)
-  const opts: JobsOptions = {
+  const opts: JobsOptions & Pick<StoreOptions, 'taken'> = {
     jobId: toJobId(id),
     priority,
+    ...(taken !== undefined && { taken }),
     // Counted from the same moment: from a later one it would be due too late.
     ...(delay > 0 && { delay, timestamp: now }),
     ...(task.retries > 0 && { attempts: task.retries + 1, backoff: { type: 'sequence' } }),

@@ -6,7 +6,7 @@ import { countBad, isWrongType } from './bad-list.ts'
 import { type Job, Queue } from './bullmq.ts'
 import { forgetOverAge } from './forget.ts'
 import { toJobId } from './job-id.ts'
-import { ENGINE_PREFIX, removedTask } from './keys.ts'
+import { ENGINE_PREFIX, engineKeys, removedTask } from './keys.ts'
 import { parseMessage } from './message.ts'
 import { retryFailed } from './retry-failed.ts'
 import { writeAnyway } from './scripts.ts'
@@ -45,8 +45,10 @@ export interface FoundTask {
   readonly dueAt?: number
 }
 
-/** Longer than it takes to send a batch again, see intake.ts. */
+/** Several nodes add the same tick, one of them a little later. */
 const MOMENTS_MS = 30_000
+/** Longer than any message lies in a private list while other nodes or its own one take tasks in. */
+const MESSAGE_MS = 7 * 86_400_000
 
 export interface FailedAnswer extends Answer {
   /** '' where it was not noted. */
@@ -59,6 +61,13 @@ export interface RemovedTask {
   readonly task_key: string
   readonly attempts: number
   readonly answer: Answer
+}
+
+export interface AddOptions {
+  /** Runs that earlier lives of these ids had. */
+  readonly earlierAttempts?: number
+  /** The messages that the tasks were, by their ids: each becomes a task once. */
+  readonly messages?: readonly string[]
 }
 
 /** The producing and asking side of every queue: BullMQ's Queue behind a small door. */
@@ -98,11 +107,13 @@ export class TaskQueues {
   async add(
     taskKey: string,
     tasks: readonly Task[],
-    options: { readonly earlierAttempts?: number } = {},
+    { earlierAttempts = 0, messages = [] }: AddOptions = {},
   ): Promise<void> {
     if (tasks.length === 0) return
     const now = this.#now()
-    const stored = tasks.map(task => toStored(task, now, options.earlierAttempts))
+    const stored = tasks.map((task, n) =>
+      toStored(task, now, { earlierAttempts, taken: messages[n] }),
+    )
     const queue = this.#queue(taskKey)
     await this.#forget(
       taskKey,
@@ -118,13 +129,26 @@ export class TaskQueues {
    * As `add`, for tasks that were accepted and lie in Redis already: one by one, because a Redis
    * that is full refuses a transaction, whatever is in it. Its client is one that `addsAnyway`.
    */
-  async addAnyway(taskKey: string, tasks: readonly Task[]): Promise<void> {
-    for (const task of tasks) await this.add(taskKey, [task])
+  async addAnyway(
+    taskKey: string,
+    tasks: readonly Task[],
+    messages: readonly string[],
+  ): Promise<void> {
+    for (const [n, task] of tasks.entries())
+      await this.add(taskKey, [task], { messages: messages.slice(n, n + 1) })
+  }
+
+  /** These messages lie nowhere any more, and cannot come again. */
+  async forgetMessages(taskKey: string, messages: readonly string[]): Promise<void> {
+    const { taken } = engineKeys(taskKey)
+    if (messages.length > 0) await this.#redis.zrem(taken, ...messages)
+    // Of a node that was killed right before this: it could not say so.
+    await this.#redis.zremrangebyscore(taken, 0, this.#now() - MESSAGE_MS)
   }
 
   /**
    * Forgets tasks that are done, the oldest first: failed ones when no others are left. Those of
-   * the last moments stay: their batch may have to be sent once more, and they must be known then.
+   * the last moments stay.
    */
   async forgetOldest(taskKey: string, count: number): Promise<number> {
     const queue = this.#queue(taskKey)

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
 import { createClient } from '../../../src/queue/connection.ts'
-import { badList, intakeList } from '../../../src/queue/keys.ts'
+import { badList, engineKeys, intakeList } from '../../../src/queue/keys.ts'
 import { withScripts } from '../../../src/queue/scripts.ts'
 import { TaskQueues } from '../../../src/queue/task-queues.ts'
 import { startProxy } from '../../nemesis/proxy.ts'
@@ -326,6 +326,38 @@ describe('an intake that is killed', () => {
       await queues.close()
     },
   )
+
+  test('has nothing run twice, though what was sent is done and forgotten before it is sent again', async () => {
+    const all = Array.from({ length: 10 }, (_, n) =>
+      message({ unique_task_id: `own-${n}`, time_interval: '7 7' }),
+    )
+    await bench.redis.lpush('sync_tasks', ...all, all[0] ?? '', message())
+    const queues = new Failing(true)
+    const killed = bench.intake(aQueue(), { queues })
+    await killed.start()
+    await waitFor(() => queues.times > 0, { what: 'it has tried' })
+    await killed.stop()
+    const { claims } = await bench.consume()
+    const stateOf = async () => (await bench.queues.counts('sync_tasks')).active === 0
+    await waitFor(async () => claims.length === 11 && (await stateOf()), { what: 'all is done' })
+    expect(claims[0]).toMatchObject({ task: { retries: 2 }, retryInMs: 7000 })
+    // As when Redis is full, or result_keep_time is short.
+    const { completed, job, taken } = engineKeys('sync_tasks')
+    for (const id of await bench.redis.zrange(completed, '0', '-1')) await bench.redis.del(job(id))
+    await bench.redis.del(completed)
+    // Another node takes the batch over.
+    const other = bench.intake(aQueue(), { node: 'other' })
+    await bench.redis.rename(intakeList('sync_tasks', 'node'), intakeList('sync_tasks', 'other'))
+    await bench.redis.lpush('sync_tasks', message({ controller: 'last' }))
+    await other.start()
+    await waitFor(() => claims.at(-1)?.task.controller === 'last', { what: 'a new one is done' })
+    expect(claims).toHaveLength(12)
+    // A new message with an id that was forgotten is a new task; and no mark is left.
+    await bench.redis.lpush('sync_tasks', message({ unique_task_id: 'own-0' }))
+    await waitFor(() => claims.length === 13, { what: 'it runs' })
+    await waitFor(async () => (await bench.redis.exists(taken)) === 0, { what: 'no mark is left' })
+    await queues.close()
+  })
 
   test('a list of another type is told, and taken up once it is a list', async () => {
     await bench.redis.set('sync_tasks', 'oops')

@@ -99,11 +99,17 @@ export class Intakes {
   }
 
   #make(spec: QueueSpec): Running {
-    const { queues, pull, taskKeys } = this.#deps
+    const { queues, pull, taskKeys, clock } = this.#deps
     if (spec.mode === 'pull') return this.#intake(spec, pullSink(spec, pull))
     return this.#intake(
       spec,
-      engineSink(spec.taskKey, queues, () => this.#queuesAnyway(), taskKeys),
+      engineSink(
+        spec,
+        () => clock.now(),
+        queues,
+        () => this.#queuesAnyway(),
+        taskKeys,
+      ),
     )
   }
 

@@ -196,9 +196,20 @@ function listReasons({ task_key, listed, ...queue }: QueueStatus, spec?: QueueSp
   if (listed === 0) return []
   if (listed === null)
     return [`the Redis key ${task_key} is no list, so nobody can LPUSH to it: RENAME or DEL it`]
-  const full = spec !== undefined && queue.waiting >= spec.capacity
-  const why = full ? `the queue is full (capacity = ${spec.capacity})` : 'they are not taken in yet'
+  const why = fullReason(queue, spec) ?? 'they are not taken in yet'
   return [`messages in the list ${task_key}: ${listed}; ${why}`]
+}
+
+function fullReason(
+  { waiting, delayed }: Pick<QueueStatus, 'waiting' | 'delayed'>,
+  spec: QueueSpec | undefined,
+): string | undefined {
+  if (spec === undefined) return undefined
+  const { capacity } = spec
+  if (waiting >= capacity) return `the queue is full (capacity = ${capacity})`
+  if (delayed >= capacity)
+    return `so many wait for their start_time that no more such are taken (capacity = ${capacity})`
+  return undefined
 }
 
 function jobState({ enabled, held, as_of }: JobStatus): string {

@@ -21,6 +21,8 @@ export interface IntakeSink<T> {
   add(taken: readonly Taken<T>[]): Promise<void>
   /** The same also when Redis is full. */
   addAnyway(taken: readonly Taken<T>[]): Promise<void>
+  /** Those of them that find no room; what was added before is none of them. */
+  excess(taken: readonly Taken<T>[]): Promise<readonly Taken<T>[]>
   /** These have left the private list, and are not added again. */
   dropped(taken: readonly Taken<T>[]): Promise<void>
   /** How many of the queue's capacity are taken. */
@@ -29,11 +31,13 @@ export interface IntakeSink<T> {
 
 /**
  * The engine, whose workers run the tasks.
+ * @param now wall time, ms
  * @param anyway the queues over a client that adds also when Redis is full
  * @param taskKeys lists that no reply may be sent to
  */
 export function engineSink(
-  taskKey: string,
+  { taskKey, capacity }: QueueSpec,
+  now: () => number,
   queues: TaskQueues,
   anyway: () => TaskQueues,
   taskKeys: () => readonly string[],
@@ -48,9 +52,18 @@ export function engineSink(
     },
     add: taken => queues.add(taskKey, tasksOf(taken), { messages: messagesOf(taken) }),
     addAnyway: taken => anyway().addAnyway(taskKey, tasksOf(taken), messagesOf(taken)),
+    async excess(taken) {
+      const delayed = taken.filter(one => (one.task.startAt ?? 0) > now())
+      if (delayed.length === 0) return []
+      const room = Math.max(0, capacity - (await queues.counts(taskKey)).delayed)
+      const beyond = delayed.slice(room)
+      if (beyond.length === 0) return []
+      const known = await queues.knownMessages(taskKey, messagesOf(beyond))
+      return beyond.filter((_, n) => !known[n])
+    },
     dropped: taken => queues.forgetMessages(taskKey, messagesOf(taken)),
     async waiting() {
-      // Those that are not due have no part in it: due ones may come behind them in the list.
+      // Those that are not due have a room of their own, see `excess`.
       return (await queues.counts(taskKey)).waiting
     },
   }
@@ -62,6 +75,7 @@ export function pullSink(spec: QueueSpec, feed: PullFeed): IntakeSink<PullTask> 
     read: readPullMessage,
     add: taken => feed.addOnce(spec, tasksOf(taken)),
     addAnyway: taken => feed.addOnce(spec, tasksOf(taken), { anyway: true }),
+    excess: () => Promise.resolve([]),
     dropped: () => Promise.resolve(),
     waiting: () => feed.waiting(spec.taskKey),
   }

@@ -171,27 +171,32 @@ export class Intake<T> implements Service {
   }
 
   async #send(items: readonly Buffer[]): Promise<void> {
-    const { redis, sink } = this.#deps
+    const { redis, sink, clock } = this.#deps
     const { taskKey } = this.#spec
     const [first] = items
     if (!first) return
-    const taken: Taken<T>[] = []
+    const read = new Map<Taken<T>, Buffer>()
     const bad: string[] = []
     for (const item of items) {
-      const read = this.#read(item)
-      if (read.ok) taken.push(read.value)
-      else bad.push(read.reason)
+      const task = this.#read(item)
+      if (task.ok) read.set(task.value, item.subarray(item.indexOf(10) + 1))
+      else bad.push(task.reason)
     }
+    const excess = new Set(await sink.excess([...read.keys()]))
+    const taken = [...read.keys()].filter(one => !excess.has(one))
     if (this.#deps.isFull()) await sink.addAnyway(taken)
     else await sink.add(taken)
     if (bad.length > 0) {
       const list = await pushBad(redis, taskKey, bad)
       this.#deps.log.warn({ task_key: taskKey, count: bad.length }, `messages moved to ${list}`)
     }
-    await redis.dropTaken(this.#mine, items.length, first)
+    const back = [...excess].flatMap(one => read.get(one) ?? [])
+    await redis.dropTaken(this.#mine, taskKey, items.length, first, ...back)
     await sink.dropped(taken)
     this.#room -= taken.length
     this.#deps.onTaken?.(taskKey, taken.length)
+    // They come again when the others of the list have had their turn.
+    if (back.length > 0) await clock.sleep(FULL_WAIT_MS, this.#stopping.signal)
   }
 
   /** A task, or the entry for the list of bad messages. */

@@ -15,7 +15,13 @@ export interface Scripts {
     idPrefix: string,
     maxTotal: number,
   ): Promise<Buffer[]>
-  dropTaken(mine: string, count: number, first: Buffer): Promise<number>
+  dropTaken(
+    mine: string,
+    list: string,
+    count: number,
+    first: Buffer,
+    ...back: Buffer[]
+  ): Promise<number>
   giveBack(...keysAndArguments: Arguments): Promise<number>
   holdOn(...keysAndArguments: Arguments): Promise<number>
   seizeLock(
@@ -56,7 +62,7 @@ export interface Scripts {
 
 const KEY_COUNTS = {
   take: 3,
-  dropTaken: 1,
+  dropTaken: 2,
   giveBack: 7,
   holdOn: 6,
   seizeLock: 2,

@@ -138,6 +138,12 @@ export class TaskQueues {
       await this.add(taskKey, [task], { messages: messages.slice(n, n + 1) })
   }
 
+  /** Which of these messages are tasks already. */
+  async knownMessages(taskKey: string, messages: readonly string[]): Promise<boolean[]> {
+    const scores = await this.#redis.zmscore(engineKeys(taskKey).taken, ...messages)
+    return scores.map(score => score !== null)
+  }
+
   /** These messages lie nowhere any more, and cannot come again. */
   async forgetMessages(taskKey: string, messages: readonly string[]): Promise<void> {
     const { taken } = engineKeys(taskKey)

@@ -115,7 +115,8 @@ export async function queueBench(): Promise<QueueBench> {
         connect,
         redis,
         sink: engineSink(
-          spec.taskKey,
+          spec,
+          () => Date.now(),
           engine,
           () => engine,
           () => ['sync_tasks', 'async_tasks'],

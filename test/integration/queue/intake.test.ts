@@ -2,11 +2,13 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
 import { createClient } from '../../../src/queue/connection.ts'
+import { fromJobId } from '../../../src/queue/job-id.ts'
 import { badList, engineKeys, intakeList } from '../../../src/queue/keys.ts'
 import { withScripts } from '../../../src/queue/scripts.ts'
 import { TaskQueues } from '../../../src/queue/task-queues.ts'
 import { startProxy } from '../../nemesis/proxy.ts'
 import { aQueue, type QueueBench, queueBench } from '../../support/queue-bench.ts'
+import { aTask } from '../../support/runs.ts'
 import { tempDir } from '../../support/servers.ts'
 import { waitFor } from '../../support/wait.ts'
 
@@ -251,6 +253,42 @@ describe('the intake', () => {
     const { claims } = await bench.consume()
     await waitFor(() => claims.length === 10, { what: 'all are taken' })
     expect(claims.map(claim => Number(claim.task.controller))).toEqual(all.map((_, n) => n))
+  })
+
+  test('what is not due has a capacity of its own, and what is due passes it', async () => {
+    const later = Array.from({ length: 9 }, (_, n) =>
+      message({ controller: `later ${n}`, start_time: Math.floor(Date.now() / 1000) + 3600 }),
+    )
+    const due = Array.from({ length: 6 }, (_, n) => message({ controller: `${n}` }))
+    await bench.redis.lpush('sync_tasks', ...later, ...due)
+    await bench.intake(aQueue({ capacity: 4 })).start()
+    const { claims } = await bench.consume()
+    await waitFor(() => claims.length === 6, { what: 'what is due runs' })
+    expect(claims.map(claim => claim.task.controller)).toEqual(['0', '1', '2', '3', '4', '5'])
+    const all = async () => {
+      const { delayed } = await bench.queues.counts('sync_tasks')
+      const mine = await bench.redis.llen(intakeList('sync_tasks', 'node'))
+      return `${delayed} ${mine} ${await bench.redis.llen('sync_tasks')}`
+    }
+    await waitFor(async () => (await all()) === '4 0 5', { what: 'five of them wait in the list' })
+    const [first] = await bench.redis.zrange(engineKeys('sync_tasks').delayed, '0', '0')
+    await bench.queues.remove('sync_tasks', fromJobId(first ?? ''))
+    await waitFor(async () => (await all()) === '4 0 4', { what: 'the next one is taken' })
+  })
+
+  test('what was a task before its node died is never put back into the list', async () => {
+    const text = message({ start_time: Math.floor(Date.now() / 1000) + 3600 })
+    const mine = intakeList('sync_tasks', 'node')
+    await bench.redis.rpush(mine, `mhad\n${text}`, `mnew\n${text}`)
+    const task = aTask({ id: 'had', taskKey: 'sync_tasks', startAt: Date.now() + 3_600_000 })
+    await bench.queues.add('sync_tasks', [task], { messages: ['had'] })
+    await bench.intake(aQueue({ capacity: 1 })).start()
+    await waitFor(
+      async () =>
+        (await bench.redis.exists(mine)) === 0 && (await bench.redis.llen('sync_tasks')) === 1,
+      { what: 'the other one is back in the list' },
+    )
+    expect(await bench.queues.counts('sync_tasks')).toMatchObject({ delayed: 1 })
   })
 
   test('start and stop repeat, and a stopped one takes nothing', async () => {

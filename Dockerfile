@@ -8,8 +8,8 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --include=dev --ignore-scripts --no-audit --no-fund --no-update-notifier
 # For the launcher, which is Perl without it (docs/decisions/005-compiled-launcher.md).
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev
-COPY tsconfig.json tsconfig.build.json ./
-COPY scripts/build scripts/build
+COPY tsconfig.json ./
+COPY scripts/build scripts/bundle.mjs scripts/esbuild-options.mjs scripts/
 COPY src src
 RUN scripts/build
 # What the daemon needs stays, what the compiler needed goes.

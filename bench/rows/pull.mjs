@@ -1,3 +1,4 @@
+import { bundled } from '../../test/support/bundled.mjs'
 import { until } from '../lib/proc.mjs'
 import { quietly } from '../lib/quiet.mjs'
 import { startRedis } from '../lib/redis.mjs'
@@ -122,13 +123,11 @@ async function usedMegabytes(redis) {
   return Number(/^used_memory:(\d+)/m.exec(info)?.[1]) / 1e6
 }
 
-/** A module of the built program. */
-const built = name => import(new URL(`../../dist/queue/${name}.js`, import.meta.url).href)
-
 async function ourQueue(ctx) {
-  const [{ createClient }, { PullQueue }, { withScripts }] = await Promise.all(
-    ['connection', 'pull-queue', 'scripts'].map(built),
+  const modules = ['connection', 'pull-queue', 'scripts'].map(
+    name => `export * from './src/queue/${name}.ts'`,
   )
+  const { createClient, PullQueue, withScripts } = await import(await bundled(modules.join('\n')))
   const server = await startRedis(ctx)
   const redis = withScripts(createClient(`unix:${server.socket}`, 'ask', 'bench'))
   await redis.connect()

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { sql } from 'kysely'
+import { bundled } from '../../test/support/bundled.mjs'
 import { DATABASES } from '../lib/databases.mjs'
 import { ticksOf, until, which } from '../lib/proc.mjs'
 import { quietly } from '../lib/quiet.mjs'
@@ -41,26 +42,25 @@ export const sources = {
   },
 }
 
-const built = path => import(new URL(`../../dist/${path}.js`, import.meta.url).href)
-
 async function measure(ctx, name, { url }) {
-  const [{ openDatabase }, { parseAddress }, model, claims, connection] = await Promise.all(
-    [
-      'store/dialect',
-      'store/address',
-      'model/source',
-      'queue/source-claims',
-      'queue/connection',
-    ].map(built),
+  const modules = [
+    'store/dialect',
+    'store/address',
+    'model/source',
+    'queue/source-claims',
+    'queue/connection',
+  ]
+  const ours = await import(
+    await bundled(modules.map(path => `export * from './src/${path}.ts'`).join('\n'))
   )
-  const db = openDatabase(parseAddress(url))
+  const db = ours.openDatabase(ours.parseAddress(url))
   await TABLES[name].execute(db)
   if (name !== 'MariaDB') await sql`create index by_status on jobs (status, id)`.execute(db)
   const ini = `[queue:rows]\nworkers = 2\nconcurrency = 4\n[source:jobs]\ndatabase = ${url}
 table = jobs\ntask_key = rows\nscript = ${which('true')}\nparam_column = param\nresult_column = result\n${POLL}`
   const daemon = await startTaskd(ctx, ini)
   await daemon.redis.connect()
-  const work = connection.createClient(`unix:${daemon.redisSocket}`, 'work', 'bench')
+  const work = ours.createClient(`unix:${daemon.redisSocket}`, 'work', 'bench')
 
   const count = async status => {
     const found = await sql`select count(*) as n from jobs where status = ${status}`.execute(db)
@@ -112,14 +112,14 @@ table = jobs\ntask_key = rows\nscript = ${which('true')}\nparam_column = param\n
       const write = async () => {
         const texts = open.map(one => ({ code: 'succ', msg: `sent ${one.row}`, data: [] }))
         for (const [n, one] of open.entries())
-          void claims.recordSourceVerdict(work, one, {
+          void ours.recordSourceVerdict(work, one, {
             succeeded: true,
             answer: JSON.stringify(texts[n]),
           })
       }
       rates.written.push(await rate(COUNT, 2, write))
       // Their tasks are done with.
-      const ids = open.map(model.sourceTaskId)
+      const ids = open.map(ours.sourceTaskId)
       for (let n = 0; n < ids.length; n += 500)
         await daemon.redis.zrem('{taskd}:rows:prioritized', ...ids.slice(n, n + 500))
       await daemon.resume('rows')

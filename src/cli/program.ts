@@ -1,10 +1,10 @@
 import { type Argument, Command, CommanderError, Option } from 'commander'
+import { version } from '../lib/shipped.ts'
 import { createContext, type Options, type World } from './context.ts'
 import { BadConfig, EXIT, errorLine, exitCodeOf, usageError } from './exit.ts'
 import { HABITS } from './habits.ts'
 import type { Verb } from './verbs/verb.ts'
 import { GROUPS } from './verbs.ts'
-import { version } from './version.ts'
 
 const ABOUT = `One daemon for cron, queues and processes.
 

@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Control } from '../api/control.ts'
 import { SocketServer } from '../api/listen.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { realClock } from '../lib/clock.ts'
 import type { RootLog } from '../lib/log.ts'
+import { version as installedVersion } from '../lib/shipped.ts'
 import { Events } from '../model/events.ts'
 import { createArchiver } from '../monitor/archiver.ts'
 import { logEvents } from '../monitor/log-events.ts'
@@ -256,7 +256,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     }),
   })
 
-  const version = readVersion()
+  const version = installedVersion()
   const views = buildViews({
     version,
     clock,
@@ -354,9 +354,4 @@ function whereToLook(config: Config, redisUrl: string): string {
   const flag = standard ? '' : ` -c ${config.file}`
   const socket = redisUrl.startsWith('unix:') ? `, redis-cli -s ${redisUrl.slice(5)}` : ''
   return `bin/taskd status${flag}, bin/taskd fails${flag}${socket}`
-}
-
-function readVersion(): string {
-  const file = new URL('../../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
 }

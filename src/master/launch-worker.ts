@@ -1,10 +1,11 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { messageOf } from '../lib/errors.ts'
+import { shipped } from '../lib/shipped.ts'
 import { type FromWorker, type ToWorker, WORKER_VARIABLE, type WorkerInit } from '../model/ipc.ts'
 import type { Launch } from './managed-program.ts'
 
-const ENTRY = fileURLToPath(new URL('../workers/main.js', import.meta.url))
+const ENTRY = fileURLToPath(shipped('workers/main.js'))
 
 /** A small young generation and no helper threads of V8: 10 MB less a worker, and a cheaper fork. */
 const NODE_FLAGS = ['--max-semi-space-size=2', '--v8-pool-size=0']

@@ -1,21 +1,19 @@
 import { createRequire } from 'node:module'
+import scripts from 'bullmq/dist/cjs/scripts/index.js'
 import type { Redis } from 'ioredis'
 import { WRITE_PROBE } from './keys.ts'
 
 export { Job, Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 
 /**
- * The engine, whose scripts lack one thing: a Redis that is full (`maxmemory`, noeviction) refuses
+ * The engine's scripts lack one thing: a Redis that is full (`maxmemory`, noeviction) refuses
  * their first write where that one may add, so nothing could be taken or settled, and the queue
  * that fills it could not drain. After a first write that removes, it carries out the rest. So each
  * of the scripts below begins with a DEL of a key that is never there. This holds for every Redis
  * and Valkey; the flag `allow-oom` came with Redis 7 only. test/fault/redis-full.test.ts fails
  * without it.
  */
-const SCRIPTS = createRequire(import.meta.url)('bullmq/dist/cjs/scripts/index.js') as Record<
-  string,
-  { readonly name: string; readonly keys: number; content: string }
->
+const afterDelete = (lua: string) => `redis.call('DEL', '${WRITE_PROBE}')\n${lua}`
 
 /** What takes tasks, keeps them, and settles them; and what a person does to a queue. */
 const DRAINING = [
@@ -31,8 +29,6 @@ const DRAINING = [
   'pause',
 ]
 const ADDING = ['addStandardJob', 'addPrioritizedJob', 'addDelayedJob']
-
-const afterDelete = (lua: string) => `redis.call('DEL', '${WRITE_PROBE}')\n${lua}`
 
 for (const name of DRAINING) {
   const script = scriptOf(name)
@@ -76,7 +72,7 @@ for (const name of ADDING) {
 }
 
 function scriptOf(name: string) {
-  const script = SCRIPTS[name]
+  const script = scripts[name]
   // It is pinned exactly; another version must be looked at before it is used.
   if (script === undefined) throw new Error(`bullmq has no script ${name} any more`)
   return script

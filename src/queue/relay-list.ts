@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import type { RelaySpec } from '../model/channel.ts'
 import { relayKeys } from './keys.ts'
+import { scriptText } from './scripts.ts'
 
 /** Of one answer, and not much more. */
 const TAKE_BYTES = 8 << 20
@@ -39,9 +39,7 @@ export class RelayList {
       ['relayTake', 3],
       ['relayPush', 4],
     ] as const) {
-      const file = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-      const lua = readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8')
-      redis.defineCommand(name, { numberOfKeys, lua })
+      redis.defineCommand(name, { numberOfKeys, lua: scriptText(name) })
     }
     this.#redis = redis as Redis & RelayScripts
     this.#spec = spec

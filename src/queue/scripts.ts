@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
+import { shipped } from '../lib/shipped.ts'
 import { PULL_KEYS } from './keys.ts'
 
 type Arguments = (string | number)[]
@@ -107,5 +108,5 @@ export function withScripts(client: Redis): Redis & Scripts {
 /** A script of lua/ as text, by its name in camel case. */
 export function scriptText(name: string): string {
   const file = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-  return readFileSync(new URL(`./lua/${file}.lua`, import.meta.url), 'utf8')
+  return readFileSync(shipped(`queue/lua/${file}.lua`), 'utf8')
 }

@@ -3,6 +3,7 @@ import { basename, dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fileInside } from '../lib/inside.ts'
 import type { Parsed } from '../lib/parsed.ts'
+import { shipped } from '../lib/shipped.ts'
 import { readFunctionArgs } from '../model/function-args.ts'
 import { FUNCTION_ENDINGS, wrongFunctionName } from '../model/function-call.ts'
 import { interpreterOf } from '../model/interpreter.ts'
@@ -79,7 +80,7 @@ export function functionCommand(task: Task, options: FunctionOptions): Command {
   if (!args.ok) return no(`args ${args.reason}`)
   const file = found.value
   const ending = extname(file)
-  const runner = new URL(`./functions/${RUNNERS[ending] ?? 'node.mjs'}`, import.meta.url)
+  const runner = shipped(`workers/functions/${RUNNERS[ending] ?? 'node.mjs'}`)
   const [interpreter = '', ...words] = (interpreterOf(runner.pathname, php) ?? '').split(/\s+/)
   const root = dirname(tasks)
   const call = {

@@ -4,10 +4,11 @@ import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { getSystemErrorMap } from 'node:util'
 import { runsHere } from '../lib/native.ts'
+import { shipped } from '../lib/shipped.ts'
 import { ANSWER_BYTES, textOf } from './output.ts'
 import type { Exit, OutputListener, Spawned, Spawner } from './spawn.ts'
 
-const beside = (name: string) => fileURLToPath(new URL(`./${name}`, import.meta.url))
+const beside = (name: string) => fileURLToPath(shipped(`workers/${name}`))
 
 /** Of the same manners: the first one that there is runs (docs/decisions/003-launcher.md). */
 export const LAUNCHERS = {

@@ -4,13 +4,14 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ChannelSpec } from '../../src/model/channel.ts'
 import { Spool } from '../../src/store/spool.ts'
+import { bundled } from '../support/bundled.mjs'
 import { channelSpec, channelsOf, ordersTable } from '../support/channels.ts'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../support/engines.ts'
 import { tempDir } from '../support/servers.ts'
 import { smallDisk } from '../support/small-disk.ts'
 import { waitFor } from '../support/wait.ts'
 
-const CHILD = new URL('replay-and-die.mjs', import.meta.url).pathname
+const CHILD = await bundled(`import '${import.meta.dirname}/replay-and-die.mjs'`)
 const rows = (from: number, count: number) =>
   Array.from({ length: count }, (_, n) => ({ id: from + n, note: `n${from + n}` }))
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n)

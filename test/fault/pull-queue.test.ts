@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { PullTask } from '../../src/model/pull.ts'
 import { isAway } from '../../src/queue/connection.ts'
 import type { PullQueue } from '../../src/queue/pull-queue.ts'
+import { bundled } from '../support/bundled.mjs'
 import {
   deathsIn,
   idsOf,
@@ -194,26 +194,22 @@ async function eachUntilDone(
 }
 
 /** Runs `code` as another node, a process of its own. @returns how it ended */
-function runNode(
+async function runNode(
   bench: PullBench,
   code: string,
   watch: (kill: () => void) => Promise<void> = async () => undefined,
 ): Promise<string> {
-  const module = (name: string) =>
-    fileURLToPath(new URL(`../../dist/queue/${name}`, import.meta.url))
   const limits = { leaseMs: LEASE_MS, retries: 100, maxLeases: 0, finishKeep: 1e6 }
   const spec = { taskKey: 'far', capacity: 1e6, ...limits }
-  const program = `
-    import { createClient } from '${module('connection.js')}'
-    import { PullQueue } from '${module('pull-queue.js')}'
-    import { withScripts } from '${module('scripts.js')}'
+  const program = await bundled(`
+    import { createClient } from './src/queue/connection.ts'
+    import { PullQueue } from './src/queue/pull-queue.ts'
+    import { withScripts } from './src/queue/scripts.ts'
     const redis = withScripts(createClient('${bench.server.url}', 'ask', 'node'))
     await redis.connect()
     const queue = new PullQueue({ redis, spec: ${JSON.stringify(spec)}, now: () => ${bench.now} })
-    ${code}`
-  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-  })
+    ${code}`)
+  const child = spawn(process.execPath, [program], { stdio: ['ignore', 'ignore', 'inherit'] })
   const ended = new Promise<string>(resolve => {
     child.once('exit', (status, signal) => resolve(signal ?? `${status}`))
   })

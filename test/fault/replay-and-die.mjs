@@ -1,16 +1,16 @@
 /**
  * Replays what waits in a spool, and KILLs itself at a given moment; prints `done` when there was no
- * such moment. Plain JavaScript, because it runs what is built.
+ * such moment. Run as `bundled` makes it.
  *
  *     replay-and-die.mjs <spec as JSON> <folder> statement|stored <n>
  *
  * `statement n`: before the n-th statement; `stored n`: once n batches are committed, before the
  * last of them is dropped from the disk.
  */
-import { realClock } from '../../dist/lib/clock.js'
-import { Replay } from '../../dist/master/channels/replay.js'
-import { openChannelStore } from '../../dist/store/channel-store.js'
-import { Spool } from '../../dist/store/spool.js'
+import { realClock } from '../../src/lib/clock.ts'
+import { Replay } from '../../src/master/channels/replay.ts'
+import { openChannelStore } from '../../src/store/channel-store.ts'
+import { Spool } from '../../src/store/spool.ts'
 
 const [, , json, dir, moment, last] = process.argv
 const spec = JSON.parse(json)

@@ -276,9 +276,17 @@ test('status loads neither the schemas nor what other verbs need', async () => {
   const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(register)}`
   const { code } = await taskd(['status'], { cwd: here.cwd, env: { NODE_OPTIONS } })
   expect(code).toBe(0)
-  const loaded = readFileSync(list, 'utf8').trim().split('\n')
-  expect(loaded.some(url => url.endsWith('/cli/commands/status.js'))).toBe(true)
+  const files = readFileSync(list, 'utf8')
+    .trim()
+    .split('\n')
+    .filter(url => url.startsWith('file:') && url !== `file://${hook}`)
+  // Of each file that was loaded, the modules that went into it.
+  const loaded = files.flatMap(url => {
+    const map = readFileSync(new URL(`${url}.map`), 'utf8')
+    return (JSON.parse(map) as { sources: string[] }).sources
+  })
+  expect(loaded.some(path => path.endsWith('/cli/commands/status.ts'))).toBe(true)
   const unwanted =
-    /node_modules\/(?!commander|picocolors)|\/dist\/(master|schedule)\/|commands\/(?!status)/
+    /node_modules\/(?!commander|picocolors)|\/src\/(master|schedule)\/|commands\/(?!status)/
   expect(loaded.filter(url => unwanted.test(url))).toEqual([])
 })

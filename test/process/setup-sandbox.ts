@@ -129,7 +129,12 @@ export function setupSandbox(): Sandbox {
   ])
     mkdirSync(join(dir, one), { recursive: true })
   cpSync('scripts/setup', join(clone, 'scripts/setup'))
-  for (const one of ['package-lock.json', 'tsconfig.json', 'tsconfig.build.json', 'src/a.ts'])
+  for (const one of [
+    'package-lock.json',
+    'scripts/bundle.mjs',
+    'scripts/esbuild-options.mjs',
+    'src/a.ts',
+  ])
     writeFileSync(join(clone, one), '')
   program(
     join(clone, 'scripts/build'),

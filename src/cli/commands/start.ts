@@ -9,10 +9,6 @@ export const run: Command = async (context, names, options) => {
     return changeByName('start', names, context, options)
   }
   if (foreground || options['detached']) {
-    // Node opens the files of a graph side by side. With the large libraries first, one at a time,
-    // fewer descriptors are enough (ulimit -n).
-    await import('kysely')
-    await import('bullmq')
     const { runDaemon } = await import('../../master/main.ts')
     return runDaemon({ configFile: context.configFile, environment: context.env, foreground })
   }

@@ -1,6 +1,6 @@
+import { version } from '../../lib/shipped.ts'
 import type { Command } from '../context.ts'
 import { EXIT } from '../exit.ts'
-import { version } from '../version.ts'
 
 export const run: Command = ({ out }, _args, options) => {
   if (options['json']) out.json({ version: version() })

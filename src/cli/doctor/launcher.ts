@@ -1,10 +1,11 @@
 import { fileURLToPath } from 'node:url'
 import { runsHere } from '../../lib/native.ts'
+import { shipped } from '../../lib/shipped.ts'
 import { type Look, ok, warn } from './finding.ts'
 import { findProgram } from './programs.ts'
 
 /** Beside the workers, where scripts/build puts it. */
-const COMPILED = fileURLToPath(new URL('../../workers/launcher', import.meta.url))
+const COMPILED = fileURLToPath(shipped('workers/launcher'))
 
 /** What starts the scripts of tasks: see docs/decisions/005-compiled-launcher.md. */
 export const lookAtLauncher: Look = async ({ env }) => {

@@ -1,9 +1,9 @@
-// Opens streams of the built program and says what each takes: node --expose-gc … <folder> <count>
+// Opens streams and says what each takes: node --expose-gc … <folder> <count>
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
-const { Logs } = await import('../../../dist/logs/logs.js')
-const { realClock } = await import('../../../dist/lib/clock.js')
+const { Logs } = await import('../../../src/logs/logs.ts')
+const { realClock } = await import('../../../src/lib/clock.ts')
 const [, , dir, count] = process.argv
 const streams = Number(count)
 const log = { info: () => undefined, warn: text => console.error(text) }
@@ -12,8 +12,8 @@ const open = async n => {
   const path = join(dir, 'many', `${n}.log`)
   const rules = { maxBytes: 1 << 20, backups: 10, gzip: true, timestamps: true }
   const output = logs.open({ kind: 'file', path, through: 'pipe', ...rules })
-  const { release } = await output.descriptor()
-  release()
+  const lent = await output.descriptor()
+  lent.release()
   return output
 }
 // The first ones pay for code and buffers that all share.

@@ -12,8 +12,11 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Clock } from '../../../src/lib/clock.ts'
 import { realClock } from '../../../src/lib/clock.ts'
+import { bundled } from '../../support/bundled.mjs'
 import { waitFor } from '../../support/wait.ts'
 import { logRig, run, start } from './rig.ts'
+
+const MEASURE = await bundled(`import '${import.meta.dirname}/measure-streams.mjs'`)
 
 const openFds = () => readdirSync('/proc/self/fd').length
 
@@ -225,13 +228,7 @@ class Measured implements AsyncDisposable {
     const child = spawn(
       process.execPath,
       // What a young generation of 16 MB holds is garbage, and no stream's.
-      [
-        '--expose-gc',
-        '--max-semi-space-size=1',
-        join(import.meta.dirname, 'measure-streams.mjs'),
-        dir,
-        String(count),
-      ],
+      ['--expose-gc', '--max-semi-space-size=1', MEASURE, dir, String(count)],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
     this.#child = child

@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openStore } from '../../../src/store/store.ts'
+import { bundled } from '../../support/bundled.mjs'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
 import { failRow } from '../../support/fail-rows.ts'
 import { givenTables } from '../../support/given-tables.ts'
 import { recordedLog } from '../../support/logs.ts'
 import { insertTask, newTask, type TaskDatabase, taskDatabase } from '../../support/task-tables.ts'
 
-const CHILD = new URL('migrate-and-die.mjs', import.meta.url).pathname
+const CHILD = await bundled(`import '${import.meta.dirname}/migrate-and-die.mjs'`)
 const IDENTITY = { unique_task_id: 't', attempt: 1, worker_id: 'a-1', node: 'a' }
 
 /** Migrates in another process, which dies before its n-th statement. */

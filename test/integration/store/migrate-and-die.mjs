@@ -1,10 +1,10 @@
 /**
  * Migrates the database `argv[2]` and KILLs itself before statement number `argv[3]`; prints
- * `done` when there was no such statement. Plain JavaScript, because it runs what is built.
+ * `done` when there was no such statement. Run as `bundled` makes it.
  */
-import { parseAddress } from '../../../dist/store/address.js'
-import { openDatabase } from '../../../dist/store/dialect.js'
-import { migrate } from '../../../dist/store/migrate.js'
+import { parseAddress } from '../../../src/store/address.ts'
+import { openDatabase } from '../../../src/store/dialect.ts'
+import { migrate } from '../../../src/store/migrate.ts'
 
 const [, , url, last] = process.argv
 const address = parseAddress(url)

@@ -6,11 +6,12 @@ import { openDatabase } from '../../../src/store/dialect.ts'
 import { lacksTables } from '../../../src/store/failure.ts'
 import { migrate } from '../../../src/store/migrate.ts'
 import { openStore } from '../../../src/store/store.ts'
+import { bundled } from '../../support/bundled.mjs'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
 import { failRow } from '../../support/fail-rows.ts'
 import { recordedLog } from '../../support/logs.ts'
 
-const CHILD = new URL('migrate-and-die.mjs', import.meta.url).pathname
+const CHILD = await bundled(`import '${import.meta.dirname}/migrate-and-die.mjs'`)
 
 /** Runs the migrations in another process that dies before its n-th statement. */
 function migrateAndDie(url: string, n: number): Promise<'done' | 'killed'> {

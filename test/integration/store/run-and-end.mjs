@@ -1,8 +1,8 @@
 /**
  * Begins and ends `argv[3]` runs of the tasks 1 to 20 in the database `argv[2]`, all at once, as
- * another daemon does; prints their ids. Plain JavaScript, because it runs what is built.
+ * another daemon does; prints their ids. Run as `bundled` makes it.
  */
-import { openStore } from '../../../dist/store/store.js'
+import { openStore } from '../../../src/store/store.ts'
 
 const [, , url, count] = process.argv
 const nothing = () => {}

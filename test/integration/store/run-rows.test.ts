@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
+import { bundled } from '../../support/bundled.mjs'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
 import { insertMany, insertTask, taskDatabase } from '../../support/task-tables.ts'
 
@@ -15,7 +16,7 @@ const identity = (task: string, attempt = 1) => ({
 const succ = (id: number, extra = '{"code":"succ"}') => ({ id, status: 'succ' as const, extra })
 const fail = (id: number, extra = '{"code":"fail"}') => ({ id, status: 'fail' as const, extra })
 
-const OTHER = new URL('run-and-end.mjs', import.meta.url).pathname
+const OTHER = await bundled(`import '${import.meta.dirname}/run-and-end.mjs'`)
 
 /** Another daemon, which begins and ends so many runs of the same tasks. */
 async function runElsewhere(url: string, count: number): Promise<number[]> {

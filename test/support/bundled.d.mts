@@ -1,0 +1,1 @@
+export function bundled(code: string): Promise<string>

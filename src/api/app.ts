@@ -2,6 +2,7 @@ import { type Context, type ErrorHandler, Hono } from 'hono'
 import { routePath } from 'hono/route'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { memoryText } from '../model/redis-memory.ts'
 import { limitBody } from './body-size.ts'
 import type { Control } from './control.ts'
 import { type Failure, failure, failureOf, type Refusal, refuse } from './errors.ts'
@@ -59,14 +60,16 @@ export function onError(
 async function withCause(found: Failure, control: Control): Promise<Failure> {
   const isFull = found.body.error.code === 'E_REDIS_FULL'
   if (!found.unexpected && !isFull) return found
-  const status = await control.status().catch(() => undefined)
-  if (status === undefined || status.redis.ok) return found
-  if (status.redis.full) {
-    const message = `Redis is ${status.redis.error}. What waits in it is worked off: try again when there is room`
-    return failure(503, 'E_REDIS_FULL', message)
+  const redis = (await control.status().catch(() => undefined))?.redis
+  if (redis === undefined) return found
+  // It may have refused something before the next look at its memory.
+  if (isFull || redis.full) {
+    const memory = memoryText({ used: redis.used_memory, max: redis.maxmemory })
+    const message = `Redis is FULL: ${memory}; it refuses what needs memory. What waits in it is worked off: try again when there is room`
+    return redis.maxmemory > 0 ? failure(503, 'E_REDIS_FULL', message) : found
   }
-  if (isFull) return found
-  const message = `Redis is away: ${status.redis.error}. taskd status shows when it is back`
+  if (redis.ok) return found
+  const message = `Redis is away: ${redis.error}. taskd status shows when it is back`
   return failure(503, 'E_REDIS_AWAY', message)
 }
 

@@ -1,12 +1,12 @@
 import { closeSync, copyFileSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { realClock } from '../../../src/lib/clock.ts'
+import { type Clock, realClock } from '../../../src/lib/clock.ts'
 import { stringify } from '../../../src/lib/json-text.ts'
 import type { FromWorker, RunEnded, WorkerLimits } from '../../../src/model/ipc.ts'
 import type { QueueSpec } from '../../../src/model/queue-spec.ts'
 import type { Task } from '../../../src/model/task.ts'
-import { absentFile, OUTBOX, SIGNS } from '../../../src/queue/keys.ts'
+import { absentFile, engineKeys, OUTBOX, SIGNS } from '../../../src/queue/keys.ts'
 import { nodeSpawner } from '../../../src/workers/spawn.ts'
 import { TaskWorker } from '../../../src/workers/worker.ts'
 import { launcherOf } from '../../support/launchers.ts'
@@ -49,6 +49,7 @@ async function work(
   spec: Partial<QueueSpec> = {},
   limits: Partial<WorkerLimits> = {},
   spawner = nodeSpawner(BASE),
+  clock: Clock = realClock,
 ) {
   const sent: FromWorker[] = []
   const worker = new TaskWorker({
@@ -64,7 +65,7 @@ async function work(
     },
     redis: queue.connect(),
     owner: liveOwner(ID),
-    clock: realClock,
+    clock,
     spawner,
     send: message => sent.push(message),
   })
@@ -349,6 +350,78 @@ describe('a task that is cancelled before its run has begun', () => {
     await drained
     expect((await ends(2))[1]).toMatchObject(cancelled)
     await gone()
+  })
+})
+
+describe('a worker whose node has given no sign for half of node_timeout', () => {
+  const OTHER = 'w2@other.00000000.1.1'
+  /** Its monotonic clock can be put forward. */
+  const movedClock = () => {
+    let by = 0
+    const clock = { ...realClock, monotonic: () => realClock.monotonic() + by }
+    return { clock, forward: (ms: number) => (by += ms) }
+  }
+  /** As another node does that takes this one for gone. */
+  const takeOver = async () => {
+    const { job, lock } = engineKeys(Q)
+    await queue.redis.set(lock('task-1'), `${OTHER}:0`)
+    await queue.redis.hset(job('task-1'), 'pb', OTHER)
+  }
+  const letGo = { outcome: 'returned', msg: 'another worker has taken it over' }
+  const hears = (sent: FromWorker[]) =>
+    waitFor(() => sent.some(one => one.type === 'log' && /another node has taken/.test(one.msg)), {
+      what: 'it has made sure of what it has',
+    })
+  const untilGo = () => {
+    const script = scripts.write('wait.sh', 'while [ ! -e "$3" ]; do sleep 0.01; done; exit 1')
+    return push(script, { param: join(scripts.folder.path, 'go') })
+  }
+
+  test('does not begin a task that another has by now', async () => {
+    const { clock, forward } = movedClock()
+    const { worker, sent, ends } = await work({}, {}, undefined, clock)
+    await push('/bin/true', { rowId: 7 })
+    const asked = await waitFor(() => sent.find(one => one.type === 'open-row'), {
+      what: 'it waits for its row',
+    })
+    await takeOver()
+    forward(31_000)
+    worker.hearRow({ type: 'row', ask: asked.ask, row: { ok: true, value: 1 } })
+    expect((await ends(1))[0]).toMatchObject(letGo)
+    expect(sent.some(one => one.type === 'started')).toBe(false)
+  })
+
+  test('records no end of a run whose task another has by now', async () => {
+    const { clock, forward } = movedClock()
+    const { begins, ends } = await work({}, { fence: 'off' }, undefined, clock)
+    await untilGo()
+    await begins('task-1')
+    await takeOver()
+    forward(31_000)
+    scripts.write('go', '')
+    expect((await ends(1))[0]).toMatchObject(letGo)
+    expect(await failures()).toEqual([])
+    expect(await queue.queues.state(Q, 'task-1')).toBe('active')
+  })
+
+  test('asks what it has with the next sign', async () => {
+    const { clock, forward } = movedClock()
+    const limits = { fence: 'off', nodeTimeoutMs: 6000 } as const
+    const { begins, sent } = await work({}, limits, undefined, clock)
+    await untilGo()
+    await begins('task-1')
+    await takeOver()
+    forward(3100)
+    await hears(sent)
+  })
+
+  test('asks what it has when the others say that it was gone', async () => {
+    const { begins, sent } = await work({}, { fence: 'off', nodeTimeoutMs: 6000 })
+    await untilGo()
+    await begins('task-1')
+    await takeOver()
+    await queue.redis.hset(SIGNS, 'node@inst', 'gone 2026-11-21T09:00:00Z')
+    await hears(sent)
   })
 })
 

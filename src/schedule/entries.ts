@@ -10,6 +10,10 @@ export interface Entry {
   next: number
   /** The tick that waits for the run before it (overlap = queue). */
   held: number | undefined
+  /** It is being looked at. */
+  busy: boolean
+  /** Meanwhile the run ended that its tick may wait for. */
+  released: boolean
   /** The newest task it made, as far as this node knows. */
   lastId: string
   /** What was asked just before the tick, so that nothing has to be asked at the tick. */
@@ -42,6 +46,8 @@ export function freshEntry(job: Job, since?: number): Entry {
     job,
     next: Number.NEGATIVE_INFINITY,
     held: undefined,
+    busy: false,
+    released: false,
     lastId: '',
     prepared: undefined,
     since,

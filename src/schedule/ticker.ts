@@ -33,6 +33,8 @@ const NEARER_MS = 50
 /** For so long what was prepared for a tick is good for it. */
 const PREPARED_MS = 500
 const RETRY_MS = 500
+/** For so long the jobs that are due are waited for together; then the others go on without them. */
+const TOGETHER_MS = 100
 /** How often a tick that waits for the run before it is looked at, when no event says more. */
 const HELD_POLL_MS = 1000
 
@@ -51,6 +53,7 @@ export class Ticker implements Service {
   /** What both clocks showed at the last look. */
   #seen: { readonly wall: number; readonly monotonic: number } | undefined
   #running: Promise<void> | undefined
+  readonly #attending = new Set<Promise<void>>()
   #unsubscribe: (() => void) | undefined
 
   constructor(jobs: readonly Job[], deps: TickerDeps) {
@@ -97,12 +100,15 @@ export class Ticker implements Service {
     this.#stopping.abort()
     this.#wake.abort()
     await this.#running
+    await Promise.all(this.#attending)
     this.#running = undefined
   }
 
   #release(name: string): void {
     const entry = this.#entries.get(name)
-    if (entry?.held === undefined) return
+    if (entry === undefined) return
+    if (entry.busy) entry.released = true
+    if (entry.held === undefined) return
     entry.next = Number.NEGATIVE_INFINITY
     this.#wake.abort()
   }
@@ -118,12 +124,13 @@ export class Ticker implements Service {
       const due: Entry[] = []
       let soonest = Number.POSITIVE_INFINITY
       for (const entry of this.#entries.values()) {
+        if (entry.busy) continue
         if (entry.next === Number.NEGATIVE_INFINITY && entry.held === undefined) fresh.push(entry)
         else if (entry.next <= now) due.push(entry)
         else if (entry.next < soonest) soonest = entry.next
       }
       if (fresh.length > 0) await this.#begin(fresh)
-      if (due.length > 0) await Promise.all(due.map(entry => this.#attend(entry)))
+      if (due.length > 0) await this.#attendTo(due)
       if (fresh.length + due.length === 0) await this.#sleepUntil(soonest)
     }
   }
@@ -160,6 +167,7 @@ export class Ticker implements Service {
     else if (left > NEAR_MS * 1.2) ms = left - NEAR_MS
     else if (left > NEARER_MS * 1.2) ms = left - NEARER_MS
     else if (await this.#prepare(instant)) return
+    if (this.#attending.size > 0) ms = Math.min(ms, TOGETHER_MS)
     await clock.sleep(ms, this.#wake.signal)
   }
 
@@ -270,8 +278,25 @@ export class Ticker implements Service {
       entry.next = Math.min(entry.next, now + AHEAD_POLL_MS)
   }
 
+  /**
+   * Together, and then not longer than a moment: one that makes up for many ticks keeps no other
+   * job from its own.
+   */
+  async #attendTo(due: readonly Entry[]): Promise<void> {
+    const over = new AbortController()
+    const all = Promise.all(due.map(entry => this.#attend(entry))).then(() => {
+      over.abort()
+      this.#attending.delete(all)
+    })
+    this.#attending.add(all)
+    await this.#deps.clock.sleep(TOGETHER_MS, over.signal)
+  }
+
   async #attend(entry: Entry): Promise<void> {
+    entry.busy = true
+    entry.released = false
     await this.#guarded(entry, () => this.#fire(entry))
+    entry.busy = false
   }
 
   /** An outage postpones a job; its ticks are made up for by the rules for missed ones. */
@@ -307,7 +332,7 @@ export class Ticker implements Service {
       return this.#place(entry, state)
     if (!known) await store.reset(job.name, reached, spec)
     const advanced = await this.#fireDue(entry, state, standing, now, { id: lastId, open })
-    if (advanced === undefined) entry.next = now + HELD_POLL_MS
+    if (advanced === undefined) entry.next = entry.released ? now : now + HELD_POLL_MS
     else this.#await(entry, advanced, state.pass)
   }
 

@@ -262,6 +262,48 @@ describe('the run before is not finished', () => {
     }
   })
 
+  test('queue: an end that comes while it is asked about counts at once', async () => {
+    const { time, queue, end } = await started([aJob({ overlap: 'queue' })])
+    queue.keepsOpen = true
+    await time.advance(2 * MINUTE + 100)
+    const { isOpen } = queue
+    queue.isOpen = async (...args) => {
+      const open = await isOpen(...args)
+      queue.isOpen = isOpen
+      end()
+      return open
+    }
+    await time.advance(900)
+    expect(queue.added.map(one => one.tick)).toEqual(at(1, 2))
+  })
+
+  test('queue: another job that is slow with its ticks keeps no tick waiting', async () => {
+    const { time, queue, end } = await started([
+      aJob({ overlap: 'queue' }),
+      aJob({ name: 'slow', overlap: 'allow' }),
+    ])
+    const { add } = queue
+    let goOn = (): void => undefined
+    const hangs = new Promise<void>(resolve => {
+      goOn = resolve
+    })
+    queue.add = async (key, tasks) => {
+      if (tasks[0]?.job === 'slow') await hangs
+      return add(key, tasks)
+    }
+    queue.keepsOpen = true
+    await time.advance(3 * MINUTE)
+    for (const minute of [2, 3]) {
+      end()
+      await time.advance(200)
+      expect(queue.added.at(-1)?.tick).toBe(START + minute * MINUTE)
+    }
+    expect(queue.added).toHaveLength(3)
+    goOn()
+    await time.advance(1000)
+    expect(queue.added).toHaveLength(6)
+  })
+
   test('queue: without an event (it ran on another node) the end is found within a second', async () => {
     const { time, queue } = await started([aJob({ overlap: 'queue' })])
     queue.keepsOpen = true

@@ -1,35 +1,78 @@
 import { TaskdError } from '../lib/errors.ts'
 
-/**
- * How many bytes of large bodies may be in hand at a time: what is made of them takes several times
- * as much memory. Whoever comes when there is no room waits, unread, in the order of coming.
- */
-export class BodyRoom {
-  #free: number
-  readonly #waiting: { readonly bytes: number; readonly go: () => void }[] = []
-
-  constructor(bytes: number) {
-    this.#free = bytes
-  }
-
+/** What one body holds of the room. */
+export interface BodyLease {
   /**
-   * @param signal aborts when the one who waits has left, or has waited for long enough
-   * @returns gives the room back
+   * So many bytes more have come.
+   * @param signal aborts when the caller has left
    * @throws TaskdError E_BUSY
    */
-  async take(bytes: number, signal: AbortSignal): Promise<() => void> {
-    if (this.#waiting.length > 0 || bytes > this.#free) await this.#turn(bytes, signal)
-    else this.#free -= bytes
-    let given = false
-    return () => {
-      if (given) return
-      given = true
-      this.#free += bytes
-      this.#let()
+  grow(bytes: number, signal: AbortSignal): Promise<void>
+  release(): void
+}
+
+interface Waiting {
+  readonly age: number
+  readonly bytes: number
+  readonly go: () => void
+}
+
+/** Of each body; what is smaller needs no room. */
+const FREE_BYTES = 1 << 20
+
+/**
+ * How many bytes of large bodies may be in hand at a time: what is made of them takes several times
+ * as much memory. A body takes room for what has come of it, not for what is promised: a caller who
+ * dawdles holds up nobody. When there is no room, all wait but the oldest: one body at a time may
+ * take more, or bodies that have come half would wait for each other.
+ */
+export class BodyRoom {
+  readonly #patienceMs: number
+  #free: number
+  #opened = 0
+  /** The age of the body that takes what it wants. */
+  #beyond: number | undefined
+  /** The oldest first. */
+  readonly #waiting: Waiting[] = []
+
+  /** @param patienceMs how long a body waits for room */
+  constructor(bytes: number, patienceMs: number) {
+    this.#free = bytes
+    this.#patienceMs = patienceMs
+  }
+
+  open(): BodyLease {
+    this.#opened += 1
+    const age = this.#opened
+    let come = 0
+    let held = 0
+    return {
+      grow: async (bytes, signal) => {
+        come += bytes
+        const more = come - FREE_BYTES - held
+        if (more <= 0) return
+        await this.#take(age, more, signal)
+        held += more
+      },
+      release: () => {
+        this.#free += held
+        held = 0
+        come = 0
+        if (this.#beyond === age) this.#beyond = undefined
+        this.#let()
+      },
     }
   }
 
-  #turn(bytes: number, signal: AbortSignal): Promise<void> {
+  async #take(age: number, bytes: number, signal: AbortSignal): Promise<void> {
+    const isNext = this.#waiting[0] === undefined || age < this.#waiting[0].age
+    if (age !== this.#beyond && !(isNext && bytes <= this.#free))
+      return this.#turn(age, bytes, signal)
+    this.#free -= bytes
+  }
+
+  #turn(age: number, bytes: number, left: AbortSignal): Promise<void> {
+    const signal = AbortSignal.any([left, AbortSignal.timeout(this.#patienceMs)])
     return new Promise((resolve, reject) => {
       const leave = () => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
@@ -43,6 +86,7 @@ export class BodyRoom {
         )
       }
       const waiting = {
+        age,
         bytes,
         go: () => {
           signal.removeEventListener('abort', leave)
@@ -50,13 +94,19 @@ export class BodyRoom {
         },
       }
       this.#waiting.push(waiting)
-      if (signal.aborted) leave()
-      else signal.addEventListener('abort', leave, { once: true })
+      this.#waiting.sort((a, b) => a.age - b.age)
+      if (signal.aborted) return leave()
+      signal.addEventListener('abort', leave, { once: true })
+      this.#let()
     })
   }
 
   #let(): void {
-    for (let next = this.#waiting[0]; next && next.bytes <= this.#free; next = this.#waiting[0]) {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      if (next.bytes > this.#free) {
+        if (this.#beyond !== undefined) return
+        this.#beyond = next.age
+      }
       this.#waiting.shift()
       this.#free -= next.bytes
       next.go()

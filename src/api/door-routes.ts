@@ -6,7 +6,7 @@ import { limitBody, USUAL_BYTES } from './body-size.ts'
 import type { DoorEnv } from './door-env.ts'
 import { failure, type Refusal } from './errors.ts'
 import { listsOf } from './fields.ts'
-import { check } from './input.ts'
+import { checker } from './input.ts'
 import { readParams } from './params.ts'
 import type { BodyLimits } from './read-body.ts'
 
@@ -84,13 +84,14 @@ export function createRoutes(): DoorRoutes {
         maxBodyBytes,
         limits: route.bodyLimits,
       }
+      const checked = checker(route.params)
       allow(method, path, route.access)
       if (refusal) refusals.set(`${method.toUpperCase()} ${path}`, refusal)
       app.openAPIRegistry.registerPath(described(route))
       app.on(method, path, limitBody(maxBodyBytes), async (c: Context<DoorEnv>) => {
         // Hono has a GET's route answer a HEAD, too.
         if (c.req.method === 'HEAD' && acts(route.access)) return notByHead(c)
-        const params = check(route.params, await readParams(c, options))
+        const params = await checked(await readParams(c, options))
         return route.handle(params, c)
       })
     },

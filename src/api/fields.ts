@@ -37,11 +37,12 @@ function toBoolean(value: unknown): unknown {
 export function listsOf(schema: z.ZodType): ReadonlySet<string> {
   if (!(schema instanceof z.ZodObject)) return new Set()
   const fields: [string, unknown][] = Object.entries(schema.shape)
-  return new Set(fields.filter(([, field]) => isList(field)).map(([name]) => name))
+  return new Set(fields.filter(([, field]) => listOf(field)).map(([name]) => name))
 }
 
-function isList(field: unknown): boolean {
+/** The list that a field is, also one that may be left out; undefined when it is none. */
+export function listOf(field: unknown): z.ZodArray | undefined {
   if (field instanceof z.ZodOptional || field instanceof z.ZodDefault)
-    return isList(field.def.innerType)
-  return field instanceof z.ZodArray
+    return listOf(field.def.innerType)
+  return field instanceof z.ZodArray ? field : undefined
 }

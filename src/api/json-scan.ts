@@ -5,12 +5,16 @@ export interface JsonLimits {
   readonly values: number
   /** Values outside of the lists that are read one entry after another, and in each entry. */
   readonly atOnce: number
+  /** Bytes of these; 8 MiB when not given. */
+  readonly atOnceBytes?: number
 }
 
 /** Deeper nesting is nobody's data, and takes the stack of whoever writes it out again. */
 export const MAX_DEPTH = 64
 /** An entry is parsed in one go. */
-export const MAX_AT_ONCE_BYTES = 8 << 20
+const AT_ONCE_BYTES = 8 << 20
+/** Of one object: an object takes far longer to make and to check than a list of as many values. */
+export const MAX_NAMES = 5000
 
 /**
  * Looks through JSON as it comes, before anybody parses it: how deep it is and how many values it
@@ -26,6 +30,8 @@ export class JsonScan {
   readonly #limits: JsonLimits
   /** The opening brackets that are not closed yet. */
   readonly #open: number[] = []
+  /** The commas in each of these. */
+  readonly #commas: number[] = []
   #at = 0
   #inString = false
   #escaped = false
@@ -61,8 +67,9 @@ export class JsonScan {
       else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) this.#closes(byte, this.#at + n)
     }
     this.#at += chunk.length
-    if (this.#at - this.#cutAt > MAX_AT_ONCE_BYTES)
-      throw tooLarge(`more than ${MAX_AT_ONCE_BYTES >> 20} MiB at one place`)
+    const { atOnceBytes = AT_ONCE_BYTES } = this.#limits
+    if (this.#at - this.#cutAt > atOnceBytes)
+      throw tooLarge(`more than ${atOnceBytes >> 20} MiB at one place`)
   }
 
   /** Whether the place is directly in a list that is read one entry after another. */
@@ -96,11 +103,17 @@ export class JsonScan {
     if (this.#inList()) this.#since = 0
     if (this.#inList() || this.#open.length === 1) this.#cut(at)
     this.#count()
+    const last = this.#open.length - 1
+    const names = (this.#commas[last] ?? 0) + 1
+    this.#commas[last] = names
+    if (names >= MAX_NAMES && this.#open[last] === OPEN_BRACE)
+      throw tooLarge(`an object with more than ${MAX_NAMES} names`)
   }
 
   #opens(byte: number, at: number): void {
     this.#count()
     this.#open.push(byte)
+    this.#commas.push(0)
     const depth = this.#open.length
     if (depth > MAX_DEPTH)
       throw new TaskdError(
@@ -114,6 +127,7 @@ export class JsonScan {
 
   #closes(byte: number, at: number): void {
     if (this.#open.length === 1 || this.#inList()) this.#cut(at)
+    this.#commas.pop()
     // `{` and `[` are followed by `}` and `]` at a distance of two.
     if (this.#open.pop() !== byte - 2)
       throw new TaskdError('E_BAD_REQUEST', 'the body is not valid JSON')

@@ -1,13 +1,9 @@
-import { Turns } from '../lib/turns.ts'
+import { turns } from './body.ts'
 
-/** How long writing answers may keep everything else from its turn, ms. */
-const SLICE_MS = 8
-/** Entries that are written in one go. */
-const STEP = 100
+/** Characters that are handed on in one go. */
+const STEP = 64 << 10
 
-const turns = new Turns(SLICE_MS)
-
-/** `{"name":[…]}` as JSON, as fast as it is taken and with turns of the event loop between. */
+/** `{"name":[…]}` as JSON, as fast as it is taken and with turns of the event loop between entries. */
 export function listText(name: string, list: readonly unknown[]): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   let at = 0
@@ -16,12 +12,13 @@ export function listText(name: string, list: readonly unknown[]): ReadableStream
       controller.enqueue(encoder.encode(`{${JSON.stringify(name)}:[`))
     },
     async pull(controller) {
-      await turns.wait()
-      // Without the brackets of its own.
-      const text = JSON.stringify(list.slice(at, at + STEP)).slice(1, -1)
-      const isLast = at + STEP >= list.length
-      controller.enqueue(encoder.encode(`${at === 0 ? '' : ','}${text}${isLast ? ']}' : ''}`))
-      at += STEP
+      let text = ''
+      for (; at < list.length && text.length < STEP; at += 1) {
+        await turns.wait()
+        text += `${at === 0 ? '' : ','}${JSON.stringify(list[at])}`
+      }
+      const isLast = at === list.length
+      controller.enqueue(encoder.encode(isLast ? `${text}]}` : text))
       if (isLast) controller.close()
     },
   })

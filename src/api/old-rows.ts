@@ -1,6 +1,10 @@
 import { TaskdError } from '../lib/errors.ts'
 import type { ChannelSpec } from '../model/channel.ts'
 import { isRow } from '../model/check-rows.ts'
+import { turns } from './body.ts'
+
+/** Of all channels together. */
+const MAX_ROWS = 100_000
 
 /** Rows of one channel, at most as many as it takes at once. */
 export interface OldRows {
@@ -16,18 +20,25 @@ type Wanted = Pick<ChannelSpec, 'name' | 'columns' | 'maxRows'>
  * objects, or of such lists, are rows too.
  * @param body `{rows}` for a list, else the object that was sent
  * @param named the header `channel`
- * @throws TaskdError E_BAD_ROWS, E_NO_CHANNEL
+ * @throws TaskdError E_BAD_ROWS, E_NO_CHANNEL, E_TOO_LARGE
  */
-export function readOldRows(
+export async function readOldRows(
   body: Readonly<Record<string, unknown>>,
   named: string | undefined,
   channels: readonly Wanted[],
-): OldRows[] {
+): Promise<OldRows[]> {
   const given = Array.isArray(body['rows']) ? body['rows'] : [body]
+  if (given.length > MAX_ROWS)
+    throw new TaskdError(
+      'E_TOO_LARGE',
+      `the body has more than ${MAX_ROWS} rows`,
+      'send them in several requests',
+    )
   const one = given.length > 0 && given.every(value => typeof value !== 'object' || value === null)
   const entries: unknown[] = one ? [given] : given
   const found = new Map<Wanted, unknown[]>()
   for (const [index, entry] of entries.entries()) {
+    await turns.wait()
     const wrapped = isRow(entry) && Array.isArray(entry['data_list']) ? entry : undefined
     const channel = find(wrapped?.['channel'] ?? named, channels)
     const row = rowOf(wrapped ? wrapped['data_list'] : entry, channel, index)

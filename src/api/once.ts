@@ -50,15 +50,14 @@ export function onceById(id: string, body: unknown): Once {
 }
 
 function digestOf(value: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(ordered(value)))
-    .digest('base64url')
+  return createHash('sha256').update(orderedText(value)).digest('base64url')
 }
 
-/** With the keys of objects in order: how they are sent means nothing. */
-function ordered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(ordered)
-  if (typeof value !== 'object' || value === null) return value
-  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
-  return entries.map(([key, one]): unknown => [key, ordered(one)])
+/** As JSON, objects as lists of pairs in the order of their keys: how they are sent means nothing. */
+function orderedText(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(orderedText).join()}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
+  const object = value as Readonly<Record<string, unknown>>
+  const keys = Object.keys(object).toSorted()
+  return `[${keys.map(key => `[${JSON.stringify(key)},${orderedText(object[key])}]`).join()}]`
 }

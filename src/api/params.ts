@@ -1,5 +1,8 @@
 import type { Context } from 'hono'
 import { TaskdError } from '../lib/errors.ts'
+import { isBlank, readWhole, turns } from './body.ts'
+import { USUAL_BYTES } from './body-size.ts'
+import { MAX_NAMES } from './json-scan.ts'
 import { type BodyLimits, readBody } from './read-body.ts'
 
 /** What a request says, wherever it says it: still unchecked. */
@@ -41,19 +44,23 @@ async function bodyOf(c: Context, options: ReadOptions): Promise<Fields> {
   if (method === 'HEAD' || (method === 'GET' && options.getBody !== true)) return []
   const header = c.req.header('content-type') ?? ''
   const type = header.split(';', 1)[0]?.trim().toLowerCase() ?? ''
-  if (type === 'multipart/form-data') return multipart(c, options)
+  if (type === 'multipart/form-data') return multipart(c, header, options)
   const isJson = JSON_TYPE.test(type)
   const isForm = type === '' || type === 'application/x-www-form-urlencoded'
   // curl -d '{"a":1}' calls this a form too, and no form begins so.
   if (isForm || isJson) {
     const body = await readBody(c, isJson, options)
     if (body.kind === 'empty') return []
-    return body.kind === 'json'
-      ? fieldsOf(body.value, options)
-      : pairs(new URLSearchParams(body.text), options)
+    return body.kind === 'json' ? fieldsOf(body.value, options) : pairs(body.pairs, options)
   }
-  if (isBlank(await bytesOf(c))) return []
-  throw new TaskdError(
+  await readWhole(c, USUAL_BYTES, chunk => {
+    if (!chunk.every(isBlank)) throw badType()
+  })
+  return []
+}
+
+function badType(): TaskdError {
+  return new TaskdError(
     'E_BAD_TYPE',
     'the body is of a type that is not taken here',
     'send application/json, application/x-www-form-urlencoded or multipart/form-data',
@@ -70,13 +77,15 @@ function fieldsOf(value: unknown, { listAs }: ReadOptions): Fields {
 /** More are nobody's form, and take long to take apart. */
 const MAX_PARTS = 1000
 
-async function multipart(c: Context, options: ReadOptions): Promise<Fields> {
-  const bytes = await bytesOf(c)
+async function multipart(c: Context, type: string, options: ReadOptions): Promise<Fields> {
   let parts = 0
+  const bytes = await readWhole(c, USUAL_BYTES)
   for (let at = 0; at >= 0 && parts <= MAX_PARTS; at = bytes.indexOf('\n--', at + 1)) parts += 1
   if (parts > MAX_PARTS)
     throw new TaskdError('E_TOO_LARGE', `the form has more than ${MAX_PARTS} parts`)
-  const form = await c.req.formData().catch(() => broken())
+  await turns.wait()
+  const whole = new Response(bytes, { headers: { 'content-type': type } })
+  const form = await whole.formData().catch(() => broken())
   const found = [...form].map(([name, value]) => {
     if (typeof value !== 'string') throw bad(`${name.slice(0, 100)}: is a file, and none is taken`)
     return [name, value] as const
@@ -84,16 +93,7 @@ async function multipart(c: Context, options: ReadOptions): Promise<Fields> {
   return pairs(found, options)
 }
 
-async function bytesOf(c: Context): Promise<Buffer> {
-  return Buffer.from(await c.req.arrayBuffer().catch(() => broken()))
-}
-
-function isBlank(bytes: Buffer): boolean {
-  return bytes.toString('latin1').trim() === ''
-}
-
-function broken(error?: unknown): never {
-  if (error instanceof TaskdError) throw error
+function broken(): never {
   throw bad('the body cannot be read')
 }
 
@@ -110,6 +110,8 @@ function pairs(
     if (Array.isArray(before)) before.push(value)
     else if (before !== undefined) fields.set(name, [before, value])
     else fields.set(name, listed !== undefined || lists.has(name) ? [value] : value)
+    if (fields.size > MAX_NAMES)
+      throw new TaskdError('E_TOO_LARGE', `the form has more than ${MAX_NAMES} names`)
   }
   return fields
 }

@@ -4,7 +4,7 @@ import { TaskdError } from '../lib/errors.ts'
 import type { Parsed } from '../lib/parsed.ts'
 import { MAX_PULL_BATCH, type PullReport, type PullTask } from '../model/pull.ts'
 import { checkPullId, readPullList, readPullTasks } from '../model/pull-task.ts'
-import { bodyBytes } from './body.ts'
+import { turns } from './body.ts'
 import type { DoorEnv } from './door-routes.ts'
 import { flag } from './fields.ts'
 import { check } from './input.ts'
@@ -13,7 +13,7 @@ import { textsOf } from './json-parts.ts'
 /** What the routes of pull queues take. */
 
 /** A task may hold anything, and has at most a megabyte. */
-export const PUSH_LIMITS = { values: 1_000_000, atOnce: 400_000 }
+export const PUSH_LIMITS = { values: 1_000_000, atOnce: 400_000, atOnceBytes: 2 << 20 }
 
 /** Who claims, for people: it stands in fail_log with tasks that die. */
 export const claimer = z
@@ -54,26 +54,27 @@ type TaskParams = Readonly<Record<string, unknown>> & {
 export async function readPush(
   params: TaskParams,
   c: Context<DoorEnv>,
-  maxBodyBytes: number,
 ): Promise<{ readonly tasks: readonly PullTask[]; readonly promote: boolean }> {
   const { tasks: listed } = params
   const textOf = Array.isArray(listed) ? textsOf(listed) : undefined
   if (Array.isArray(listed) && textOf && params['task_id'] === undefined) {
-    const tasks = readPullList(listed, () => listed.map((_task, n) => textOf(n).trim()))
+    const texts = () => listed.map((_task, n) => textOf(n).trim())
+    const tasks = await readPullList(listed, texts, turn)
     return { tasks: orThrow(tasks), promote: promoteOf(params.promote) }
   }
-  const bytes = await bodyBytes(c, maxBodyBytes)
-  const text = Buffer.from(bytes)
+  const text = Buffer.from(await c.req.arrayBuffer())
     .toString('utf8')
     .replace(/^\uFEFF/, '')
     .trim()
   const json = isJson(text)
-  const tasks = readPullTasks(json ? text : JSON.stringify(withoutOurs(params)))
+  const tasks = await readPullTasks(json ? text : JSON.stringify(withoutOurs(params)), turn)
   // A JSON task may have a field of this name itself.
   const ownField = json && listed === undefined
   const value = ownField ? c.req.query('promote') : params.promote
   return { tasks: orThrow(tasks), promote: promoteOf(value) }
 }
+
+const turn = () => turns.wait()
 
 function promoteOf(value: unknown): boolean {
   return check(z.object({ promote: flag().default(false) }), { promote: value }).promote

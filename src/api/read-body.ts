@@ -1,20 +1,19 @@
 import { isUtf8 } from 'node:buffer'
 import type { Context } from 'hono'
 import { TaskdError } from '../lib/errors.ts'
-import { Turns } from '../lib/turns.ts'
-import { bodyBytes } from './body.ts'
+import { isBlank, readWhole, turns } from './body.ts'
 import { USUAL_BYTES } from './body-size.ts'
+import { type Pair, readForm } from './form.ts'
 import { invalidJson, parseParts, parseText } from './json-parts.ts'
-import { JsonScan } from './json-scan.ts'
+import { type JsonLimits, JsonScan } from './json-scan.ts'
 
-export interface BodyLimits {
-  /** Values of JSON, or pairs of a form. */
-  readonly values: number
-  /** Values of JSON that are parsed in one go. */
-  readonly atOnce: number
-}
+export type BodyLimits = JsonLimits
 
 const USUAL_LIMITS: BodyLimits = { values: 100_000, atOnce: 100_000 }
+
+/** More are nobody's form. */
+const MAX_PAIRS = 100_000
+const MAX_FORM_BYTES = USUAL_BYTES
 
 interface BodyOptions {
   readonly limits?: BodyLimits | undefined
@@ -24,99 +23,56 @@ interface BodyOptions {
 export type ReadBody =
   | { readonly kind: 'empty' }
   | { readonly kind: 'json'; readonly value: unknown }
-  | { readonly kind: 'form'; readonly text: string }
+  | { readonly kind: 'form'; readonly pairs: readonly Pair[] }
 
-/** What is smaller is read in one go. */
+/** What is smaller is parsed in one go. */
 const SMALL_BYTES = 128 << 10
-/** How long reading bodies may keep everything else from its turn, ms. */
-const SLICE_MS = 8
-
-/** Of all requests together: twenty large bodies hold up the rest no longer than one. */
-const turns = new Turns(SLICE_MS)
 
 /**
  * Reads a body, and refuses it while it comes when it has more than the limits say: what a
  * parser makes of a few megabytes may take seconds and gigabytes.
  * @param isJson whether it is said to be JSON; if not, it is a form, or JSON that begins as no form does
- * @throws TaskdError E_BAD_REQUEST, E_TOO_LARGE
+ * @throws TaskdError E_BAD_REQUEST, E_TOO_LARGE, E_BUSY
  */
 export async function readBody(
   c: Context,
   isJson: boolean,
   { limits = USUAL_LIMITS, maxBodyBytes = USUAL_BYTES }: BodyOptions,
 ): Promise<ReadBody> {
-  const gathered = new Gathered(lengthOf(c))
   let size = 0
-  let scan: JsonScan | undefined
-  let pairs = 1
-  for await (const chunk of chunksOf(c, maxBodyBytes)) {
-    gathered.push(chunk)
-    const begins = scan === undefined && pairs === 1 ? firstOf(chunk) : undefined
+  const seen: { scan?: JsonScan } = {}
+  let pairs = 0
+  const bytes = await readWhole(c, maxBodyBytes, chunk => {
+    const begins =
+      seen.scan === undefined && pairs === 0 ? chunk.find(byte => !isBlank(byte)) : undefined
     if (begins !== undefined && (isJson || begins === BRACE || begins === BRACKET))
-      scan = new JsonScan(limits, size)
-    if (scan) scan.push(chunk)
-    else if (begins !== undefined || pairs > 1) pairs += 1 + countOf(chunk, AMPERSAND)
-    if (pairs > limits.values)
-      throw new TaskdError('E_TOO_LARGE', `the body has more than ${limits.values} pairs`)
+      seen.scan = new JsonScan(limits, size)
     size += chunk.length
-  }
-  const bytes = gathered.bytes()
-  // Whoever wants it as text finds it there.
-  c.req.bodyCache.arrayBuffer = Promise.resolve(bytes) as unknown as ArrayBuffer
-  if (scan === undefined && pairs === 1) return { kind: 'empty' }
+    if (seen.scan) seen.scan.push(chunk)
+    else if (begins !== undefined || pairs > 0)
+      pairs = checkForm(Math.max(pairs, 1) + countOf(chunk, AMPERSAND), size)
+  })
+  const { scan } = seen
+  if (scan === undefined && pairs === 0) return { kind: 'empty' }
   await turns.wait()
   if (scan && bytes.length > SMALL_BYTES)
     return { kind: 'json', value: await parseParts(bytes, scan.cuts, turns) }
   if (!isUtf8(bytes)) throw new TaskdError('E_BAD_REQUEST', 'the body is not UTF-8')
-  const text = bytes.toString('utf8').replace(/^\uFEFF/, '')
-  if (!scan) return { kind: 'form', text }
+  if (!scan) return { kind: 'form', pairs: await readForm(bytes, turns) }
   if (!scan.isWhole) throw invalidJson()
-  return { kind: 'json', value: parseText(text) }
+  return { kind: 'json', value: parseText(bytes.toString('utf8').replace(/^\uFEFF/, '')) }
 }
 
-/** A small body in one piece, a large one as it comes. */
-async function* chunksOf(c: Context, maxBytes: number): AsyncGenerator<Uint8Array> {
-  const isSmall = c.req.method === 'GET' || lengthOf(c) <= SMALL_BYTES
-  try {
-    const body = isSmall ? null : c.req.raw.body
-    if (body === null) yield new Uint8Array(await bodyBytes(c, maxBytes))
-    else yield* body as unknown as AsyncIterable<Uint8Array>
-  } catch (error) {
-    if (error instanceof TaskdError) throw error
-    throw new TaskdError('E_BAD_REQUEST', 'the body cannot be read')
-  }
-}
-
-/** As the request says it; NaN when it does not. */
-function lengthOf(c: Context): number {
-  return Number(c.req.header('content-length') ?? Number.NaN)
-}
-
-/** Puts a body together as it comes, for at its end that would take a turn that is too long. */
-class Gathered {
-  readonly #whole: Buffer | undefined
-  readonly #chunks: Uint8Array[] = []
-  #size = 0
-
-  /** @param length of the whole, checked before; NaN where it is not known */
-  constructor(length: number) {
-    this.#whole = length > SMALL_BYTES ? Buffer.allocUnsafe(length) : undefined
-  }
-
-  push(chunk: Uint8Array): void {
-    if (this.#whole) this.#whole.set(chunk, this.#size)
-    else this.#chunks.push(chunk)
-    this.#size += chunk.length
-  }
-
-  bytes(): Buffer {
-    return this.#whole?.subarray(0, this.#size) ?? Buffer.concat(this.#chunks)
-  }
-}
-
-/** The first byte that is no white space; undefined when there is none. */
-function firstOf(chunk: Uint8Array): number | undefined {
-  return chunk.find(byte => !BLANK.has(byte))
+function checkForm(pairs: number, size: number): number {
+  if (pairs > MAX_PAIRS)
+    throw new TaskdError('E_TOO_LARGE', `the form has more than ${MAX_PAIRS} pairs`, 'send JSON')
+  if (size > MAX_FORM_BYTES)
+    throw new TaskdError(
+      'E_TOO_LARGE',
+      `the form is larger than ${MAX_FORM_BYTES >> 20} MiB`,
+      'send JSON',
+    )
+  return pairs
 }
 
 function countOf(chunk: Uint8Array, wanted: number): number {
@@ -125,8 +81,6 @@ function countOf(chunk: Uint8Array, wanted: number): number {
   return count
 }
 
-/** White space of JSON, and the three bytes of a mark that some editors begin a file with. */
-const BLANK: ReadonlySet<number> = new Set([0x20, 0x09, 0x0a, 0x0d, 0xef, 0xbb, 0xbf])
 const AMPERSAND = 0x26
 const BRACKET = 0x5b
 const BRACE = 0x7b

@@ -11,19 +11,23 @@ export const MAX_PULL_TASK_BYTES = 1 << 20
  * The tasks of a request: one object, a list of them, or `{"tasks": […]}`. Each has a `task_id`,
  * and anything else beside it; all are taken, or none and it is said which one is wrong.
  * @param body JSON text
+ * @param turn is waited for before each task is looked at
  */
-export function readPullTasks(body: string): Parsed<readonly PullTask[]> {
+export async function readPullTasks(
+  body: string,
+  turn: () => Promise<void>,
+): Promise<Parsed<readonly PullTask[]>> {
   let value: unknown
   try {
     value = JSON.parse(body)
   } catch (error) {
     return no(`not JSON: ${messageOf(error).slice(0, 200)}`)
   }
-  if (Array.isArray(value)) return readPullList(value, () => elementsOf(body))
+  if (Array.isArray(value)) return readPullList(value, () => elementsOf(body), turn)
   if (!isObject(value)) return no('neither a task nor a list of tasks')
   const { tasks } = value
   if (Array.isArray(tasks) && value['task_id'] === undefined)
-    return readPullList(tasks, () => elementsOf(memberOf(body, 'tasks') ?? '[]'))
+    return readPullList(tasks, () => elementsOf(memberOf(body, 'tasks') ?? '[]'), turn)
   const task = readOne(value, body.trim())
   return task.ok ? { ok: true, value: [task.value] } : no(`the task ${task.reason}`)
 }
@@ -31,17 +35,20 @@ export function readPullTasks(body: string): Parsed<readonly PullTask[]> {
 /**
  * The tasks of a list that is parsed already.
  * @param texts each of them as it came; asked for when they are not too many
+ * @param turn is waited for before each task is looked at
  */
-export function readPullList(
+export async function readPullList(
   values: readonly unknown[],
   texts: () => readonly string[],
-): Parsed<readonly PullTask[]> {
+  turn: () => Promise<void>,
+): Promise<Parsed<readonly PullTask[]>> {
   if (values.length === 0) return no('no tasks')
   if (values.length > MAX_PULL_BATCH)
     return no(`${values.length} tasks; at most ${MAX_PULL_BATCH} are taken in one call`)
   const slices = texts()
   const tasks: PullTask[] = []
   for (const [n, value] of values.entries()) {
+    await turn()
     const task = readOne(value, slices[n] ?? '')
     if (!task.ok) return no(`task ${n + 1} of ${values.length} ${task.reason}`)
     tasks.push(task.value)

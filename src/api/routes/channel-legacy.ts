@@ -22,6 +22,8 @@ export interface OldPathSpecs {
 }
 
 const MAX_BODY_BYTES = 64 << 20
+/** Of a relay, in one request. */
+const MAX_RESULTS = 10_000
 const TAG = 'Channels and relays, old paths'
 const answers = {
   200: {
@@ -59,7 +61,7 @@ export function channelLegacyRoutes(specs: OldPathSpecs, ports: OldPathPorts): D
           async handle(body, c) {
             const field = headerText(c, 'field')
             if (field !== '') return encrypted(c, channels, field, ports.encrypt)
-            const parts = readOldRows(body, c.req.header('channel'), channels)
+            const parts = await readOldRows(body, c.req.header('channel'), channels)
             return stored(c, parts, ports.data)
           },
         })
@@ -192,6 +194,12 @@ async function relayed(
         'E_BAD_REQUEST',
         'neither the header task_num nor results in the body',
         'send task_num: 100 for tasks, or a JSON list of results',
+      )
+    if (list.length > MAX_RESULTS)
+      throw new TaskdError(
+        'E_TOO_LARGE',
+        `the body has more than ${MAX_RESULTS} results`,
+        'send them in several requests',
       )
     const { pushed } = await port.push(name, { results: list, done: [] })
     return oldSuccess(c, { pushed })

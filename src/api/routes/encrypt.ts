@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { TaskdError } from '../../lib/errors.ts'
+import { turns } from '../body.ts'
 import type { DoorModule } from '../door-routes.ts'
 import type { EncryptPort } from '../encrypt-port.ts'
 import { listText } from '../json-text.ts'
@@ -54,6 +55,7 @@ export function encryptRoutes(port: EncryptPort): DoorModule {
               'content-type': 'application/json',
             })
           case 'fields':
+            await turns.wait()
             return c.json({ fields: answer.fields })
           case 'upstream': {
             const { status, contentType, body } = answer

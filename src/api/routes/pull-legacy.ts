@@ -33,7 +33,9 @@ const answer = z.looseObject({
 })
 const answers = { 200: { description: '`code` says whether it is done', schema: answer } }
 /** A client reports all that it could not report while the master was away, in one call. */
-const MAX_IDS = 1_000_000
+const MAX_IDS = 100_000
+/** Four for each of them: an object with its attempt and a message. */
+const REPORT_LIMITS = { values: 4 * MAX_IDS, atOnce: 1000 }
 const ids = z.array(reported).max(MAX_IDS).default([]).describe('Ids.')
 const MAX_BODY_BYTES = 16 << 20
 
@@ -80,7 +82,7 @@ export function legacyPullRoutes(port: PullPort): DoorModule {
         summary: 'Say which tasks are done, and which have failed',
         params: z.object({ ...queue, finish: ids, failed: ids }),
         maxBodyBytes: MAX_BODY_BYTES,
-        bodyLimits: PUSH_LIMITS,
+        bodyLimits: REPORT_LIMITS,
         getBody: true,
         refusal: oldRefusal('106'),
         answers,
@@ -120,7 +122,7 @@ async function pushed(
   name: PushName,
   params: Readonly<Record<string, unknown>>,
 ): Promise<Response> {
-  const { tasks, promote } = await readPush(params, c, MAX_BODY_BYTES)
+  const { tasks, promote } = await readPush(params, c)
   // A task may have a field of this name itself.
   const taskKey = queueOf(c, port)
   const { answers: all } = await port.push(taskKey, tasks, {

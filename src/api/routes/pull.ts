@@ -35,7 +35,7 @@ export function pullRoutes(port: PullPort): DoorModule {
         429: { description: 'the queue is full: not all have fit', schema: answers.full },
       },
       async handle(params, c) {
-        const { tasks, promote } = await readPush(params, c, MAX_BODY_BYTES)
+        const { tasks, promote } = await readPush(params, c)
         return sayPushed(c, params.task_key, await port.push(params.task_key, tasks, { promote }))
       },
     })

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { turns } from '../../api/body.ts'
 import type { ChannelStatus, DataAnswer, DataBatch } from '../../api/data-port.ts'
 import { backoffDelay } from '../../lib/backoff.ts'
 import { type Clock, isoWithOffset } from '../../lib/clock.ts'
@@ -7,7 +8,6 @@ import type { Logger } from '../../lib/log.ts'
 import type { Service } from '../../lib/service.ts'
 import { Slots } from '../../lib/slots.ts'
 import { Trouble } from '../../lib/trouble.ts'
-import { Turns } from '../../lib/turns.ts'
 import type { ChannelSpec } from '../../model/channel.ts'
 import { type CheckedRows, rowChecker } from '../../model/check-rows.ts'
 import {
@@ -38,9 +38,6 @@ export interface ChannelDeps {
 /** Each holds its rows in memory. */
 const MAX_WAITING = 64
 const BUSY_TRIES = 5
-/** Checking a large batch must not hold up the rest of the daemon: rows between two turns. */
-const STEP = 200
-const SLICE_MS = 10
 /** How long requests in progress have when it stops. */
 const STOP_MS = 2000
 const PRUNE_EVERY_MS = 3_600_000
@@ -54,7 +51,6 @@ export class Channel implements Service {
   readonly encryption: Encryption
   readonly #deps: ChannelDeps
   readonly #slots = new Slots(CONNECTIONS, MAX_WAITING)
-  readonly #turns = new Turns(SLICE_MS)
   readonly #inProgress = new Set<Promise<unknown>>()
   /** Ids that clients gave to batches which wait on disk. */
   readonly #pending = new Set<string>()
@@ -148,8 +144,8 @@ export class Channel implements Service {
 
   async #check(rows: readonly unknown[]): Promise<CheckedRows> {
     const checker = rowChecker(this.spec)
-    for (const [index, row] of rows.entries()) {
-      if (index % STEP === 0) await this.#turns.wait()
+    for (const row of rows) {
+      await turns.wait()
       checker.add(row)
     }
     return checker.result()

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { turns } from '../../api/body.ts'
 import type { ChannelStatus, DataAnswer, DataBatch, DataPort } from '../../api/data-port.ts'
 import type { EncryptAnswer, EncryptPort, EncryptRequest } from '../../api/encrypt-port.ts'
 import type { Clock } from '../../lib/clock.ts'
@@ -7,7 +8,6 @@ import { TaskdError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Service } from '../../lib/service.ts'
 import { suggest } from '../../lib/suggest.ts'
-import { Turns } from '../../lib/turns.ts'
 import type { ChannelSpec } from '../../model/channel.ts'
 import { isRow } from '../../model/check-rows.ts'
 import { openChannelStore } from '../../store/channel-store.ts'
@@ -24,8 +24,8 @@ export interface ChannelsDeps {
   readonly log: Logger
 }
 
-/** Encrypting a large batch must not hold up the rest of the daemon. */
-const SLICE_MS = 10
+/** Problems that are told by row. */
+const MAX_PROBLEMS = 20
 
 /** All channels, as the configuration has them. */
 export class Channels implements Service, DataPort, EncryptPort {
@@ -78,7 +78,7 @@ export class Channels implements Service, DataPort, EncryptPort {
       spec,
       dir: join(dataDir, 'spool', spec.name),
       store: openChannelStore(spec, clock),
-      encryption: encryptionOf(spec, new Turns(SLICE_MS)),
+      encryption: encryptionOf(spec, turns),
       clock,
       random,
       log,
@@ -101,8 +101,15 @@ export class Channels implements Service, DataPort, EncryptPort {
       throw new TaskdError('E_BAD_REQUEST', 'there is nothing to encrypt', 'send rows or fields')
     if (rows.length > spec.maxRows)
       throw badRows(spec.name, [`${rows.length} are more than max_rows = ${spec.maxRows}`], 0)
-    const problems = problemsOf(rows, spec.encrypt)
-    if (problems.length > 0) throw badRows(spec.name, problems.slice(0, 20), problems.length - 20)
+    const problems: string[] = []
+    let count = 0
+    for (const [index, row] of rows.entries()) {
+      await turns.wait()
+      const found = problemsOf(row, index, spec.encrypt)
+      count += found.length
+      if (problems.length < MAX_PROBLEMS) problems.push(...found)
+    }
+    if (count > 0) throw badRows(spec.name, problems.slice(0, MAX_PROBLEMS), count - MAX_PROBLEMS)
     const encrypted = (await encryption.encrypt(rows, { once: false })).filter(isRow)
     if (fields === undefined) return { kind: 'rows', rows: encrypted }
     return { kind: 'fields', fields: encrypted[0] ?? {} }
@@ -148,12 +155,11 @@ function isEncrypting({ spec, encryption }: Channel): boolean {
   return spec.encryptUrl !== undefined || encryption.active
 }
 
-function problemsOf(rows: readonly unknown[], encrypt: readonly string[]): string[] {
-  return rows.flatMap((row, index) => {
-    if (!isRow(row)) return [`rows[${index}]: is no object`]
-    return encrypt
-      .filter(field => Object.hasOwn(row, field))
-      .filter(field => typeof row[field] === 'object' && row[field] !== null)
-      .map(field => `rows[${index}].${field}: is neither text nor number`)
-  })
+/** What cannot be encrypted in a row. */
+function problemsOf(row: unknown, index: number, encrypt: readonly string[]): string[] {
+  if (!isRow(row)) return [`rows[${index}]: is no object`]
+  return encrypt
+    .filter(field => Object.hasOwn(row, field))
+    .filter(field => typeof row[field] === 'object' && row[field] !== null)
+    .map(field => `rows[${index}].${field}: is neither text nor number`)
 }

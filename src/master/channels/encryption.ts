@@ -14,9 +14,6 @@ export interface Encryption {
   encrypt(rows: readonly unknown[], options: { readonly once: boolean }): Promise<unknown[]>
 }
 
-/** Rows between two turns of the event loop. */
-const STEP = 200
-
 export function encryptionOf(spec: ChannelSpec, turns: Turns): Encryption {
   const keys = spec.keys.map(({ id, key }): FieldKey => ({ id, key: Buffer.from(key, 'base64') }))
   const [first] = keys
@@ -42,8 +39,8 @@ export function encryptionOf(spec: ChannelSpec, turns: Turns): Encryption {
     active: true,
     async encrypt(rows, { once }) {
       const result: unknown[] = []
-      for (const [index, row] of rows.entries()) {
-        if (index % STEP === 0) await turns.wait()
+      for (const row of rows) {
+        await turns.wait()
         result.push(isRow(row) ? encryptRow(row, once) : row)
       }
       return result

@@ -94,6 +94,17 @@ test.each([
   )
 })
 
+test('an object has at most 5,000 names, wherever it is', () => {
+  const names = (count: number) => Array.from({ length: count }, (_, n) => `"${n}":1`).join()
+  const scanned = (text: string) => new JsonScan(wide).push(Buffer.from(text))
+  for (const around of ['OBJECT', '[OBJECT]', '{"a":[[],OBJECT]}']) {
+    scanned(around.replace('OBJECT', `{${names(5000)}}`))
+    expect(() => scanned(around.replace('OBJECT', `{${names(5001)}}`))).toThrow(
+      'an object with more than 5000 names',
+    )
+  }
+})
+
 test('a list of many small entries has room', async () => {
   const text = `{"rows":[${Array.from({ length: 300 }, () => '{"a":1}').join()}]}`
   expect(await read(text)).toEqual(JSON.parse(text))

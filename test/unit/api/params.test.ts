@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { onError } from '../../../src/api/app.ts'
 import type { Control } from '../../../src/api/control.ts'
 import { flag, integer, listsOf } from '../../../src/api/fields.ts'
-import { check } from '../../../src/api/input.ts'
+import { check, checker } from '../../../src/api/input.ts'
 import { readParams } from '../../../src/api/params.ts'
 
 const app = new Hono()
@@ -142,4 +142,40 @@ test('the lists of a schema are found behind defaults and options', () => {
   })
   expect([...listsOf(lists)]).toEqual(['a', 'b', 'c'])
   expect([...listsOf(z.string())]).toEqual([])
+})
+
+test('how long a list may be is looked at before its entries are', async () => {
+  let looked = 0
+  const entry = z.custom(() => {
+    looked += 1
+    return true
+  })
+  const checked = checker(z.strictObject({ ids: z.array(entry).max(3).default([]) }))
+  await expect(checked({ ids: [1, 2, 3, 4] })).rejects.toThrow('ids: has more than 3 entries')
+  await expect(checked({ ids: 1 })).rejects.toThrow('ids: must be a list')
+  await expect(checked({ id: [] })).rejects.toThrow('id: is no parameter here')
+  expect(looked).toBe(0)
+  expect(await checked({ ids: [1, 2, 3] })).toEqual({ ids: [1, 2, 3] })
+  expect(await checked({})).toEqual({ ids: [] })
+  expect(looked).toBe(3)
+})
+
+test('the entries of a long list leave turns of the event loop to others', async () => {
+  const checked = checker(z.object({ ids: z.array(z.string().transform(text => `${text}!`)) }))
+  let turns = 0
+  const timer = setInterval(() => {
+    turns += 1
+  })
+  const ids = Array.from({ length: 200_000 }, () => 'a')
+  const { ids: found } = await checked({ ids })
+  clearInterval(timer)
+  expect(turns).toBeGreaterThan(1)
+  expect([found.length, found[199_999]]).toEqual([200_000, 'a!'])
+})
+
+test('what is wrong with entries is told by their place, and all of it is counted', async () => {
+  const checked = checker(z.object({ names: z.array(z.string()) }))
+  await expect(checked({ names: ['a', 1] })).rejects.toThrow('names[1]: must be text')
+  const names = Array.from({ length: 10_000 }, () => 1)
+  await expect(checked({ names })).rejects.toThrow(/; and 9980 more$/)
 })

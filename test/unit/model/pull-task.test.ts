@@ -3,37 +3,37 @@ import { describe, expect, test } from 'vitest'
 import { elementsOf, memberOf } from '../../../src/model/json-slices.ts'
 import { MAX_PULL_TASK_BYTES, readPullTasks } from '../../../src/model/pull-task.ts'
 
-const read = (body: string) => {
-  const tasks = readPullTasks(body)
+const read = async (body: string) => {
+  const tasks = await readPullTasks(body, async () => undefined)
   return tasks.ok ? tasks.value : tasks.reason
 }
 
 describe('the tasks of a request', () => {
-  test('one, a list, or a list under `tasks`, each kept as it was written', () => {
+  test('one, a list, or a list under `tasks`, each kept as it was written', async () => {
     const one = '{"task_id" : "a",\n "n": 1.0}'
     const other = '{"x":["]",{"tasks":"\\"}"}],"task_id":"b"}'
-    expect(read(` ${one}\n`)).toEqual([{ id: 'a', content: one }])
+    expect(await read(` ${one}\n`)).toEqual([{ id: 'a', content: one }])
     const both = [
       { id: 'a', content: one },
       { id: 'b', content: other },
     ]
-    expect(read(`[ ${one} ,\n${other}]`)).toEqual(both)
-    expect(read(`{"tasks":[1],"more":{"tasks":[2]}, "tasks": [${one},${other} ]}`)).toEqual(both)
+    expect(await read(`[ ${one} ,\n${other}]`)).toEqual(both)
+    expect(await read(`{"tasks":[1],"more":{"tasks":[2]}, "tasks": [${one},${other} ]}`)).toEqual(
+      both,
+    )
   })
 
-  test('an object with a task_id is one task, whatever else it has', () => {
+  test('an object with a task_id is one task, whatever else it has', async () => {
     const content = '{"task_id":"a","tasks":[{"task_id":"b"}]}'
-    expect(read(content)).toEqual([{ id: 'a', content }])
+    expect(await read(content)).toEqual([{ id: 'a', content }])
   })
 
-  test('an id that is a number keeps every digit', () => {
-    expect(read('[{"task_id":7},{"task_id":12345678901234567890},{"task_id":-3}]')).toMatchObject([
-      { id: '7' },
-      { id: '12345678901234567890' },
-      { id: '-3' },
-    ])
+  test('an id that is a number keeps every digit', async () => {
     expect(
-      read('{"a":{"task_id":9},"task_id":1,"\\u0074ask_id":98765432109876543210}'),
+      await read('[{"task_id":7},{"task_id":12345678901234567890},{"task_id":-3}]'),
+    ).toMatchObject([{ id: '7' }, { id: '12345678901234567890' }, { id: '-3' }])
+    expect(
+      await read('{"a":{"task_id":9},"task_id":1,"\\u0074ask_id":98765432109876543210}'),
     ).toMatchObject([{ id: '98765432109876543210' }])
   })
 
@@ -55,20 +55,20 @@ describe('the tasks of a request', () => {
     ['{"task_id":"\\ud800"}', /broken/],
     [`{"task_id":"${'x'.repeat(256)}"}`, /more than 255 characters$/],
     [`{"task_id":${'9'.repeat(256)}}`, /no whole number$/],
-  ])('%s is refused', (body, why) => {
-    expect(read(body)).toMatch(why)
+  ])('%s is refused', async (body, why) => {
+    expect(await read(body)).toMatch(why)
   })
 
-  test('5000 are taken, one more is not; a mebibyte is taken, a byte more is not', () => {
+  test('5000 are taken, one more is not; a mebibyte is taken, a byte more is not', async () => {
     const tasks = Array.from({ length: 5001 }, (_, n) => ({ task_id: `${n}` }))
-    expect(read(JSON.stringify(tasks))).toBe('5001 tasks; at most 5000 are taken in one call')
-    expect(read(JSON.stringify(tasks.slice(1)))).toHaveLength(5000)
+    expect(await read(JSON.stringify(tasks))).toBe('5001 tasks; at most 5000 are taken in one call')
+    expect(await read(JSON.stringify(tasks.slice(1)))).toHaveLength(5000)
     const frame = '{"task_id":"a","x":""}'
     // Two bytes each, so that characters are not what is counted.
     const content = frame.replace('""', `"${'ä'.repeat((MAX_PULL_TASK_BYTES - frame.length) / 2)}"`)
-    expect(read(content)).toHaveLength(1)
-    expect(read(`[${content}  ]`)).toHaveLength(1)
-    expect(read(content.replace('{', '{ '))).toBe(
+    expect(await read(content)).toHaveLength(1)
+    expect(await read(`[${content}  ]`)).toHaveLength(1)
+    expect(await read(content.replace('{', '{ '))).toBe(
       `the task (a) has ${MAX_PULL_TASK_BYTES + 1} bytes; at most ${MAX_PULL_TASK_BYTES} are taken`,
     )
   })

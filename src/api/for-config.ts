@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { TaskdError } from '../lib/errors.ts'
 import { type FileName, fileName, isSameFile } from '../lib/same-file.ts'
 
@@ -14,16 +15,25 @@ export function configHeader(file: string): string {
   return `${encodeURIComponent(path)} ${inode}`
 }
 
-/** @throws TaskdError E_OTHER_CONFIG when the header names another file than `own` */
-export function checkConfig(header: string | null | undefined, own: string): void {
+/**
+ * @param own the file of this daemon, and the socket that it listens on
+ * @throws TaskdError E_OTHER_CONFIG when the header names another file
+ */
+export function checkConfig(
+  header: string | null | undefined,
+  own: { readonly file: string; readonly socket: string },
+): void {
   const [encoded = '', inode = ''] = (header ?? '').split(' ')
   if (encoded === '') return
   const asked = { path: decoded(encoded), inode }
-  if (isSameFile(asked, safely(own))) return
+  if (isSameFile(asked, safely(own.file))) return
+  const isGone = !existsSync(own.file)
   throw new TaskdError(
     'E_OTHER_CONFIG',
-    `the daemon that runs with this data_dir reads ${own}, not ${asked.path}`,
-    `name its file with -c ${own}, or give each file a data_dir of its own`,
+    `the daemon that runs with this data_dir reads ${own.file}${isGone ? ', which is gone' : ''}, not ${asked.path}`,
+    isGone
+      ? `to replace it: env -u TASKD_CONFIG TASKD_SOCKET=${own.socket} taskd stop, then taskd start -c ${asked.path}`
+      : `name its file with -c ${own.file}, or give each file a data_dir of its own`,
   )
 }
 

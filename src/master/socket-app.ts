@@ -20,7 +20,8 @@ export function socketApp(parts: PublicParts): App {
   return {
     async fetch(request, env) {
       try {
-        checkConfig(request.headers.get(CONFIG_HEADER), parts.daemon().config.file)
+        const { file, settings } = parts.daemon().config
+        checkConfig(request.headers.get(CONFIG_HEADER), { file, socket: settings.socket })
       } catch (error) {
         const { status, body } = failureOf(error)
         return Response.json(body, { status })

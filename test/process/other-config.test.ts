@@ -1,4 +1,7 @@
-import { rmSync, symlinkSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { newDaemon, type TestDaemon } from '../support/daemon.ts'
 
@@ -44,4 +47,16 @@ test('a link to the file is the file', async () => {
   rmSync(other.config)
   symlinkSync(daemon.config, other.config)
   expect(await other.cli('reload')).toMatchObject({ code: 0, stderr: '' })
+})
+
+test('when its file is gone, the command that is named ends it', async () => {
+  rmSync(other.config)
+  writeFileSync(other.config, readFileSync(daemon.config))
+  rmSync(daemon.config)
+  const { stderr } = await other.cli('stop')
+  const [, command = ''] = /to replace it: env (.*) stop, then/.exec(stderr) ?? []
+  expect(command).toContain(`TASKD_SOCKET=${daemon.dataDir}/taskd.sock`)
+  const named = command.replace(/ taskd$/, ` ${resolve('bin/taskd')}`)
+  await promisify(execFile)('sh', ['-c', `cd /; exec env ${named} stop`])
+  expect(await daemon.ended).toMatchObject({ code: 0 })
 })

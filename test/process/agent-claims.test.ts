@@ -3,8 +3,10 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { newAgent } from '../support/agent.ts'
 import { pair } from '../support/agent-pair.ts'
 import { linesOf } from '../support/daemon.ts'
+import { waitFor } from '../support/wait.ts'
 
 const ids = (count: number) => Array.from({ length: count }, (_, n) => `t${n}`)
 
@@ -72,4 +74,40 @@ test('a task begins only when its claim is on disk', async () => {
       .filter(found => found === 0),
   ).toEqual([])
   expect(linesOf(join(agent.data, 'known'))).toHaveLength(40)
+})
+
+test('of 20,000 tasks for the few that were asked for, those few are run and reported', async () => {
+  const asked: number[] = []
+  const reported: unknown[] = []
+  const server = createServer((request, answer) => {
+    let text = ''
+    request.on('data', (part: Buffer) => {
+      text += part.toString()
+    })
+    request.on('end', () => {
+      const body = JSON.parse(text) as { count?: number; finish?: unknown[] }
+      if (body.count !== undefined) asked.push(body.count)
+      reported.push(...(body.finish ?? []))
+      const content = { script: '/bin/true' }
+      const tasks = ids(asked.length === 1 ? 20_000 : 0).map(task_id => ({
+        task_id,
+        attempt: 1,
+        content: { ...content, task_id },
+      }))
+      answer.end(JSON.stringify({ tasks, lease_s: 3600, counted: 1, unknown: [] }))
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const master = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await using agent = newAgent({ master, options: ['--concurrency', '2'] })
+  void agent.start()
+  await agent.says('the master hands out more than was asked for')
+  await waitFor(() => asked.length > 1 && reported.length >= (asked[0] ?? 0), {
+    what: 'all is told',
+  })
+  expect(asked[0]).toBeLessThan(1000)
+  expect(reported).toHaveLength(asked[0] ?? 0)
+  server.close()
+  server.closeAllConnections()
 })

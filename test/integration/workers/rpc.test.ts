@@ -77,6 +77,18 @@ describe('what the answer means', () => {
     })
   })
 
+  test.each([
+    ['600 lists in each other', `{"code":"succ","data":${'['.repeat(600)}${']'.repeat(600)}}`],
+    ['a million lists', `{"code":"succ","data":${'['.repeat(1e6)}`],
+    ['3 MiB', `{"code":"succ","data":[${'{},'.repeat(1 << 20)}0]}`],
+  ])('an answer of %s: fail, kind answer, and little of it is kept', async (_what, body) => {
+    const found = await answered(200, body)
+    expect(found).toMatchObject({ outcome: 'fail', kind: 'answer', answer: { data: [] } })
+    expect(found.answer.msg.length).toBeLessThan(1000)
+    // A failure is told by its status, whatever is in its body.
+    expect(await answered(500, body)).toMatchObject({ outcome: 'fail', kind: 'http' })
+  })
+
   test.each([400, 404, 429, 500, 503, 304])('%i: fail, kind http, retried', async status => {
     expect(await answered(status, 'why')).toMatchObject({
       outcome: 'fail',

@@ -5,7 +5,7 @@ import { formatProblem } from '../config/diagnostics.ts'
 import { needsRedis } from '../config/needs-redis.ts'
 import type { Clock } from '../lib/clock.ts'
 import { count } from '../lib/count.ts'
-import { messageOf, TaskdError } from '../lib/errors.ts'
+import { TaskdError } from '../lib/errors.ts'
 import type { RootLog } from '../lib/log.ts'
 import { type Service, stopWithin } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
@@ -18,6 +18,7 @@ import type { LazyNotices } from './notices.ts'
 import type { Supervisor } from './programs/supervisor.ts'
 import type { Relays } from './relays/relays.ts'
 import { type Living, reportOf } from './reload.ts'
+import { Settling } from './settling.ts'
 import type { Sources } from './sources/sources.ts'
 import type { SqlJobs } from './sql-jobs/sql-jobs.ts'
 
@@ -60,15 +61,13 @@ export interface DaemonDeps {
   readonly releaseAll: () => Promise<void>
 }
 
-/** What waits for Redis in a reload may take so long. */
-const SETTLE_MS = 1000
-
 /** What a part may take to stop; the engine, whose runs may take long, has limits of its own. */
 const STOP_LIMIT_MS = 5000
 
 /** The whole, in order of its life: start, run, drain, stop. */
 export class Daemon {
   readonly #deps: DaemonDeps
+  readonly #settling: Settling
   readonly #stopped = deferred()
   #config: Config
   #engine: Engine | undefined
@@ -77,6 +76,7 @@ export class Daemon {
   #stop: Promise<void> | undefined
 
   constructor(deps: DaemonDeps) {
+    this.#settling = new Settling(deps.clock, deps.root.log)
     this.#deps = deps
     this.#config = deps.config
   }
@@ -258,30 +258,22 @@ export class Daemon {
     root.setLevel(loaded.config.settings.logLevel)
     this.#deps.door?.renew()
     this.#deps.supervisor.configure(loaded.config.processes)
-    await this.#deps.channels.configure(loaded.config.channels)
-    await this.#deps.relays.configure(loaded.config.relays)
-    await this.#deps.notices.configure(loaded.config.notify)
     await this.#settle(loaded.config)
     root.log.info({ changes: report.changes.length }, 'configuration applied')
     return report
   }
 
-  /** What may hang on a Redis that is frozen goes on by itself when it has had its time. */
-  async #settle({ sources }: Config): Promise<void> {
-    const { root, clock } = this.#deps
-    const over = new AbortController()
-    const settle = async () => {
-      await this.#deps.sources.configure(sources)
-      this.#deps.sqlJobs.configure()
-      await this.#engine?.reconfigure()
-    }
-    const settled = settle().finally(() => over.abort())
-    const late = clock.sleep(SETTLE_MS, over.signal).then(() => {
-      if (over.signal.aborted) return
-      root.log.warn('parts of the new configuration wait for Redis, and follow when it is back')
-      settled.catch((error: unknown) => root.log.error({ error: messageOf(error) }, 'reload'))
+  #settle({ channels, relays, notify, sources }: Config): Promise<void> {
+    return this.#settling.settle({
+      channels: () => this.#deps.channels.configure(channels),
+      relays: () => this.#deps.relays.configure(relays),
+      notices: () => this.#deps.notices.configure(notify),
+      'table queues': () => this.#deps.sources.configure(sources),
+      'workers and jobs': async () => {
+        this.#deps.sqlJobs.configure()
+        await this.#engine?.reconfigure()
+      },
     })
-    await Promise.race([settled, late])
   }
 
   /** @throws TaskdError E_REDIS_AWAY */

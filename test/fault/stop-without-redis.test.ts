@@ -41,8 +41,17 @@ describe.concurrent('an idle daemon without Redis stops within seconds', () => {
     await using server = await startRedis()
     await using daemon = await startDaemon({ taskd: { redis: server.url, ...USUAL } })
     if (how === 'killed') await server.kill()
-    else server.freeze()
+    else {
+      await daemon.control.drain()
+      server.freeze()
+    }
     await isAway(daemon)
+    // The control socket gives up on it after 15 s.
+    daemon.configure({
+      taskd: { redis: server.url, ...USUAL },
+      ini: '[queue:more]\nmode = async\n[relay:far]\nlist = l\nredis = redis://127.0.0.1:1/0\n',
+    })
+    expect(await daemon.control.reload()).toMatchObject({ applied: true, problems: [] })
     expect(await stopTime(daemon, () => daemon.stop())).toBeLessThan(SOON_MS)
     if (how === 'frozen') server.thaw()
   })

@@ -1,6 +1,6 @@
 /** The newest run of a job: its tick, and its own verdict or how far it is. */
 export interface LastRunStatus {
-  /** The tick of the newest run, or when a person asked for it; null when there was none. */
+  /** The tick of the newest run, or when a person asked for it; null when there was none, or none is known. */
   readonly last: string | null
   readonly last_id: string
   /** The verdict of this very run; '' while it has none. */

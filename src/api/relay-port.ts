@@ -37,7 +37,7 @@ export interface RelayStatus {
   readonly ok: boolean
   readonly error: string
   readonly since: string
-  /** Tasks on the list, and those that were taken and not acknowledged. */
-  readonly backlog: number
-  readonly leased: number
+  /** Tasks on the list, and those that were taken and not acknowledged; null when its Redis does not tell. */
+  readonly backlog: number | null
+  readonly leased: number | null
 }

@@ -34,8 +34,12 @@ export interface SqlJob extends NewSqlJob, LastRunStatus {
   readonly status: string
   /** Why it does not run, in words; '' when nothing is wrong. */
   readonly problem: string
-  /** ISO 8601 with the zone's offset, or null when it never fires (again). */
+  /** Why it is paused; '' when it is not; null when that is not known. */
+  readonly held: string | null
+  /** ISO 8601 with the zone's offset, or null when it never fires (again), or that is not known. */
   readonly next: string | null
+  /** As in `JobStatus`. */
+  readonly as_of?: string | undefined
 }
 
 export interface SqlJobChange {

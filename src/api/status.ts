@@ -26,16 +26,22 @@ export interface Status {
     readonly full: boolean
     /** When it was found without the data of before, ISO 8601, for a day; else null. */
     readonly emptied: string | null
-    /** Bytes that count against the limit, and the limit; 0 where there is none. */
-    readonly used_memory: number
-    readonly maxmemory: number
+    /** Bytes that count against the limit, and the limit; 0 where there is none, null while it does not answer. */
+    readonly used_memory: number | null
+    readonly maxmemory: number | null
   }
-  readonly database: HealthReport & {
+  readonly database: Omit<HealthReport, 'ok'> & {
+    /** null until it has been asked. */
+    readonly ok: boolean | null
     readonly url: string
-    readonly backlog: number
+    /** Failed runs that wait in Redis; null when Redis does not tell. */
+    readonly backlog: number | null
     readonly archived: number
-    /** Runs of functions that have ended and wait for their row in `execute_task` to say so. */
-    readonly runs_waiting: number
+    /**
+     * Runs of functions that have ended and wait in Redis for their row in `execute_task` to say so;
+     * null when Redis does not tell.
+     */
+    readonly runs_waiting: number | null
   }
   readonly workers: readonly WorkerStatus[]
   readonly programs: readonly ProgramStatus[]
@@ -58,9 +64,10 @@ export interface NodeStatus {
   readonly self: boolean
   /**
    * `gone`: it gives no sign of life, and its tasks go to others. `fenced`: this one cannot reach
-   * Redis, and has ended its own runs before others may take them.
+   * Redis, and has ended its own runs before others may take them. `unknown`: another one, while
+   * Redis does not answer.
    */
-  readonly state: 'alive' | 'gone' | 'fenced'
+  readonly state: 'alive' | 'gone' | 'fenced' | 'unknown'
   /** Since when it is gone or fenced, ISO 8601; null otherwise. */
   readonly since: string | null
 }
@@ -101,9 +108,12 @@ export interface ProgramStatus extends ChildStatus {
   readonly dropped: number
 }
 
-export interface QueueStatus {
+export type QueueStatus = {
   readonly task_key: string
   readonly mode: 'sync' | 'async' | 'pull'
+} & (KnownQueue | UnknownQueue)
+
+export interface KnownQueue {
   /** Messages in the plain list that are not taken in yet; null when its key is no list. */
   readonly listed: number | null
   readonly waiting: number
@@ -111,8 +121,12 @@ export interface QueueStatus {
   readonly active: number
   readonly bad: number
   readonly paused: boolean
-  /** Redis could not be asked: what stands here of it says nothing. */
-  readonly unknown?: true | undefined
+  readonly unknown?: undefined
+}
+
+/** Redis could not be asked. */
+export type UnknownQueue = { readonly [key in Exclude<keyof KnownQueue, 'unknown'>]: null } & {
+  readonly unknown: true
 }
 
 export interface JobStatus extends LastRunStatus {
@@ -121,14 +135,12 @@ export interface JobStatus extends LastRunStatus {
   readonly enabled: boolean
   /** A valid row of `task` that cannot run; `held` says why. */
   readonly bad?: true | undefined
-  /** '' when enabled and not paused; else why it does not fire. */
-  readonly held: string
-  /** ISO 8601 with the zone's offset, or null when it never fires again. */
+  /** '' when enabled and not paused; else why it does not fire; null when that is not known. */
+  readonly held: string | null
+  /** ISO 8601 with the zone's offset, or null when it never fires again, or that is not known. */
   readonly next: string | null
-  readonly failures: number
-  /**
-   * Only while Redis cannot be asked: when this was last known, ISO 8601; '' when it never was, and
-   * what stands here of it says nothing.
-   */
+  /** In a row; null when not known. */
+  readonly failures: number | null
+  /** Only while Redis cannot be asked: when this was last known, ISO 8601; '' when it never was. */
   readonly as_of?: string | undefined
 }

@@ -14,8 +14,9 @@ export function lastRunWords(run: LastRunStatus, time: (iso: string) => string):
   return last_by === 'hand' ? `${words} (by hand)` : words
 }
 
-/** `last 13:43:00 succ`; '' for a job that has had no run. */
+/** `last 13:43:00 succ`; `last ?` when it is not known; '' for a job that has had no run. */
 export function lastRunText(run: LastRunStatus, nowMs: number): string {
+  if (run.last === null && run.last_state === 'unknown') return 'last ?'
   if (run.last === null) return ''
   const time = (iso: string) => shortTime(iso, nowMs)
   return `last ${time(run.last)} ${lastRunWords(run, time)}`.trimEnd()

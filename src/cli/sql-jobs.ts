@@ -33,7 +33,7 @@ function listLines(rows: readonly SqlJob[], { width, colours }: Output, nowMs: n
     cut(clean(row.task_key), KEY_WIDTH),
     stateOf(row),
     cut(clean(`${row.trigger} ${row.spec}`), WHEN_WIDTH),
-    row.next === null ? '-' : shortTime(row.next, nowMs),
+    row.next === null ? (row.held === null ? '?' : '-') : shortTime(row.next, nowMs),
   ])
   const [header = '', ...heads] = table([['TASK_KEY', 'STATE', 'WHEN', 'NEXT'], ...cells])
   const lines = [colours.dim(header)]
@@ -50,10 +50,12 @@ function listLines(rows: readonly SqlJob[], { width, colours }: Output, nowMs: n
   return lines
 }
 
-function stateOf({ is_valid, problem, status, next }: SqlJob): string {
+function stateOf({ is_valid, problem, status, held, next }: SqlJob): string {
   if (problem !== '') return 'BAD'
   if (status === 'doing') return 'DOING'
   if (!is_valid) return 'DISABLED'
+  if (held === null) return 'UNKNOWN'
+  if (held !== '') return 'PAUSED'
   return next === null ? 'IDLE' : 'SCHEDULED'
 }
 
@@ -66,7 +68,9 @@ function callOf({ execute_func, args }: SqlJob): string {
 }
 
 function lastOf(row: SqlJob, nowMs: number): string {
-  return row.last === null ? '' : clean(`, ${lastRunText(row, nowMs)}`)
+  const asOf = row.as_of ? `as of ${shortTime(row.as_of, nowMs)}` : ''
+  const parts = [lastRunText(row, nowMs), asOf].filter(part => part !== '')
+  return parts.map(part => clean(`, ${part}`)).join('')
 }
 
 export function showDone(word: string, done: SqlJobDone, out: Output, options: Options): number {

@@ -137,6 +137,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     store,
     redis,
     ask,
+    answers: () => health.status.answers,
     clock,
     events,
     log,
@@ -252,7 +253,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
       asking: asking.queues,
       leaving: () => stopping.signal.aborted,
       health: () => health.status,
-      database: () => archiver.status(),
+      database: () => ({ ...archiver.status(), ok: archiver.status().ok !== false }),
     }),
   })
 
@@ -271,6 +272,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     archiver: () => archiver,
     runRows,
     jobs,
+    jobStates: sql.jobStates,
     sqlJobs: sql.sqlJobs,
     databaseAddress: store.address,
     redisUrl,

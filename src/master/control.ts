@@ -5,7 +5,6 @@ import { asked, askedToTake, redisFull } from './asked.ts'
 import type { Daemon } from './daemon.ts'
 import type { DataMark } from './data-mark.ts'
 import type { DoorDaemon } from './door-parts.ts'
-import { inSql } from './in-sql.ts'
 import type { LazyNotices } from './notices.ts'
 import type { ProcessControl } from './process-control.ts'
 import { refuseRestart, type Start } from './started-by.ts'
@@ -77,8 +76,7 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     retry: (...args) => asked(() => tasks().retry(...args)),
     cancel: id => asked(() => tasks().cancel(id)),
     runs: query => asked(() => views.runLog.runs(query)),
-    fails: query =>
-      inSql(parts.tasks.fails(query), 'failures wait in Redis; `taskd status` counts them'),
+    fails: query => parts.tasks.fails(query),
     async setPaused(names, paused) {
       if (names.length === 0 && !paused) await daemon.endDrain()
       await asked(() => tasks().setPaused(names, paused))

@@ -4,7 +4,7 @@ import type { Job } from '../model/job.ts'
 import { formatInstant } from '../schedule/format.ts'
 import { type KnownTasksDeps, specOfQueue } from './known-tasks.ts'
 
-/** Of a job that has had no run, or of which nothing is known. */
+/** Of a job that has had no run. */
 export const NO_RUN: LastRunStatus = {
   last: null,
   last_id: '',
@@ -13,6 +13,9 @@ export const NO_RUN: LastRunStatus = {
   last_since: null,
   last_by: '',
 }
+
+/** Of a job whose state Redis has not told. */
+export const UNKNOWN_RUN: LastRunStatus = { ...NO_RUN, last_state: 'unknown' }
 
 /**
  * The newest run of a job, by its schedule or by hand, with its own verdict, or with how far it is.
@@ -23,7 +26,7 @@ export async function lastRun(
   job: Pick<Job, 'timezone' | 'task'>,
   state: CronState | undefined,
 ): Promise<LastRunStatus> {
-  if (state === undefined) return NO_RUN
+  if (state === undefined) return UNKNOWN_RUN
   const { runAt, runId, runCode, lastAt, lastId, lastCode } = state
   if (runAt !== undefined && runAt >= (lastAt ?? runAt)) {
     const run = await statusOf(deps, job, runAt, runId, runCode)

@@ -63,12 +63,14 @@ export class RunLog {
     return newestRuns(redis, { limit, keys, wanted })
   }
 
-  /** The newest run of a job that did not succeed. Redis away: none that is known. */
-  async lastFailure(job: string): Promise<RunRecord | undefined> {
+  /** The newest run of a job that did not succeed, as far as runs are kept; `unknown`: Redis does not tell. */
+  async lastFailure(job: string): Promise<RunRecord | undefined | 'unknown'> {
     const wanted = (run: RunRecord) => run.outcome === 'fail' || run.outcome === 'other'
     const query = { limit: KEPT_OF_JOB, keys: [jobRuns(job)], wanted }
-    const [run] = await newestRuns(this.#deps.redis, query).catch(() => [])
-    return run
+    return newestRuns(this.#deps.redis, query).then(
+      ([run]) => run,
+      () => 'unknown' as const,
+    )
   }
 
   /**

@@ -1,23 +1,25 @@
 import type { Redis } from 'ioredis'
 import type { LastRunStatus } from '../api/last-run-status.ts'
 import type { PullPort } from '../api/pull-port.ts'
-import type { JobStatus, QueueStatus, Status, WorkerStatus } from '../api/status.ts'
+import type { SourceStatus } from '../api/source-status.ts'
+import type { JobStatus, QueueStatus, Status, UnknownQueue, WorkerStatus } from '../api/status.ts'
 import type { Config } from '../config/config.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { withoutPasswords } from '../lib/redis-nodes.ts'
-import type { CronState } from '../model/cron-state.ts'
 import type { Job } from '../model/job.ts'
+import type { SourceSpec } from '../model/source.ts'
 import type { Archiver } from '../monitor/archiver.ts'
 import type { RedisHealth } from '../monitor/redis-health.ts'
-import type { CronStore } from '../queue/cron-store.ts'
 import { listed } from '../queue/plain-list.ts'
 import type { PullFeed } from '../queue/pull-feed.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 import { formatInstant } from '../schedule/format.ts'
+import { describeAddress, parseAddress } from '../store/address.ts'
 import type { Channels } from './channels/channels.ts'
 import { childStatus, programStatus } from './child-status.ts'
 import type { DataMark } from './data-mark.ts'
 import type { Engine } from './engine.ts'
+import { heldBy, type JobStates, type ToldStates } from './job-states.ts'
 import { lastRun, NO_RUN } from './last-run.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { LazyNotices } from './notices.ts'
@@ -31,12 +33,12 @@ import { badStatus, sqlJobsStatus } from './sql-jobs/status.ts'
 export interface StatusDeps {
   readonly version: string
   readonly startedAt: number
-  readonly lastKnown: LastKnown
   /** Wall time, ms. */
   readonly startedWall: number
   readonly clock: Clock
   readonly config: () => Config
   readonly jobs: () => readonly Job[]
+  readonly jobStates: Pick<JobStates, 'read'>
   readonly sqlJobs: Pick<SqlJobs, 'jobs' | 'bad' | 'condition'>
   readonly state: () => Status['state']
   readonly engine: () => Engine | undefined
@@ -54,20 +56,12 @@ export interface StatusDeps {
   readonly asking: {
     readonly queues: TaskQueues
     readonly feed: PullFeed
-    readonly cron: CronStore
   }
   readonly pull: Pick<PullPort, 'counts'>
   readonly channels: Pick<Channels, 'statuses'>
   readonly relays: Pick<Relays, 'statuses'>
   readonly notices: Pick<LazyNotices, 'statuses'>
   readonly sources: Pick<Sources, 'statuses'>
-}
-
-/** What Redis last told of jobs, by their name. */
-export interface LastKnown {
-  states: ReadonlyMap<string, CronState>
-  /** Wall time, ms; undefined before the first time. */
-  at: number | undefined
 }
 
 /** The daemon as it is now. What Redis does not tell in time is told as it was last known, or not. */
@@ -78,7 +72,7 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
   const jobs = deps.jobs()
   const [queues, told, channels, relays, sources] = await Promise.all([
     readQueues(deps),
-    readStates(deps, jobs),
+    deps.jobStates.read(),
     deps.channels.statuses(),
     deps.relays.statuses(),
     deps.sources.statuses(),
@@ -102,8 +96,8 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
       answers: health.status.answers,
       full: health.status.full,
       emptied: deps.dataMark.emptied,
-      used_memory: health.status.memory?.used ?? 0,
-      maxmemory: health.status.memory?.max ?? 0,
+      used_memory: health.status.answers ? (health.status.memory?.used ?? 0) : null,
+      maxmemory: health.status.answers ? (health.status.memory?.max ?? 0) : null,
     },
     database: readDatabase(deps),
     workers: (running?.pools.members ?? []).map(member => ({
@@ -122,8 +116,8 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     queues,
     jobs: [
       ...jobs.map((job, index) => ({
-        ...jobStatus(job, told.states.get(job.name), lasts[index], running, clock.now()),
-        ...told.age,
+        ...jobStatus(job, told, lasts[index], running, clock.now()),
+        ...(told.as_of !== undefined && { as_of: told.as_of }),
       })),
       ...deps.sqlJobs.bad.map(badStatus),
     ],
@@ -131,8 +125,12 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     channels,
     relays,
     notices: deps.notices.statuses,
-    sources,
-    nodes: running?.nodes.statuses ?? [],
+    sources: config.sources.map(
+      spec => sources.find(one => one.name === spec.name) ?? notAskedYet(spec),
+    ),
+    nodes: (running?.nodes.statuses ?? []).map(node =>
+      node.self || health.status.answers ? node : { ...node, state: 'unknown', since: null },
+    ),
   }
 }
 
@@ -141,38 +139,66 @@ function predecessors(engine: Engine | undefined, name: string): string {
   return pids.length === 0 ? '' : `waits for pid ${pids.join(', ')} of the daemon before to finish`
 }
 
+/** A table queue as long as the daemon is not ready. */
+function notAskedYet({ name, table, database, task }: SourceSpec): SourceStatus {
+  return {
+    name,
+    table,
+    database: describeAddress(parseAddress(database)),
+    task_key: task.taskKey,
+    ok: null,
+    error: '',
+    since: '',
+    full: null,
+    open: null,
+    backlog: null,
+    taken: 0,
+    bad: 0,
+    written: 0,
+  }
+}
+
 function readDatabase(deps: StatusDeps): Status['database'] {
   const archiver = deps.archiver()?.status()
   const rows = deps.runRows.status()
   const jobs = deps.sqlJobs.condition
   const own = {
-    ok: archiver?.ok ?? true,
+    ok: archiver?.ok ?? null,
     since: isoWithOffset(archiver?.since ?? deps.startedWall),
   }
   const table = jobs.away ? jobs : { ok: true, since: own.since }
   const parts = [own, rows, table]
-  const wrong = parts.filter(part => !part.ok)
+  const wrong = parts.filter(part => part.ok === false)
+  const { answers } = deps.health.status
   const times = (wrong.length > 0 ? wrong : parts).map(part => part.since)
   const byTime = times.toSorted((a, b) => Date.parse(a) - Date.parse(b))
   return {
-    ok: wrong.length === 0,
+    ok: wrong.length > 0 ? false : own.ok,
     error: archiver?.error || rows.error || (jobs.away ? jobs.error : ''),
     // Away since the first of its troubles; well since the last of them ended.
     since: (wrong.length > 0 ? byTime[0] : byTime.at(-1)) ?? own.since,
     url: deps.databaseAddress,
-    backlog: archiver?.backlog ?? 0,
+    backlog: answers ? (archiver?.backlog ?? null) : null,
     archived: archiver?.archived ?? 0,
-    runs_waiting: rows.waiting,
+    runs_waiting: answers ? (rows.waiting ?? null) : null,
   }
+}
+
+const UNKNOWN_QUEUE: UnknownQueue = {
+  listed: null,
+  waiting: null,
+  delayed: null,
+  active: null,
+  bad: null,
+  paused: null,
+  unknown: true,
 }
 
 async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
   const { health, asking, redis } = deps
   return Promise.all(
     deps.config().queues.map(async ({ taskKey, mode }) => {
-      const zeros = { listed: 0, waiting: 0, delayed: 0, active: 0, bad: 0, paused: false }
-      const none = { ...zeros, unknown: true as const }
-      if (!health.status.answers) return { task_key: taskKey, mode, ...none }
+      if (!health.status.answers) return { task_key: taskKey, mode, ...UNKNOWN_QUEUE }
       const read = async () => {
         const [list, rest] = await Promise.all([
           listed(redis, taskKey),
@@ -183,39 +209,21 @@ async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
         const { todo, doing } = await deps.pull.counts(taskKey)
         return { ...counts, waiting: todo, active: doing }
       }
-      return { task_key: taskKey, mode, ...(await read().catch(() => none)) }
+      return { task_key: taskKey, mode, ...(await read().catch(() => UNKNOWN_QUEUE)) }
     }),
   )
 }
 
-async function readStates(
-  { health, asking, lastKnown, clock }: StatusDeps,
-  jobs: readonly Job[],
-): Promise<{ readonly states: LastKnown['states']; readonly age: Pick<JobStatus, 'as_of'> }> {
-  const names = jobs.map(job => job.name)
-  const read = health.status.answers && (await asking.cron.readMany(names).catch(() => false))
-  if (typeof read === 'object') {
-    const found = names.flatMap((name, n) => {
-      const state = read[n]
-      return state ? [[name, state] as const] : []
-    })
-    lastKnown.states = new Map(found)
-    lastKnown.at = clock.now()
-    return { states: lastKnown.states, age: {} }
-  }
-  const as_of = lastKnown.at === undefined ? '' : isoWithOffset(lastKnown.at)
-  return { states: lastKnown.states, age: { as_of } }
-}
-
 function jobStatus(
   job: Job,
-  state: CronState | undefined,
+  told: ToldStates,
   last: LastRunStatus | undefined,
   engine: Engine | undefined,
   now: number,
 ): JobStatus {
   const off = job.task.rowId === undefined ? 'enabled = false' : 'is_valid = 0'
-  const held = job.enabled ? (state?.paused ?? '') : off
+  const state = told.states.get(job.name)
+  const held = job.enabled ? heldBy(state, told) : off
   const next = held === '' ? engine?.ticker.nextOf(job.name) : undefined
   const iso = (at: number | undefined) =>
     at === undefined ? null : formatInstant(at, job.timezone)
@@ -226,6 +234,6 @@ function jobStatus(
     held,
     next: next === undefined || next < now ? null : iso(next),
     ...(last ?? NO_RUN),
-    failures: state?.failures ?? 0,
+    failures: state?.failures ?? null,
   }
 }

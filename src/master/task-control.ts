@@ -292,7 +292,11 @@ export class TaskControl {
   async fails(query: FailsQuery): Promise<readonly StoredFail[]> {
     const { limit, job, task_key: taskKey } = query
     const { failLog } = this.#deps.store
-    const found = await failLog.newest({ limit, ...(job && { job }), ...(taskKey && { taskKey }) })
+    const asked = { limit, ...(job && { job }), ...(taskKey && { taskKey }) }
+    const found = await inSql(
+      failLog.newest(asked),
+      'failures wait in Redis; `taskd status` counts them',
+    )
     // What is no longer configured still has its failures; a name that nothing has is a slip.
     if (found.length === 0) {
       if (job) await requireJob(this.#deps, job)

@@ -10,7 +10,7 @@ import { runTail, workerTail } from './tail-runs.ts'
 import type { Wanted } from './wanted.ts'
 import { explain } from './why.ts'
 
-export interface ViewParts extends Omit<StatusDeps, 'startedAt' | 'startedWall' | 'lastKnown'> {
+export interface ViewParts extends Omit<StatusDeps, 'startedAt' | 'startedWall'> {
   readonly events: Events
   readonly wanted: Wanted
   readonly store: Store
@@ -30,7 +30,6 @@ export function buildViews(parts: ViewParts): Views {
     ...parts,
     startedAt: clock.monotonic(),
     startedWall: clock.now(),
-    lastKnown: { states: new Map(), at: undefined },
   }
   const status = () => readStatus(statusDeps)
   const runLog = new RunLog({ config, jobs, redis, store })

@@ -14,14 +14,11 @@ export function explainPart(name: string, status: Status): Why | undefined {
   if (!part) return undefined
   const { ok, error, since } = part.health
   // The first to be asked is Redis.
-  if (name === 'database' && BEFORE.includes(status.state))
-    return told('server', 'UNKNOWN', '', part.reasons)
+  if (ok === null) return told(part.kind, 'UNKNOWN', '', part.reasons)
   const full = name === 'redis' && status.redis.full
   const state = ok ? 'OPEN' : full ? 'FULL' : part.kind === 'notify' ? 'FAILING' : 'AWAY'
   return told(part.kind, state, since, [ok ? '' : error || 'no answer', ...part.reasons])
 }
-
-const BEFORE: readonly Status['state'][] = ['starting', 'waiting']
 
 /** For "did you mean". */
 export function partNames(status: Status): string[] {
@@ -38,7 +35,7 @@ function daemonReasons(status: Status): string[] {
     redis.ok
       ? ''
       : `${redis.full ? 'Redis is' : 'Redis is away:'} ${redis.error || 'no answer'}; taskd why redis`,
-    database.ok ? '' : `the database is away: ${database.error}; taskd why database`,
+    database.ok !== false ? '' : `the database is away: ${database.error}; taskd why database`,
     ...down.map(one => `${one.name} is ${one.state}; taskd why ${one.name}`),
   ].filter(line => line !== '')
   return [
@@ -83,7 +80,7 @@ function conditionOf(redis: Status['redis']): string[] {
 interface Part {
   readonly name: string
   readonly kind: Why['kind']
-  readonly health: HealthReport
+  readonly health: Omit<HealthReport, 'ok'> & { readonly ok: boolean | null }
   readonly reasons: readonly string[]
 }
 
@@ -97,7 +94,9 @@ function partsOf(status: Status): Part[] {
       const reasons = [
         `ready rows of ${one.table} in ${one.database} become tasks of ${one.task_key}`,
         one.full ? `${one.task_key} is full: no more rows are taken for now` : '',
-        `${count(open, 'row is a task', 'rows are tasks')} now, ${count(backlog, 'result is', 'results are')} still to be written`,
+        open === null || backlog === null
+          ? `which rows are tasks now, and which results are still to be written, is ${NOT_KNOWN}`
+          : `${count(open, 'row is a task', 'rows are tasks')} now, ${count(backlog, 'result is', 'results are')} still to be written`,
         `since the start: ${taken} taken, ${bad} that could be no task, ${written} written back`,
       ]
       return { name: one.name, kind: 'source', health: one, reasons } as const
@@ -120,22 +119,31 @@ function partsOf(status: Status): Part[] {
       return { name: one.name, kind: 'channel', health: one, reasons } as const
     }),
     ...relays.map(one => {
+      const { backlog, leased } = one
       const reasons = [
         `hands on ${one.list} of ${one.redis}`,
-        `${count(one.backlog, 'task waits', 'tasks wait')}, ${one.leased} taken and not acknowledged`,
+        backlog === null || leased === null
+          ? 'how many tasks wait, and how many are taken, is not known meanwhile'
+          : `${count(backlog, 'task waits', 'tasks wait')}, ${leased} taken and not acknowledged`,
       ]
       return { name: one.name, kind: 'relay', health: one, reasons } as const
     }),
   ]
 }
 
-function databaseReasons({ state, database, sql_jobs }: Status): string[] {
+const NOT_KNOWN = 'not known while Redis does not answer'
+
+function databaseReasons({ database, sql_jobs }: Status): string[] {
   const { url, ok, backlog, archived } = database
   const address = `its address is ${url}`
-  if (BEFORE.includes(state)) return [address, 'it is first asked when Redis answers']
+  if (ok === null) return [address, 'it is first asked when Redis answers']
   return [
     address,
-    backlog > 0 ? `${count(backlog, 'failed run waits', 'failed runs wait')} in Redis for it` : '',
+    backlog === null
+      ? `how many failed runs wait in Redis for it is ${NOT_KNOWN}`
+      : backlog > 0
+        ? `${count(backlog, 'failed run waits', 'failed runs wait')} in Redis for it`
+        : '',
     `since the start: ${count(archived, 'failed run')} written`,
     sql_jobs.ok || !ok ? '' : `the table of jobs cannot be read: ${sql_jobs.error}`,
   ]

@@ -1,5 +1,5 @@
 import type { Why } from '../api/control.ts'
-import type { JobStatus, QueueStatus, Status } from '../api/status.ts'
+import type { JobStatus, KnownQueue, QueueStatus, Status } from '../api/status.ts'
 import { count } from '../lib/count.ts'
 import { formatDuration } from '../lib/duration.ts'
 import { TaskdError } from '../lib/errors.ts'
@@ -10,11 +10,13 @@ import { whyGivenUp } from '../model/program-deaths.ts'
 import type { RestartPolicy } from '../model/program-state.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { RunRecord } from '../model/run-record.ts'
+import { taskKeyOf } from '../model/sql-job.ts'
 import { LEFTOVER } from './child-status.ts'
 import type { Journal } from './journal.ts'
 import type { ManagedProgram } from './managed-program.ts'
 import type { Supervisor } from './programs/supervisor.ts'
 import { redisCli } from './redis-cli.ts'
+import type { RunLog } from './run-log.ts'
 import type { Wanted } from './wanted.ts'
 import { explainPart, partNames, redisReasons } from './why-parts.ts'
 
@@ -26,8 +28,7 @@ export interface WhyDeps {
   readonly wanted: Wanted
   readonly supervisor: Supervisor
   readonly monotonic: () => number
-  /** The newest of its runs that did not succeed, as far as that is kept. */
-  readonly lastFailure: (job: string) => Promise<RunRecord | undefined>
+  readonly lastFailure: RunLog['lastFailure']
 }
 
 /**
@@ -47,8 +48,7 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   }
   const queue = status.queues.find(one => one.task_key === name)
   if (queue) {
-    const known = status.redis.answers && !queue.unknown
-    const state = !known ? 'UNKNOWN' : queue.paused ? 'PAUSED' : 'OPEN'
+    const state = queue.unknown ? 'UNKNOWN' : queue.paused ? 'PAUSED' : 'OPEN'
     const spec = deps.queues().find(one => one.taskKey === name)
     const reasons = queueReasons(queue, status, spec)
     return { name, kind: 'queue', state, since: '', reasons, history: [] }
@@ -56,7 +56,7 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   const job = status.jobs.find(one => one.name === name)
   if (job?.bad) {
     const reasons = [
-      job.held,
+      job.held ?? '',
       'taskd looks at the table every two seconds and takes it once mended',
     ]
     return { name, kind: 'job', state: 'BAD', since: '', reasons, history: [] }
@@ -81,8 +81,15 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   throw new TaskdError(
     'E_NO_NAME',
     `nothing here is named ${name}`,
-    near === undefined ? '`taskd status` lists them' : `did you mean ${near}?`,
+    near === undefined ? hintFor(name, status) : `did you mean ${near}?`,
   )
+}
+
+function hintFor(name: string, { state }: Status): string {
+  const early = state === 'starting' || state === 'waiting'
+  if (early && taskKeyOf(name) !== undefined)
+    return 'jobs in SQL are not known until the daemon is ready'
+  return '`taskd status` lists them'
 }
 
 function namesOf(status: Status): string[] {
@@ -167,7 +174,7 @@ function queueReasons(queue: QueueStatus, status: Status, spec?: QueueSpec): str
   const workers = status.workers.filter(one => one.task_key === queue.task_key)
   const busy = workers.filter(one => one.state === 'RUNNING').length
   const here = `${busy} of ${count(workers.length, 'worker')} here ${busy === 1 ? 'is' : 'are'} RUNNING`
-  if (!status.redis.answers || queue.unknown)
+  if (queue.unknown)
     return [`Redis is away: ${status.redis.error}`, 'what waits in it is not known meanwhile', here]
   return [
     ...(queue.paused ? [`paused by a person; taskd resume ${queue.task_key} ends it`] : []),
@@ -182,7 +189,7 @@ function queueReasons(queue: QueueStatus, status: Status, spec?: QueueSpec): str
 }
 
 /** Whole lines of their own, so that they can be copied. */
-function badReasons({ task_key, bad }: QueueStatus, { redis }: Status): string[] {
+function badReasons({ task_key, bad }: QueueStatus & KnownQueue, { redis }: Status): string[] {
   if (bad === 0) return []
   const cli = redisCli(redis)
   return [
@@ -192,7 +199,10 @@ function badReasons({ task_key, bad }: QueueStatus, { redis }: Status): string[]
   ]
 }
 
-function listReasons({ task_key, listed, ...queue }: QueueStatus, spec?: QueueSpec): string[] {
+function listReasons(
+  { task_key, listed, ...queue }: QueueStatus & KnownQueue,
+  spec?: QueueSpec,
+): string[] {
   if (listed === 0) return []
   if (listed === null)
     return [`the Redis key ${task_key} is no list, so nobody can LPUSH to it: RENAME or DEL it`]
@@ -201,7 +211,7 @@ function listReasons({ task_key, listed, ...queue }: QueueStatus, spec?: QueueSp
 }
 
 function fullReason(
-  { waiting, delayed }: Pick<QueueStatus, 'waiting' | 'delayed'>,
+  { waiting, delayed }: Pick<KnownQueue, 'waiting' | 'delayed'>,
   spec: QueueSpec | undefined,
 ): string | undefined {
   if (spec === undefined) return undefined
@@ -212,9 +222,9 @@ function fullReason(
   return undefined
 }
 
-function jobState({ enabled, held, as_of }: JobStatus): string {
+function jobState({ enabled, held }: JobStatus): string {
   if (!enabled) return 'DISABLED'
-  if (as_of === '') return 'UNKNOWN'
+  if (held === null) return 'UNKNOWN'
   return held === '' ? 'SCHEDULED' : 'PAUSED'
 }
 
@@ -222,36 +232,39 @@ function jobReasons(
   job: JobStatus,
   own: Job,
   status: Status,
-  failed: RunRecord | undefined,
+  failed: Awaited<ReturnType<RunLog['lastFailure']>>,
 ): string[] {
-  if (job.as_of === '')
+  const { held, failures } = job
+  if (held === null || failures === null)
     return [
       ...ticksWait(status),
-      job.enabled ? 'whether it is paused, and what it did last, is not known meanwhile' : job.held,
+      job.enabled ? '' : (held ?? ''),
+      'whether it is paused, and what it did last, is not known meanwhile',
       `overlap = ${own.overlap}, misfire = ${own.misfire}`,
     ]
   const queue = status.queues.find(one => one.task_key === job.task_key)
   const next =
-    job.next === null
-      ? job.held === ''
-        ? 'it never comes due again'
-        : ''
-      : `next due at ${job.next}`
+    job.next === null ? (held === '' ? 'it never comes due again' : '') : `next due at ${job.next}`
   return [
     ...ticksWait(status),
     job.as_of === undefined ? '' : `what follows was last known at ${job.as_of}`,
-    job.held === '' ? 'it is enabled' : job.held,
-    job.enabled && job.held !== '' ? `taskd resume ${job.name} lets it go on` : '',
+    held === '' ? 'it is enabled' : held,
+    job.enabled && held !== '' ? `taskd resume ${job.name} lets it go on` : '',
     next,
     lastReason(job),
-    job.failures > 0 ? `${count(job.failures, 'failure')} in a row${pauseRule(own)}` : '',
-    failed === undefined ? '' : failureReason(failed),
+    failures > 0 ? `${count(failures, 'failure')} in a row${pauseRule(own)}` : '',
+    failed === undefined
+      ? ''
+      : failed === 'unknown'
+        ? 'why it failed last is not known while Redis does not answer'
+        : failureReason(failed),
     `overlap = ${own.overlap}, misfire = ${own.misfire}`,
     queue?.paused ? `its queue ${job.task_key} is paused: its tasks wait there` : '',
   ].filter(line => line !== '')
 }
 
 function lastReason({ last, last_by, last_code, last_state, last_since }: JobStatus): string {
+  if (last === null && last_state === 'unknown') return 'what it did last is not known'
   if (last === null) return 'it has made no task yet'
   const what = last_by === 'hand' ? `last run by hand ${last}` : `last tick ${last}`
   switch (last_state) {

@@ -25,13 +25,13 @@ export interface FailOutbox {
 }
 
 export interface ArchiverStatus {
-  /** Whether the database took all that it was asked to. */
-  readonly ok: boolean
+  /** Whether the database took all that it was asked to; undefined until it was asked. */
+  readonly ok: boolean | undefined
   /**
    * Rows that wait, those set aside among them, as of the last look (5 s ago at most while the
-   * database is away).
+   * database is away); undefined when the outbox did not tell.
    */
-  readonly backlog: number
+  readonly backlog: number | undefined
   readonly error?: string
   /** Since when it is as it is, ms. */
   readonly since: number
@@ -83,9 +83,10 @@ class FailArchiver implements Archiver {
   #loop: Promise<void> = Promise.resolve()
   #migrated = false
   #archived = 0
-  #backlog = 0
+  #backlog: number | undefined
+  #asked = false
   #wellSince: number
-  #trouble: { readonly error: string; readonly since: number } | undefined
+  #trouble: { readonly error: string; readonly since: number; readonly byPing: boolean } | undefined
   /** Refused rows by their id in the outbox, with the reason. */
   #aside = new Map<string, string>()
   #asideSince: number | undefined
@@ -115,10 +116,10 @@ class FailArchiver implements Archiver {
   status(): ArchiverStatus {
     const trouble = this.#trouble ?? this.#refusals()
     return {
-      ok: trouble === undefined,
+      ok: this.#asked ? trouble === undefined : undefined,
       backlog: this.#backlog,
-      since: this.#wellSince,
-      ...trouble,
+      since: trouble?.since ?? this.#wellSince,
+      ...(trouble && { error: trouble.error }),
       archived: this.#archived,
       aside: this.#aside.size,
     }
@@ -140,6 +141,7 @@ class FailArchiver implements Archiver {
       } catch (error) {
         failures += 1
         this.#note(error)
+        if (error instanceof OutboxError) await this.#ping()
         await this.#pause(error instanceof OutboxError ? OUTBOX_AWAY : AWAY, failures, signal)
       }
     }
@@ -182,7 +184,7 @@ class FailArchiver implements Archiver {
     if (stored.length === 0) return
     await ofOutbox(this.#deps.outbox.remove(stored))
     this.#archived += stored.length
-    this.#backlog = Math.max(0, this.#backlog - stored.length)
+    this.#backlog = Math.max(0, (this.#backlog ?? 0) - stored.length)
   }
 
   #setAside(entry: OutboxEntry | undefined, why: string): void {
@@ -197,23 +199,38 @@ class FailArchiver implements Archiver {
     )
   }
 
-  #note(error: unknown): void {
+  /** How the database is does not depend on the outbox. What it refused before is not well by that. */
+  async #ping(): Promise<void> {
+    try {
+      await this.#deps.store.ping()
+      this.#asked = true
+      if (this.#trouble?.byPing) this.#well()
+    } catch (error) {
+      this.#note(error, true)
+    }
+  }
+
+  #note(error: unknown, byPing = false): void {
     const { clock, log } = this.#deps
     const message = messageOf(error)
     if (error instanceof OutboxError) {
+      this.#backlog = undefined
       log.debug({ error: message }, 'the outbox of failed runs does not answer')
       return
     }
+    this.#asked = true
     if (failureOf(error) === 'missing') this.#migrated = false
     if (this.#trouble === undefined)
       log.warn(
         { error: message, backlog: this.#backlog },
         'fail_log cannot be written: failed runs wait in Redis until it can',
       )
-    this.#trouble = { error: message, since: this.#trouble?.since ?? clock.now() }
+    const { since = clock.now(), byPing: before = true } = this.#trouble ?? {}
+    this.#trouble = { error: message, since, byPing: byPing && before }
   }
 
   #well(): void {
+    this.#asked = true
     if (this.#trouble === undefined) return
     const away_s = Math.round((this.#deps.clock.now() - this.#trouble.since) / 1000)
     this.#trouble = undefined
@@ -229,7 +246,7 @@ class FailArchiver implements Archiver {
       const left = end - clock.monotonic()
       if (left <= 0 || signal.aborted) return
       await clock.sleep(Math.min(left, BACKLOG_EVERY_MS), signal)
-      this.#backlog = await outbox.backlog().catch(() => this.#backlog)
+      this.#backlog = await outbox.backlog().catch(() => undefined)
     }
   }
 }

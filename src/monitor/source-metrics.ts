@@ -1,11 +1,12 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
+import { setKnown } from './set-known.ts'
 
 export interface WatchedSource {
   readonly name: string
-  readonly ok: boolean
-  /** Of all nodes. */
-  readonly open: number
-  readonly backlog: number
+  readonly ok: boolean | null
+  /** Of all nodes; null: not known. */
+  readonly open: number | null
+  readonly backlog: number | null
   /** Since the start, by this node. */
   readonly taken: number
   readonly bad: number
@@ -13,9 +14,7 @@ export interface WatchedSource {
 }
 
 /** @returns what takes the table queues over, just before the registry is read */
-export function addSourceMetrics(
-  registry: Registry,
-): (sources: readonly WatchedSource[], told: boolean) => void {
+export function addSourceMetrics(registry: Registry): (sources: readonly WatchedSource[]) => void {
   const registers = [registry]
   const labelNames = ['source']
   const gauge = (name: string, help: string) => new Gauge({ registers, name, help, labelNames })
@@ -35,17 +34,15 @@ export function addSourceMetrics(
     'taskd_source_waiting_results',
     'Results that the table does not say yet, on all nodes.',
   )
-  return (sources, told) => {
+  return sources => {
     for (const one of [up, taken, bad, written, open, waiting]) one.reset()
     for (const { name: source, ...one } of sources) {
-      up.set({ source }, one.ok ? 1 : 0)
+      setKnown(up, { source }, one.ok)
       taken.inc({ source }, one.taken)
       bad.inc({ source }, one.bad)
       written.inc({ source }, one.written)
-      // Redis has these: what it does not tell is not 0.
-      if (!told) continue
-      open.set({ source }, one.open)
-      waiting.set({ source }, one.backlog)
+      setKnown(open, { source }, one.open)
+      setKnown(waiting, { source }, one.backlog)
     }
   }
 }

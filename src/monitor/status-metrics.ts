@@ -1,6 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
 import { addChannelMetrics, type WatchedChannel } from './channel-metrics.ts'
 import { addNotifyMetrics, type WatchedNotices } from './notify-metrics.ts'
+import { setKnown } from './set-known.ts'
 import { addSourceMetrics, type WatchedSource } from './source-metrics.ts'
 
 interface WatchedChild {
@@ -12,8 +13,13 @@ interface WatchedChild {
 /** The part of the daemon's status that is measured. */
 export interface WatchedStatus {
   readonly state: string
-  readonly redis: { readonly ok: boolean; readonly answers: boolean }
-  readonly database: { readonly ok: boolean; readonly backlog: number; readonly archived: number }
+  readonly redis: { readonly ok: boolean }
+  /** null: not known. */
+  readonly database: {
+    readonly ok: boolean | null
+    readonly backlog: number | null
+    readonly archived: number
+  }
   readonly workers: readonly (WatchedChild & {
     readonly task_key: string
     readonly running_task: number
@@ -24,13 +30,13 @@ export interface WatchedStatus {
   })[]
   readonly queues: readonly {
     readonly task_key: string
-    readonly waiting: number
-    readonly delayed: number
-    readonly active: number
-    readonly bad: number
+    /** null: not known. */
+    readonly waiting: number | null
+    readonly delayed: number | null
+    readonly active: number | null
+    readonly bad: number | null
     readonly listed: number | null
-    readonly paused: boolean
-    readonly unknown?: true | undefined
+    readonly paused: boolean | null
   }[]
   readonly channels: readonly WatchedChannel[]
   readonly notices: readonly WatchedNotices[]
@@ -123,19 +129,15 @@ export function addStatusMetrics(
 
   const setQueues = (status: WatchedStatus, looks: QueueLooks) => {
     for (const one of [tasks, oldest, ended, paused]) one.reset()
-    // What Redis does not tell is not 0: it is not known.
-    if (!status.redis.answers) return
     for (const one of status.queues) {
-      if (one.unknown) continue
       const queue = one.task_key
-      for (const state of ['waiting', 'delayed', 'active', 'bad'] as const)
-        tasks.set({ queue, state }, one[state])
-      if (one.listed !== null) tasks.set({ queue, state: 'listed' }, one.listed)
+      for (const state of ['listed', 'waiting', 'delayed', 'active', 'bad'] as const)
+        setKnown(tasks, { queue, state }, one[state])
       const look = looks.get(queue)
-      if (look !== undefined) oldest.set({ queue }, look.oldestS)
+      if (look !== undefined && one.waiting !== null) oldest.set({ queue }, look.oldestS)
       for (const [outcome, count] of Object.entries(look?.ended ?? {}))
         ended.inc({ queue, outcome }, count)
-      paused.set({ queue }, one.paused ? 1 : 0)
+      setKnown(paused, { queue }, one.paused)
     }
   }
   const setChildren = (status: WatchedStatus) => {
@@ -157,14 +159,15 @@ export function addStatusMetrics(
   return (status, looks) => {
     running.set(status.state === 'running' ? 1 : 0)
     redis.set(status.redis.ok ? 1 : 0)
-    database.set(status.database.ok ? 1 : 0)
-    backlog.set(status.database.backlog)
+    for (const one of [database, backlog]) one.remove()
+    setKnown(database, {}, status.database.ok)
+    setKnown(backlog, {}, status.database.backlog)
     archived.reset()
     archived.inc(status.database.archived)
     setQueues(status, looks)
     setChildren(status)
     setChannels(status.channels)
     setNotices(status.notices)
-    setSources(status.sources, status.redis.answers)
+    setSources(status.sources)
   }
 }

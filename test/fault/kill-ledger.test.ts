@@ -222,7 +222,7 @@ async function killOne(
 
 async function isIdle(daemon: TestDaemon): Promise<boolean> {
   const { queues, database, redis, state } = await daemon.status()
-  const busy = queues.some(one => one.waiting + one.delayed + one.active > 0)
+  const busy = queues.some(one => one.unknown || one.waiting + one.delayed + one.active > 0)
   if (busy || !redis.ok || state !== 'running' || !database.ok) return false
   const [backlog, rows] = await Promise.all([
     daemon.redis.xlen('Task:Outbox'),

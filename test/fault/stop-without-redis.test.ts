@@ -87,7 +87,7 @@ describe.concurrent('an idle daemon without Redis stops within seconds', () => {
         JSON.stringify({ script, controller: daemon.dir, unique_task_id: id }),
       )
     const waiting = async () =>
-      (await daemon.status()).queues.reduce((sum, one) => sum + one.waiting, 0)
+      (await daemon.status()).queues.reduce((sum, one) => sum + (one.waiting ?? 0), 0)
     await waitFor(async () => (await waiting()) === 20, { what: 'all wait' })
     // What the workers ask for while it is frozen they may still be given when they are gone.
     server.freeze()

@@ -36,13 +36,14 @@ async function unrestOfNode(world: World, name: string): Promise<string[]> {
     const { state, redis, database, workers, programs, queues, sources } = status
     const asleep = [...workers, ...programs].filter(one => one.state !== 'RUNNING')
     const busy = queues.filter(
-      one => one.waiting + one.delayed + one.active + (one.listed ?? 0) > 0 || one.paused,
+      one =>
+        one.unknown || one.waiting + one.delayed + one.active + (one.listed ?? 0) > 0 || one.paused,
     )
     return [
       state === 'running' ? '' : `it is ${state}`,
       redis.ok ? '' : `Redis is away: ${redis.error}`,
       database.ok ? '' : `the database is away: ${database.error}`,
-      database.backlog + database.runs_waiting > 0 ? `rows wait for the database` : '',
+      database.backlog === 0 && database.runs_waiting === 0 ? '' : `rows wait for the database`,
       ...asleep.map(one => `${one.name} is ${one.state}: ${one.detail}`),
       ...busy.map(one => `queue ${JSON.stringify(one)}`),
       ...sources.filter(one => !one.ok).map(one => `source ${one.name}: ${one.error}`),

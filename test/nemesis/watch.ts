@@ -47,7 +47,7 @@ export function startWatch(nodes: readonly NodeOfWorld[]): Watch {
 }
 
 function readStatus({ redis, database }: Status): Look['answer'] {
-  return { ok: true, redis: redis.ok, database: database.ok }
+  return { ok: true, redis: redis.ok, database: database.ok !== false }
 }
 
 async function byHand(node: NodeOfWorld): Promise<Look['answer']> {

@@ -160,7 +160,7 @@ describe('one daemon with both queues', () => {
     expect(await pids()).toEqual([first])
   })
 
-  async function waitingIn(taskKey: string): Promise<number | undefined> {
+  async function waitingIn(taskKey: string): Promise<number | null | undefined> {
     const { queues } = await daemon.status()
     return queues.find(one => one.task_key === taskKey)?.waiting
   }

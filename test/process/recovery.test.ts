@@ -306,7 +306,7 @@ async function fails(daemon: TestDaemon): Promise<StoredFail[]> {
   return jsonOf(await daemon.cli('fails', '--json')) as StoredFail[]
 }
 
-async function waiting(daemon: TestDaemon): Promise<number | undefined> {
+async function waiting(daemon: TestDaemon): Promise<number | null | undefined> {
   return (await daemon.status()).queues.find(one => one.task_key === 'later')?.waiting
 }
 

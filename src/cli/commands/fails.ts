@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import type { StoredFail } from '../../api/control.ts'
 import { realClock } from '../../lib/clock.ts'
+import { count } from '../../lib/count.ts'
 import { tellingLine } from '../../lib/telling-line.ts'
 import { type Command, text } from '../context.ts'
 import { EXIT } from '../exit.ts'
@@ -13,7 +14,8 @@ export const run: Command = async ({ out, daemon }, _args, options) => {
   const limit = wholeNumber(text(options, 'limit') ?? '20', '--limit', 1, 10_000)
   const job = text(options, 'job')
   const queue = text(options, 'queue')
-  const rows = await (await daemon()).fails({
+  const asked = await daemon()
+  const rows = await asked.fails({
     limit,
     ...(job !== undefined && { job }),
     ...(queue !== undefined && { task_key: queue }),
@@ -21,7 +23,17 @@ export const run: Command = async ({ out, daemon }, _args, options) => {
   if (options['json']) out.json(rows)
   else if (rows.length === 0) out.line('no failed runs')
   else for (const line of failLines(rows, out, realClock.now())) out.line(line)
+  const missing = notInSql((await asked.status()).database.backlog)
+  if (missing !== '') out.note(missing)
   return EXIT.ok
+}
+
+/** What is not among the rows, since it has not come to the database yet. */
+function notInSql(waiting: number | null): string {
+  if (waiting === null)
+    return 'failed runs may wait in Redis for the database: it does not answer, and they are not among these'
+  if (waiting === 0) return ''
+  return `${count(waiting, 'failed run waits', 'failed runs wait')} in Redis for the database, and ${waiting === 1 ? 'is' : 'are'} not among these`
 }
 
 /** Two lines for each: what, when, why and its id; then what it said. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { JobStatus } from '../../api/status.ts'
 import { readRunTime } from '../../config/run-time.ts'
 import { realClock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
@@ -30,7 +31,8 @@ export const run: Command = async (context, [name], options) => {
   const from = text(options, 'from')
   const zone = schedules[0]?.timezone ?? 'UTC'
   const after = from === undefined ? realClock.now() : readTime(from, zone) - 1
-  const told = from === undefined ? await toldNext(context, schedules) : NOTHING_TOLD
+  const jobs = await toldJobs(context, schedules)
+  const told = from === undefined ? nextOf(jobs) : NOTHING_TOLD
   const rows = schedules
     .flatMap(schedule => {
       const { name, trigger, timezone } = schedule
@@ -51,6 +53,7 @@ export const run: Command = async (context, [name], options) => {
     ))
       out.line(line)
     sayWhatNeverComes(schedules, new Set(rows.map(row => row.job)), context)
+    sayWhatIsHeld(schedules, jobs, context)
     if (functions !== undefined && existsSync(functions))
       out.note('jobs in SQL are not among these: taskd task list')
   }
@@ -59,16 +62,20 @@ export const run: Command = async (context, [name], options) => {
 
 const NOTHING_TOLD: ReadonlyMap<string, number> = new Map()
 
-/** The next ticks by a daemon that runs; while its clock is set back, some that come again do not run. */
-async function toldNext(
+/** Jobs as a daemon that runs has them; none without one. */
+async function toldJobs(
   { daemon }: Context,
   schedules: readonly Schedule[],
-): Promise<ReadonlyMap<string, number>> {
-  if (schedules.every(({ name }) => name === '')) return NOTHING_TOLD
+): Promise<readonly JobStatus[]> {
+  if (schedules.every(({ name }) => name === '')) return []
   const status = await daemon()
     .then(control => control.status())
     .catch(() => undefined)
-  const jobs = status?.jobs ?? []
+  return status?.jobs ?? []
+}
+
+/** Their next ticks; while its clock is set back, some that come again do not run. */
+function nextOf(jobs: readonly JobStatus[]): ReadonlyMap<string, number> {
   return new Map(
     jobs.flatMap(({ name, next }) => (next === null ? [] : [[name, Date.parse(next)]])),
   )
@@ -133,6 +140,19 @@ function noJob(name: string, jobs: readonly Job[]): TaskdError {
   const near = suggest(name, names)
   const hint = near === undefined ? 'taskd next shows them all' : `did you mean ${near}?`
   return new TaskdError('E_NO_JOB', `no job named ${name}`, hint)
+}
+
+function sayWhatIsHeld(
+  schedules: readonly Schedule[],
+  jobs: readonly JobStatus[],
+  { out }: Context,
+): void {
+  const shown = new Set(schedules.map(one => one.name))
+  for (const { name, held, as_of } of jobs.filter(one => one.enabled && shown.has(one.name))) {
+    if (held === null) out.note(`whether ${name} is paused is not known: Redis does not answer`)
+    else if (held !== '')
+      out.note(`${name} is ${held}${as_of ? `, as of ${as_of}` : ''}: it would run at these times`)
+  }
 }
 
 function sayWhatNeverComes(

@@ -4,7 +4,7 @@ import { connect, type NetConnectOpts } from 'node:net'
 import { dirname } from 'node:path'
 import { readDatabaseAddress, type ServerAddress } from '../../lib/database-address.ts'
 import { messageOf } from '../../lib/errors.ts'
-import { type Finding, fail, type Look, ok } from './finding.ts'
+import { type Finding, fail, type Look, ok, warn } from './finding.ts'
 import { mayWrite } from './folders.ts'
 
 const LIMIT_MS = 3000
@@ -16,7 +16,8 @@ export const lookAtDatabase: Look = async ({ config, status }) => {
   if (status !== undefined) {
     const { ok: reached, error, backlog, url } = status.database
     if (reached) return [ok(NAME, `${url} answers the daemon`)]
-    const waiting = backlog > 0 ? ` (${backlog} failed runs wait in Redis, none is lost)` : ''
+    if (reached === null) return [warn(NAME, `${url}: first asked when Redis answers`, 'see redis')]
+    const waiting = backlog ? ` (${backlog} failed runs wait in Redis, none is lost)` : ''
     return [fail(NAME, `${url}: ${error}${waiting}`, 'start it, or look at database in [taskd]')]
   }
   return [await lookAt(database)]

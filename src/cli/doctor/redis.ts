@@ -71,6 +71,8 @@ function viaDaemon(url: string, status: Patient['status']): Finding[] {
   const { version, used_memory: used, maxmemory: max } = status.redis
   return [
     judgeVersion('redis', version, ` answers the daemon (${kind})`),
-    ...(max === 0 ? [] : [judgeRoom({ used, max }, '', status.redis.full)]),
+    ...(max === 0 || max === null || used === null
+      ? []
+      : [judgeRoom({ used, max }, '', status.redis.full)]),
   ]
 }

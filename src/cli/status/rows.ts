@@ -21,7 +21,7 @@ export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
       : [...daemonRow(status), ...healthRows(status, nowMs), ...nodeRows(status, nowMs)]),
     ...status.workers.map(worker => childRow(worker)),
     ...status.programs.map(program => childRow(program)),
-    ...status.queues.map(queue => queueRow(queue, status.redis.answers && !queue.unknown)),
+    ...status.queues.map(queue => queueRow(queue)),
     ...status.jobs.map(job => jobRow(job, NOT_READY.includes(status.state), nowMs)),
     ...[...status.channels, ...status.relays].map(one => farRow(one, nowMs)),
     ...status.notices.map(one => noticesRow(one, nowMs)),
@@ -52,27 +52,30 @@ function healthRows({ redis, database, sql_jobs, programs }: Status, nowMs: numb
     tone: 'between',
     detail: `since ${shortTime(redis.emptied ?? '', nowMs)}: it has not the data of before; what waited in it is gone`,
   } as const
-  const waiting = database.backlog
+  const waiting = database.backlog ?? 0
   const backlog = waiting === 0 ? '' : `; ${count(waiting, 'failed run')} wait in Redis for it`
   return [
     ...(redis.ok ? [] : [redis.full ? full : away(name, redis, '')]),
     ...(redis.emptied === null ? [] : [emptied]),
-    ...(database.ok ? [] : [away('database', database, backlog)]),
-    ...(sql_jobs.ok || !database.ok ? [] : [away('table of jobs', sql_jobs, '')]),
+    ...(database.ok !== false ? [] : [away('database', database, backlog)]),
+    ...(sql_jobs.ok || database.ok === false ? [] : [away('table of jobs', sql_jobs, '')]),
   ]
 }
 
 const NODE_MEANS = {
   gone: 'no sign of life; its tasks go to other nodes',
   fenced: 'cannot reach Redis; its runs have ended before other nodes take their tasks',
+  unknown: 'not known while Redis is away',
 }
 
 /** Of nodes that are well there is nothing to say. */
 function nodeRows({ nodes = [] }: Status, nowMs: number): Row[] {
   return nodes.flatMap(({ name, state, since }) => {
     if (state === 'alive') return []
-    const detail = `since ${shortTime(since ?? '', nowMs)}: ${NODE_MEANS[state]}`
-    return { name: `node ${clean(name)}`, state: state.toUpperCase(), tone: 'bad', detail } as const
+    const began = since === null ? '' : `since ${shortTime(since, nowMs)}: `
+    const detail = `${began}${NODE_MEANS[state]}`
+    const tone = state === 'unknown' ? 'between' : 'bad'
+    return { name: `node ${clean(name)}`, state: state.toUpperCase(), tone, detail } as const
   })
 }
 
@@ -105,13 +108,13 @@ function toneOf(state: Child['state']): Row['tone'] {
   }
 }
 
-function queueRow(queue: QueueStatus, told: boolean): Row {
-  const { task_key, listed, waiting, delayed, active, bad, paused, mode } = queue
-  // Without Redis nobody knows, and zeros would be a lie.
-  if (!told) {
+function queueRow(queue: QueueStatus): Row {
+  const { task_key, mode } = queue
+  if (queue.unknown) {
     const detail = `${mode} queue, not known while Redis is away`
     return { name: clean(task_key), state: 'UNKNOWN', tone: 'between', detail }
   }
+  const { listed, waiting, delayed, active, bad, paused } = queue
   const counts = Object.entries({ delayed, active, [`bad (taskd why ${task_key})`]: bad })
     .filter(([, number]) => number > 0)
     .map(([what, number]) => `${number} ${what}`)
@@ -126,7 +129,7 @@ function queueRow(queue: QueueStatus, told: boolean): Row {
 
 function jobRow(job: JobStatus, starting: boolean, nowMs: number): Row {
   const { enabled, held, next, failures, as_of } = job
-  if (as_of === '' && enabled) {
+  if (held === null) {
     const detail = 'not known while Redis is away'
     return { name: clean(job.name), state: 'UNKNOWN', tone: 'between', detail }
   }
@@ -138,7 +141,7 @@ function jobRow(job: JobStatus, starting: boolean, nowMs: number): Row {
     held === '' || !enabled ? '' : held,
     next === null ? (held === '' ? 'no next run' : '') : `next ${shortTime(next, nowMs)}`,
     lastRunText(job, nowMs),
-    failures > 0 ? `${count(failures, 'failure')} in a row` : '',
+    failures ? `${count(failures, 'failure')} in a row` : '',
     as_of ? `as of ${shortTime(as_of, nowMs)}` : '',
   ].filter(part => part !== '')
   const [state, tone] = jobState(job)
@@ -151,7 +154,7 @@ function jobState({ bad, enabled, held, next, failures }: JobStatus): [string, R
   if (held !== '') return ['PAUSED', 'between']
   // Its date is over, or only a start of the daemon makes it run.
   if (next === null) return ['IDLE', 'idle']
-  return ['SCHEDULED', failures > 0 ? 'between' : 'good']
+  return ['SCHEDULED', failures ? 'between' : 'good']
 }
 
 type Far = Status['channels'][number] | Status['relays'][number]
@@ -174,11 +177,16 @@ function farRow(far: Far, nowMs: number): Row {
 /** A table queue. */
 function sourceRow(source: Status['sources'][number], nowMs: number): Row {
   const { name, table, task_key, ok, error, since, full, open, backlog } = source
+  if (ok === null) {
+    const detail = clean(`rows of ${table} to ${task_key}, not known until the daemon is ready`)
+    return { name: clean(name), state: 'UNKNOWN', tone: 'between', detail }
+  }
   const parts = [
     `rows of ${table} to ${task_key}`,
     ok ? '' : `since ${shortTime(since, nowMs)}: ${error}`,
-    open > 0 ? `${open} taken` : '',
-    backlog > 0 ? `${count(backlog, 'result')} to be written` : '',
+    open === null ? 'what is taken is not known while Redis is away' : '',
+    open ? `${open} taken` : '',
+    backlog ? `${count(backlog, 'result')} to be written` : '',
     full ? 'its queue is full' : '',
   ].filter(part => part !== '')
   const detail = clean(parts.join(', '))

@@ -44,5 +44,5 @@ export function isDown(status: Status, named: boolean): boolean {
   if ([...status.workers, ...status.programs].some(one => DOWN_STATES.includes(one.state)))
     return true
   const lonely = status.nodes?.some(one => one.state !== 'alive') ?? false
-  return !named && (lonely || !(status.redis.ok && status.database.ok))
+  return !named && (lonely || !(status.redis.ok && status.database.ok !== false))
 }

@@ -103,7 +103,7 @@ export class Relay implements Service {
 
   async status(): Promise<RelayStatus> {
     const { name, redis, list } = this.spec
-    const none = { waiting: 0, leased: 0 }
+    const none = { waiting: null, leased: null }
     const asked = () => this.#asked(() => this.#list.counts()).catch(() => none)
     const { waiting, leased } = this.#trouble.ok ? await asked() : none
     return {

@@ -106,15 +106,16 @@ export class TableSource implements Service {
 
   async status(): Promise<SourceStatus> {
     const { spec } = this
-    const none = { open: 0, backlog: 0 }
+    const counts = await this.#deps.claims.counts().catch(() => undefined)
     return {
       name: spec.name,
       table: spec.table,
       database: this.#deps.table.address,
       task_key: spec.task.taskKey,
       ...(this.#trouble.ok ? this.#writeBack.condition : this.#trouble.condition),
-      full: this.#full,
-      ...(await this.#deps.claims.counts().catch(() => none)),
+      full: counts ? this.#full : null,
+      open: counts?.open ?? null,
+      backlog: counts?.backlog ?? null,
       taken: this.#taken,
       bad: this.#bad,
       written: this.#writeBack.written,

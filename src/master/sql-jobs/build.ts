@@ -13,6 +13,7 @@ import type { Scripts } from '../../queue/scripts.ts'
 import { TaskQueues } from '../../queue/task-queues.ts'
 import type { Store } from '../../store/store.ts'
 import type { Engine } from '../engine.ts'
+import { JobStates } from '../job-states.ts'
 import { SqlJobControl } from './control.ts'
 import { SqlJobs } from './sql-jobs.ts'
 
@@ -24,6 +25,8 @@ export interface SqlJobParts {
   readonly redis: Redis & Scripts
   /** One that fails rather than waits. */
   readonly ask: Redis & Scripts
+  /** Whether Redis can be asked. */
+  readonly answers: () => boolean
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger
@@ -45,9 +48,11 @@ export function buildSqlJobs(parts: SqlJobParts) {
     onChange: () => engine()?.setJobs(),
   })
   const jobs = both(() => config().jobs, sqlJobs)
+  const jobStates = new JobStates({ jobs, answers: parts.answers, cron: asking, clock })
   return {
     sqlJobs,
     jobs,
+    jobStates,
     /**
      * A row that was written a moment ago may not have been seen yet.
      * @throws TaskdError E_BAD_JOB when there is such a row and it makes no job
@@ -65,7 +70,7 @@ export function buildSqlJobs(parts: SqlJobParts) {
       config,
       store,
       sqlJobs,
-      cron: asking,
+      jobStates,
       queues: new TaskQueues(
         ask,
         () => clock.now(),

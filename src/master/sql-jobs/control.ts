@@ -10,16 +10,15 @@ import type {
 import type { Clock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
 import { suggest } from '../../lib/suggest.ts'
-import type { CronState } from '../../model/cron-state.ts'
 import type { Job } from '../../model/job.ts'
 import { readSqlJob, sqlJobName } from '../../model/sql-job.ts'
-import type { CronStore } from '../../queue/cron-store.ts'
 import { formatInstant } from '../../schedule/format.ts'
 import type { Store } from '../../store/store.ts'
 import type { TaskRow } from '../../store/task-table.ts'
 import { inSql as orAway } from '../in-sql.ts'
+import { heldBy, type JobStates } from '../job-states.ts'
 import type { KnownTasksDeps } from '../known-tasks.ts'
-import { lastRun, NO_RUN } from '../last-run.ts'
+import { lastRun, NO_RUN, UNKNOWN_RUN } from '../last-run.ts'
 import { dateOf } from './past-dates.ts'
 import { ignoredColumns } from './roster.ts'
 import { sqlJobRules } from './rules.ts'
@@ -28,8 +27,7 @@ import type { SqlJobs } from './sql-jobs.ts'
 export interface SqlJobControlDeps extends KnownTasksDeps {
   readonly store: Pick<Store, 'tasks' | 'runRows'>
   readonly sqlJobs: Pick<SqlJobs, 'jobs' | 'bad' | 'look' | 'inForce'>
-  /** On a connection that fails rather than waits. */
-  readonly cron: Pick<CronStore, 'readMany'>
+  readonly jobStates: Pick<JobStates, 'read'>
   readonly clock: Clock
   readonly nextOf: (name: string) => number | undefined
   /** Tells the other nodes that rows have changed. */
@@ -46,17 +44,19 @@ export class SqlJobControl implements SqlJobsPort {
   }
 
   async listSqlJobs(): Promise<readonly SqlJob[]> {
-    const { store, sqlJobs, cron } = this.#deps
+    const { store, sqlJobs, jobStates } = this.#deps
     const rows = await inSql(store.tasks.list())
     const jobs = new Map(sqlJobs.jobs.map(job => [job.task.rowId, job]))
     const problems = new Map(sqlJobs.bad.map(one => [one.id, one.problem]))
     const taken = rows.map(row => sqlJobs.inForce(row.id) ?? row)
-    const names = taken.map(row => sqlJobName(row.task_key))
-    const states = await cron.readMany(names).catch(() => [])
+    const told = await jobStates.read()
     return Promise.all(
       rows.map(async (row, index) => {
         const job = jobs.get(row.id)
-        const { execute_func, trigger, args } = taken[index] ?? row
+        const { execute_func, trigger, args, task_key } = taken[index] ?? row
+        const name = sqlJobName(task_key)
+        const state = told.states.get(name)
+        const held = row.is_valid ? heldBy(state, told) : ''
         return {
           ...plain(row),
           // What runs: a change of a live row waits.
@@ -64,10 +64,16 @@ export class SqlJobControl implements SqlJobsPort {
           trigger,
           args,
           waits: ignoredColumns({ row, taken: taken[index] ?? row }),
-          name: names[index] ?? '',
+          name,
           problem: problems.get(row.id) ?? '',
-          next: this.#next(job, states[index]),
-          ...(job ? await lastRun(this.#deps, job, states[index]) : NO_RUN),
+          held,
+          next: held === '' ? this.#next(job) : null,
+          ...(job
+            ? await lastRun(this.#deps, job, state)
+            : told.as_of === undefined
+              ? NO_RUN
+              : UNKNOWN_RUN),
+          ...(told.as_of !== undefined && { as_of: told.as_of }),
         }
       }),
     )
@@ -136,12 +142,12 @@ export class SqlJobControl implements SqlJobsPort {
     await Promise.all([sqlJobs.look().catch(() => undefined), announce().catch(() => undefined)])
     const name = sqlJobName(row.task_key)
     const job = sqlJobs.jobs.find(one => one.task.rowId === row.id)
-    const next = this.#next(job, undefined)
+    const next = this.#next(job)
     return { task_key: row.task_key, name, is_valid: row.is_valid, next }
   }
 
-  #next(job: Job | undefined, state: CronState | undefined): string | null {
-    const next = job?.enabled && !state?.paused ? this.#deps.nextOf(job.name) : undefined
+  #next(job: Job | undefined): string | null {
+    const next = job?.enabled ? this.#deps.nextOf(job.name) : undefined
     if (job === undefined || next === undefined) return null
     return formatInstant(next, job.timezone)
   }

@@ -23,8 +23,8 @@ export interface RunRowsDeps {
 }
 
 export interface RunRowsStatus extends Condition {
-  /** Ends that wait for the database, as of the last look. */
-  readonly waiting: number
+  /** Ends that wait for the database, as of the last look; undefined before the first. */
+  readonly waiting: number | undefined
 }
 
 const BATCH = 200
@@ -45,7 +45,7 @@ export class RunRowKeeper implements Service {
   readonly #stopping = new AbortController()
   #wake = new AbortController()
   #loop: Promise<void> | undefined
-  #waiting = 0
+  #waiting: number | undefined
   #askAgainAt = 0
   #asking = 0
   #pass: Promise<void> = Promise.resolve()

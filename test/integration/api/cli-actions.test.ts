@@ -195,7 +195,7 @@ test('fails stays within 80 columns by giving the id a line of its own', async (
 
 test('fails of one job or queue are asked for as such', async () => {
   const { calls } = await against({ fails: async () => [] }, 'fails', '--job', 'j', '--queue', 'q')
-  expect(calls).toEqual([['fails', { limit: 20, job: 'j', task_key: 'q' }]])
+  expect(calls).toEqual([['fails', { limit: 20, job: 'j', task_key: 'q' }], ['status']])
 })
 
 function refuse(code: string): () => Promise<never> {

@@ -170,8 +170,15 @@ test('what is wrong with the whole comes first, in words', async () => {
 })
 
 test('while Redis is away no count is made up', async () => {
-  const { stdout } = await statusOf({ redis: { ...status().redis, ok: false, answers: false } })
+  const none = { listed: null, waiting: null, delayed: null, active: null, bad: null, paused: null }
+  const node = { name: 'web-2', self: false, state: 'unknown' as const, since: null }
+  const { stdout } = await statusOf({
+    redis: { ...status().redis, ok: false, answers: false },
+    queues: [{ ...queue('sync_tasks'), ...none, unknown: true }],
+    nodes: [node],
+  })
   expect(stdout).toMatch(/^sync_tasks +UNKNOWN /m)
+  expect(stdout).toMatch(/^node web-2 +UNKNOWN +not known while Redis is away$/m)
   expect(stdout).not.toMatch(/\d waiting/)
 })
 

@@ -166,13 +166,24 @@ test('notices and table queues are measured, and no counter is counted twice', a
 
 test('while Redis is away no depth is made up', async () => {
   const redis = { ...status().redis, ok: false, answers: false, error: 'x' }
+  const database = { ...status().database, ok: null, backlog: null }
+  const none = { listed: null, waiting: null, delayed: null, active: null, bad: null, paused: null }
+  const queues = [{ ...queue('sync_tasks'), ...none, unknown: true as const }]
+  const unread = [{ ...sms, full: null, open: null, backlog: null, taken: 9, bad: 1, written: 2 }]
+  const away = status({ redis, database, queues, sources: unread })
+  let now = status({ sources })
   await using door = await openDoor({
     secrets,
-    answers: { status: async () => status({ redis, sources }) },
+    answers: { status: async () => now },
   })
+  // What was known before is not left over.
+  expect((await scrape(door)).get('taskd_archiver_backlog')).toBe(0)
+  now = away
   const { get } = await scrape(door)
   expect(get('taskd_redis_up')).toBe(0)
   expect(get('taskd_queue_tasks')).toBeUndefined()
+  expect(get('taskd_database_up')).toBeUndefined()
+  expect(get('taskd_archiver_backlog')).toBeUndefined()
   expect(get('taskd_queue_oldest_waiting_seconds')).toBeUndefined()
   expect(get('taskd_source_open_rows')).toBeUndefined()
   expect(get('taskd_source_waiting_results')).toBeUndefined()

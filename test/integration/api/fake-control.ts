@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Control, StoredFail } from '../../../src/api/control.ts'
 import type { Backfilled, BackfillRequest, CursorReport } from '../../../src/api/schedule-port.ts'
 import type { SqlJob, SqlJobDone, SqlRun } from '../../../src/api/sql-jobs-port.ts'
-import type { Status } from '../../../src/api/status.ts'
+import type { QueueStatus, Status } from '../../../src/api/status.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import type { RunRecord } from '../../../src/model/run-record.ts'
 
@@ -179,9 +179,10 @@ export function worker(kind: 'sync' | 'async'): Status['workers'][number] {
   }
 }
 
-export function queue(task_key: string): Status['queues'][number] {
+export function queue(task_key: string) {
   const counts = { listed: 0, waiting: 0, delayed: 0, active: 0, bad: 0 }
-  return { task_key, mode: 'sync', ...counts, paused: false }
+  const mode: QueueStatus['mode'] = 'sync'
+  return { task_key, mode, ...counts, paused: false }
 }
 
 export function job(name: string): Status['jobs'][number] {
@@ -208,6 +209,7 @@ export function sqlJob(task_key: string, changes: Partial<SqlJob> = {}): SqlJob 
     is_valid: true,
     status: 'ready',
     problem: '',
+    held: '',
     next: '2026-11-21T11:01:00.000+00:00',
     ...LAST,
     waits: [],

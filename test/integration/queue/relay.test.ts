@@ -262,7 +262,7 @@ test('while the other Redis hangs or is away it is said within a second, and it 
   expect(gone.error).toMatchObject({ code: 'E_RELAY_AWAY' })
   expect(gone.ms).toBeLessThan(1500)
   const begin = performance.now()
-  expect(await relays.statuses()).toMatchObject([{ ok: false, backlog: 0 }])
+  expect(await relays.statuses()).toMatchObject([{ ok: false, backlog: null, leased: null }])
   expect(performance.now() - begin).toBeLessThan(200)
   await waitFor(async () => (await relays.statuses())[0]?.error === 'no connection', {
     what: 'it is said in the words of people',

@@ -111,6 +111,27 @@ describe('the archiver', () => {
     await archiver.stop()
   })
 
+  test('while the outbox does not answer the database is asked all the same', async () => {
+    const { archiver, outbox, table, time } = archiving()
+    outbox.broken = new Error('away')
+    expect(archiver.status()).toMatchObject({ ok: undefined, backlog: undefined })
+    await archiver.start()
+    await time.advance(0)
+    expect(archiver.status()).toMatchObject({ ok: true, backlog: undefined })
+    table.onPing = () => {
+      throw coded('ECONNREFUSED')
+    }
+    await time.advance(10_000)
+    expect(archiver.status()).toMatchObject({ ok: false, error: 'code ECONNREFUSED' })
+    table.onPing = () => undefined
+    await time.advance(10_000)
+    expect(archiver.status()).toMatchObject({ ok: true, backlog: undefined })
+    outbox.broken = undefined
+    await time.advance(10_000)
+    expect(archiver.status()).toMatchObject({ ok: true, backlog: 0 })
+    await archiver.stop()
+  })
+
   test('tables that vanish are made again', async () => {
     const { archiver, outbox, table, time } = archiving()
     await archiver.start()

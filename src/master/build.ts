@@ -15,6 +15,7 @@ import { SystemdNotifier } from '../monitor/systemd.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
 import { insist } from '../queue/insist.ts'
+import { giveOrder } from '../queue/orders.ts'
 import { PullFeed } from '../queue/pull-feed.ts'
 import { Repeats } from '../queue/repeats.ts'
 import { withScripts } from '../queue/scripts.ts'
@@ -197,6 +198,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     ...asking,
     taskKeys: () => daemon.config.queues.map(queue => queue.taskKey),
     jobs: () => jobs().map(job => job.name),
+    announce: () => giveOrder(ask, { order: 'pauses' }),
     clock,
     events,
     log,

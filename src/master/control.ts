@@ -20,7 +20,7 @@ export interface ControlParts {
   readonly notices: LazyNotices
   readonly views: Views
   readonly start: Start
-  readonly dataMark: Pick<DataMark, 'look'>
+  readonly dataMark: Pick<DataMark, 'changed'>
   readonly health: () => Pick<RedisHealthStatus, 'full' | 'error'>
 }
 
@@ -80,8 +80,7 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     async setPaused(names, paused) {
       if (names.length === 0 && !paused) await daemon.endDrain()
       await asked(() => tasks().setPaused(names, paused))
-      // On disk at once: Redis may be emptied the next moment. One that fails is followed by another.
-      await parts.dataMark.look().catch(() => undefined)
+      await parts.dataMark.changed()
       return names.map(name => ({ name, paused }))
     },
 

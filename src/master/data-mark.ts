@@ -23,6 +23,8 @@ export interface DataMarkDeps {
   readonly cron: Pick<CronStore, 'pausesOf' | 'setPaused'>
   readonly taskKeys: () => readonly string[]
   readonly jobs: () => readonly string[]
+  /** Tells all nodes, this one included, that something was paused or resumed. */
+  readonly announce: () => Promise<unknown>
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger
@@ -46,6 +48,8 @@ interface Known {
 const LOOK_MS = 10_000
 /** After one that failed: Redis is away, or goes away again. */
 const AGAIN_MS = 500
+/** How often what was read is read again before its tick is put off. */
+const TRIES = 3
 /** For so long it is shown that data was lost. */
 export const SHOWN_MS = 86_400_000
 const NOTHING: Known = { mark: '', pauses: { queues: [], jobs: {} } }
@@ -66,6 +70,7 @@ export class DataMark implements Service {
   #unwatch = () => {}
   #running: Promise<void> | undefined
   #looking: Promise<void> = Promise.resolve()
+  #confirming: Promise<void> | undefined
 
   constructor(deps: DataMarkDeps) {
     this.#deps = deps
@@ -98,38 +103,63 @@ export class DataMark implements Service {
     this.#running = undefined
   }
 
-  /** One look at a time; to be called when something was paused or resumed, too. */
+  /**
+   * Something was paused or resumed: it is on disk at once, here and elsewhere, for Redis may be
+   * emptied the next moment. A look that fails is followed by another.
+   */
+  async changed(): Promise<void> {
+    await Promise.all([this.#tryLook(), this.#deps.announce().catch(() => undefined)])
+  }
+
+  /** Another node says so. */
+  noteChange(): void {
+    this.#wake.abort()
+  }
+
+  /** One look at a time. */
   look(): Promise<void> {
     this.#looking = this.#looking.catch(() => undefined).then(() => this.#look())
     return this.#looking
   }
 
   /**
-   * The same store, for the schedule: a state without a cursor may be that of a Redis which was
-   * emptied a moment ago, so it is read again once the pauses of before are back.
+   * The same store, for the schedule. What it reads may be of a Redis that was emptied a moment ago,
+   * also when another node has written to it since: then it is read again once the pauses of before
+   * are back. What it pauses is on disk before it goes on.
+   * @param redis the connection of the store: it answers in order, so that a mark which is asked for
+   *   after a state is not older than that
    */
-  guard(store: TickStore): TickStore {
-    return {
-      read: async job => {
-        const state = await store.read(job)
-        if (state.cursor !== undefined) return state
+  guard(store: TickStore, redis: Pick<Redis, 'hget'>): TickStore {
+    const sure = async <T>(act: () => Promise<T>): Promise<T> => {
+      for (let tries = 0; tries < TRIES; tries += 1) {
+        const known = this.#known.mark
+        const [read, mark] = await Promise.all([act(), redis.hget(DATA_MARK, 'mark')])
+        if (mark === known) return read
         await this.#confirm()
-        return store.read(job)
-      },
-      readMany: jobs => store.readMany(jobs),
+      }
+      throw new Error('the data in Redis is another one each time')
+    }
+    return {
+      read: job => sure(() => store.read(job)),
+      readMany: jobs => sure(() => store.readMany(jobs)),
       advance: (...args) => store.advance(...args),
       beginPass: (...args) => store.beginPass(...args),
       reset: (...args) => store.reset(...args),
-      setPaused: (...args) => store.setPaused(...args),
+      setPaused: async (...args) => {
+        await store.setPaused(...args)
+        await this.changed()
+      },
       bootOf: (...args) => store.bootOf(...args),
       setBoot: (...args) => store.setBoot(...args),
     }
   }
 
-  /** Cheap as long as the data is that of before. */
-  async #confirm(): Promise<void> {
-    const mark = await this.#deps.redis.hget(DATA_MARK, 'mark')
-    if (mark !== this.#known.mark) await this.look()
+  /** One look for all the jobs that are due at once. */
+  #confirm(): Promise<void> {
+    this.#confirming ??= this.look().finally(() => {
+      this.#confirming = undefined
+    })
+    return this.#confirming
   }
 
   async #loop(signal: AbortSignal): Promise<void> {

@@ -38,7 +38,7 @@ export interface EngineDeps {
   readonly redisUrl: string
   readonly redis: Redis & Scripts
   readonly health: () => RedisHealthStatus
-  readonly dataMark: Pick<DataMark, 'guard'>
+  readonly dataMark: Pick<DataMark, 'guard' | 'noteChange'>
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger
@@ -98,6 +98,7 @@ export class Engine {
     this.#orders = new Orders(deps.redisUrl, `${deps.node} orders`, {
       onCancel: (id, reason) => this.pools.cancel(id, reason),
       onReread: job => this.ticker.reread(job),
+      onPauses: () => deps.dataMark.noteChange(),
       onJobs: deps.onJobsChannel,
     })
     this.#recovery = new Recovery({
@@ -125,7 +126,7 @@ export class Engine {
       onExit: () => this.#recover(),
     })
     this.ticker = new Ticker(deps.jobs(), {
-      store: deps.dataMark.guard(this.cron),
+      store: deps.dataMark.guard(this.cron, deps.redis),
       queue: tickQueue({ ...deps, queues: this.queues, pull }),
       clock: deps.clock,
       events: deps.events,

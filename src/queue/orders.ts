@@ -6,6 +6,7 @@ import { JOBS_CHANNEL, ORDERS_CHANNEL } from './keys.ts'
 export type Order =
   | { readonly order: 'cancel'; readonly id: string; readonly reason: string }
   | { readonly order: 'reread'; readonly job: string }
+  | { readonly order: 'pauses' }
 
 export async function giveOrder(redis: Redis, order: Order): Promise<void> {
   await redis.publish(ORDERS_CHANNEL, JSON.stringify(order))
@@ -16,6 +17,8 @@ export interface OrderHandlers {
   readonly onCancel: (id: string, reason: string) => void
   /** A job's cursor was set by hand. */
   readonly onReread?: (job: string) => void
+  /** Something was paused or resumed. */
+  readonly onPauses?: () => void
   /** Somebody says that jobs in SQL are other ones now. */
   readonly onJobs?: () => void
 }
@@ -51,6 +54,7 @@ export class Orders {
   #obey(text: string): void {
     const order = read(text)
     if (order?.order === 'cancel') this.#handlers.onCancel(String(order.id), String(order.reason))
+    if (order?.order === 'pauses') this.#handlers.onPauses?.()
     if (order?.order === 'reread') this.#handlers.onReread?.(String(order.job))
   }
 }

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { realClock } from '../../../src/lib/clock.ts'
@@ -10,10 +12,11 @@ import { withScripts } from '../../../src/queue/scripts.ts'
 import { TaskQueues } from '../../../src/queue/task-queues.ts'
 import { recordedLog } from '../../support/logs.ts'
 import { startRedis, type TempDir, type TestServer, tempDir } from '../../support/servers.ts'
+import { waitFor } from '../../support/wait.ts'
 
 let server: TestServer
 let redis: Redis
-const nodes: { end(): Promise<void> }[] = []
+const nodes: { readonly mark: DataMark; end(): Promise<void> }[] = []
 let folder: TempDir
 beforeAll(async () => {
   server = await startRedis()
@@ -52,6 +55,9 @@ async function node(dir = folder.path) {
     cron,
     taskKeys: () => ['async_tasks'],
     jobs: () => ['backup'],
+    announce: async () => {
+      for (const one of nodes) one.mark.noteChange()
+    },
     clock: realClock,
     events,
     log: recorded.log,
@@ -61,13 +67,13 @@ async function node(dir = folder.path) {
     await queues.close()
     client.disconnect()
   }
-  nodes.push({ end })
+  nodes.push({ mark, end })
   await mark.start()
   const paused = async () => [
     await queues.isPaused('async_tasks'),
     await redis.hget(cronState('backup'), 'paused'),
   ]
-  return { mark, queues, cron, told, recorded, paused, end }
+  return { mark, queues, cron, store: mark.guard(cron, client), told, recorded, paused, end }
 }
 
 test('a new Redis is no loss', async () => {
@@ -126,4 +132,33 @@ test('of several nodes one puts back, and what was lifted since stays lifted', a
   expect(await again.paused()).toEqual([false, null])
   expect(again.told).toMatchObject([{ type: 'emptied' }])
   expect(await redis.hkeys(DATA_MARK)).toHaveLength(2)
+})
+
+const onDisk = (dir: string) => readFileSync(join(dir, 'redis-data.json'), 'utf8')
+
+test('what the schedule reads of an emptied Redis is read again when pauses are back', async () => {
+  const { cron, mark, store } = await node()
+  await cron.setPaused('backup', 'paused by hand')
+  await mark.changed()
+  await redis.flushall()
+  expect(await store.readMany(['backup'])).toMatchObject([{ paused: 'paused by hand' }])
+  await redis.flushall()
+  // A node that did not know it has begun anew meanwhile.
+  await cron.reset('backup', 1_800_000_000_000, '* * * * *')
+  expect(await store.read('backup')).toMatchObject({ paused: 'paused by hand' })
+})
+
+test('whoever pauses, all nodes have it on disk at once', async () => {
+  await using other = tempDir('taskd-mark-other-')
+  const a = await node()
+  const b = await node(other.path)
+  await a.store.setPaused('backup', 'paused after 3 failures in a row')
+  expect(onDisk(folder.path)).toContain('paused after 3 failures')
+  await waitFor(() => onDisk(other.path).includes('paused after 3 failures'), {
+    timeoutMs: 5000,
+    what: 'the other node has it',
+  })
+  await redis.flushall()
+  await b.store.read('backup')
+  expect(await b.paused()).toEqual([false, 'paused after 3 failures in a row'])
 })

@@ -2,6 +2,7 @@ import type { Parsed } from '../lib/parsed.ts'
 import type { FenceMode } from './fence-mode.ts'
 import type { QueueSpec } from './queue-spec.ts'
 import type { AllowedHost } from './rpc-allow.ts'
+import type { RunRecord } from './run-record.ts'
 import type { FailKind } from './run-result.ts'
 
 /** What a worker needs to know; sent once, before it does anything. */
@@ -80,7 +81,7 @@ export interface RunEnded {
   readonly id: string
   readonly job: string
   readonly attempt: number
-  readonly outcome: 'succ' | 'fail' | 'other' | 'returned'
+  readonly outcome: RunRecord['outcome']
   readonly kind: FailKind | ''
   readonly code: string
   readonly msg: string

@@ -12,8 +12,11 @@ export interface RunRecord {
   readonly start_runtime: string
   readonly end_runtime: string
   readonly duration_ms: number
-  /** `returned`: ended by taskd itself when it stopped, and given back to its queue. */
-  readonly outcome: 'succ' | 'fail' | 'other' | 'returned'
+  /**
+   * `returned`: ended by taskd itself when it stopped, and given back to its queue. `replaced`: ended
+   * by the next tick of its job (`overlap = replace`), which is no failure.
+   */
+  readonly outcome: 'succ' | 'fail' | 'other' | 'returned' | 'replaced'
   /** '' when it succeeded or was given back. */
   readonly kind: FailKind | ''
   readonly code: string

@@ -98,9 +98,15 @@ export function cancelledResult(reason: string): RunResult {
 /** Why the schedule ends a run (`overlap = replace`); told from node to node in these words. */
 export const REPLACED = 'replaced by the next tick'
 
-/** It failed, and stands in fail_log, but it is nobody's failure: it counts for no pause and no notice. */
-export function isReplaced({ kind, answer }: Pick<RunResult, 'kind' | 'answer'>): boolean {
-  return kind === 'cancelled' && answer.msg === REPLACED
+/** It did not succeed, and is no failure either: not in fail_log, and of no count, pause or notice. */
+export function isReplaced({
+  kind,
+  msg,
+}: {
+  readonly kind: string
+  readonly msg: string
+}): boolean {
+  return kind === 'cancelled' && msg === REPLACED
 }
 
 /** The verdict on a task whose workers died with it too often. */

@@ -99,6 +99,8 @@ function ended(event: Extract<DaemonEvent, { type: 'run-ended' }>, log: Logger):
       return log.info(fields, `${what}: succ`)
     case 'returned':
       return log.info(fields, `${what}: stopped and given back`)
+    case 'replaced':
+      return log.info(fields, `${what}: ${run.msg}`)
     case 'fail':
     case 'other': {
       const retry = run.retryInMs === undefined ? {} : { retry_in_s: run.retryInMs / 1000 }

@@ -39,7 +39,7 @@ export class Metrics {
     this.#runs = new Counter({
       registers,
       name: 'taskd_runs_total',
-      help: 'Runs that have ended on this node. outcome: succ, fail, other (another code), returned (given back).',
+      help: 'Runs that have ended on this node. outcome: succ, fail, other (another code), returned (given back), replaced (by the next tick).',
       labelNames: ['queue', 'job', 'outcome'],
     })
     this.#durations = new Histogram({

@@ -4,6 +4,7 @@ import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { stringify } from '../lib/json-text.ts'
 import type { FailRow } from '../model/fail-row.ts'
 import type { RunEnded, WorkerInit } from '../model/ipc.ts'
+import type { RunRecord } from '../model/run-record.ts'
 import { type Answer, isReplaced, type RunResult } from '../model/run-result.ts'
 import { sourceClaimOf } from '../model/source.ts'
 import type { Task } from '../model/task.ts'
@@ -105,10 +106,11 @@ export class Recorder {
 
   async record(verdict: Verdict): Promise<void> {
     const { task, result } = verdict
-    if (result.outcome !== 'succ')
+    const replaced = isReplaced({ kind: result.kind, msg: result.answer.msg })
+    if (result.outcome !== 'succ' && !replaced)
       await this.#insist(() => recordFailure(this.#redis, failRowOf(verdict)))
     if (!verdict.final) return
-    const succeeded = isReplaced(result) ? undefined : result.outcome === 'succ'
+    const succeeded = replaced ? undefined : result.outcome === 'succ'
     if (succeeded !== undefined) this.#counts.add(succeeded, verdict.endedAt)
     if (task.job !== '')
       await this.#insist(() =>
@@ -165,6 +167,10 @@ export function bounded(answer: Answer): Answer {
   return { ...answer, data: [], msg: answer.msg.slice(0, 1000) }
 }
 
+function outcomeOf(told: Pick<EndedRun, 'outcome' | 'kind' | 'msg'>): RunRecord['outcome'] {
+  return isReplaced(told) ? 'replaced' : told.outcome
+}
+
 /** A run as the history keeps it. */
 export function endedRunOf(
   { task, attempt }: Claim,
@@ -184,6 +190,7 @@ export function endedRunOf(
     startedAt,
     endedAt,
     ...verdict,
+    outcome: outcomeOf(verdict),
     exit_code: exitCode,
     signal: signal ?? '',
     peak_memory: peakMemory,
@@ -201,5 +208,15 @@ export function endedMessage(
 ): RunEnded {
   const { id, job } = task
   const span = Math.max(0, durationMs)
-  return { type: 'ended', id, job, attempt, durationMs: span, ...rest, msg: msg.slice(0, 500) }
+  const outcome = outcomeOf({ ...rest, msg })
+  return {
+    type: 'ended',
+    id,
+    job,
+    attempt,
+    durationMs: span,
+    ...rest,
+    outcome,
+    msg: msg.slice(0, 500),
+  }
 }

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { RunRecord } from '../../src/model/run-record.ts'
-import { jsonOf, startDaemon, type TestDaemon } from '../support/daemon.ts'
+import { freePort } from '../support/agent.ts'
+import { jsonOf, linesOf, newDaemon, startDaemon, type TestDaemon } from '../support/daemon.ts'
 import { begun, holdOne, letGo } from '../support/held-task.ts'
 import { waitFor } from '../support/wait.ts'
 
@@ -161,5 +163,40 @@ describe('runs that did not end by themselves', () => {
     )
     expect(runs.map(run => run.outcome)).toEqual(['succ', 'returned'])
     expect((await daemon.cli('runs')).stdout).toContain('given back')
+  })
+
+  it('those that the schedule ended are no failures, nor is one that it waits for', async () => {
+    await using daemon = newDaemon()
+    const script = daemon.script('long.sh', '#!/bin/sh\necho "$1" >> "$0.begun"\nexec sleep 1000\n')
+    const job = (name: string, overlap: string, ...more: string[]) =>
+      [`[${name}]`, 'run_time = * * * * * *', `script = ${script}`, `controller = ${name}`]
+        .concat('task_key = async_tasks', `overlap = ${overlap}`, ...more, '')
+        .join('\n')
+    const port = await freePort()
+    daemon.configure({
+      taskd: { http: `127.0.0.1:${port}` },
+      ini:
+        job('anew', 'replace', 'pause_on_failures = 2') + job('waits', 'queue', 'max_backfill = 2'),
+    })
+    await daemon.start()
+    const began = (name: string) =>
+      linesOf(join(daemon.dir, 'long.sh.begun')).filter(line => line === name).length
+    await waitFor(() => began('anew') >= 5, { timeoutMs: 60_000, what: 'four were replaced' })
+    expect(began('waits')).toBe(1)
+    const runs = await daemon.control.runs({ job: 'anew', limit: 50 })
+    expect(new Set(runs.map(run => run.outcome))).toEqual(new Set(['replaced']))
+    expect(await daemon.control.fails({ limit: 50 })).toEqual([])
+    const { jobs, database } = await daemon.status()
+    expect([database.backlog, database.archived]).toEqual([0, 0])
+    expect(jobs.find(one => one.name === 'anew')).toMatchObject({ held: '', failures: 0 })
+    expect((await daemon.cli('runs', 'anew')).stdout).toMatch(/ replaced /)
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    expect(metrics).toMatch(/^taskd_runs_total\{.*outcome="replaced".*\} [1-9]/m)
+    expect(metrics).not.toMatch(/^taskd_runs_total\{.*outcome="fail"/m)
+    expect(daemon.log()).not.toMatch(/ warn .*anew/)
+    // One tick a second comes due, and is told once.
+    const told = daemon.log().match(/job waits: .*max_backfill/g) ?? []
+    const missed = Number(/^taskd_ticks_total\{action="missed"\} (\d+)/m.exec(metrics)?.[1] ?? 0)
+    expect(Math.max(told.length, missed)).toBeLessThanOrEqual((await daemon.status()).uptime_s)
   })
 })

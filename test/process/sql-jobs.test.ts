@@ -87,6 +87,16 @@ describe.concurrent('jobs in SQL', () => {
     expect(Math.max(...taken)).toBeLessThan(10_000)
     expect(Math.min(...taken)).toBeLessThan(3000)
 
+    // What runs is shown, and that the change waits.
+    await db.run(`UPDATE task SET execute_func = 'broken', args = '9'`)
+    await waitFor(async () => (await daemon.control.listSqlJobs())[0]?.waits.length === 2, {
+      what: 'the change is seen',
+    })
+    const listed = (await daemon.cli('task', 'list')).stdout
+    expect(listed).toContain('note(1,"two",[3])')
+    expect(listed.replaceAll(/\s+/g, ' ')).toContain('execute_func, args: a change waits until')
+    expect(listed).not.toContain('broken')
+
     await db.run(`UPDATE task SET is_valid = 0`)
     await waitFor(async () => (await jobOf(daemon, 'task:报表 a:b'))?.enabled === false, {
       what: 'the row is stopped',

@@ -64,6 +64,7 @@ export function runLines(
 /** `succ`, `exit 1`, `SIGKILL`, `timeout`, the code that the script answered, `given back`. */
 function resultOf(run: RunRecord): string {
   if (run.outcome === 'returned') return 'given back'
+  if (run.outcome === 'replaced') return 'replaced'
   if (run.kind === 'exit') return `exit ${run.exit_code}`
   if (run.kind === 'signal') return run.signal
   return run.kind === '' || run.kind === 'answer' ? run.code : run.kind

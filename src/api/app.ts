@@ -64,9 +64,11 @@ async function withCause(found: Failure, control: Control): Promise<Failure> {
   if (redis === undefined) return found
   // It may have refused something before the next look at its memory.
   if (isFull || redis.full) {
-    const memory = memoryText({ used: redis.used_memory, max: redis.maxmemory })
+    const { used_memory: used, maxmemory: max } = redis
+    if (used === null || max === null || max === 0) return found
+    const memory = memoryText({ used, max })
     const message = `Redis is FULL: ${memory}; it refuses what needs memory. What waits in it is worked off: try again when there is room`
-    return redis.maxmemory > 0 ? failure(503, 'E_REDIS_FULL', message) : found
+    return failure(503, 'E_REDIS_FULL', message)
   }
   if (redis.ok) return found
   const message = `Redis is away: ${redis.error}. taskd status shows when it is back`

@@ -93,7 +93,7 @@ export class Broker implements BrokerPort {
       // Of a call whose answer was lost it may be there, however full the queue is by now.
       if (once && (await queues.known(taskKey, [id]))[0]) return
       await this.#room.take(queue, parsed.value)
-      await queues.add(taskKey, [{ ...parsed.value, id }])
+      await queues.add(taskKey, [{ ...parsed.value, id }], { made: uuid === undefined && !once })
     }
     const { id } = parsed.value
     const keepMs = config().settings.resultKeepTimeMs

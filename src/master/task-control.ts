@@ -52,6 +52,8 @@ export interface TaskControlDeps {
 interface AddOptions {
   readonly wait: boolean
   readonly once: Once | undefined
+  /** Its id was made just now. */
+  readonly made: boolean
   /** What the task was read from; a pull queue hands it on as it is. */
   readonly message?: object
   /** Done right before it is added; what it throws keeps it from that. */
@@ -77,7 +79,8 @@ export class TaskControl {
   ): Promise<Pushed | Answer> {
     const queue = this.#deps.config().queues.find(one => one.taskKey === request.task_key)
     if (!queue) throw noQueue(request.task_key)
-    const parsed = parseTask(request.task, queue.taskKey, newTaskId())
+    const newId = newTaskId()
+    const parsed = parseTask(request.task, queue.taskKey, newId)
     if (!parsed.ok)
       throw new TaskdError('E_BAD_TASK', `not a task: ${parsed.reason}`, 'see docs/tasks.md')
     const { replyTo } = parsed.value
@@ -85,7 +88,9 @@ export class TaskControl {
       throw new TaskdError('E_BAD_TASK', `reply_to names ${replyTo}, a list that taskd itself uses`)
     const task = scripts === 'allowed' ? this.#allowed(parsed.value) : parsed.value
     const { wait, once, task: message } = request
-    return this.#add(task, { wait, once, message, first: () => this.#room(queue, task) }, signal)
+    const made = task.id === newId
+    const first = () => this.#room(queue, task)
+    return this.#add(task, { wait, once, made, message, first }, signal)
   }
 
   /** @throws TaskdError E_SCOPE, E_BAD_TASK */
@@ -115,7 +120,11 @@ export class TaskControl {
     const scheduledAt = clock.now()
     const id = `run-${name}-${newTaskId().slice(0, 13)}`
     const first = (given: string) => cron.noteRun(name, given, scheduledAt)
-    return this.#add({ ...job.task, id, job: name, scheduledAt }, { wait, once, first }, signal)
+    return this.#add(
+      { ...job.task, id, job: name, scheduledAt },
+      { wait, once, made: true, first },
+      signal,
+    )
   }
 
   /** @throws TaskdError E_FULL */
@@ -127,7 +136,7 @@ export class TaskControl {
 
   async #add(
     task: Task,
-    { wait, once, message, first }: AddOptions,
+    { wait, once, made, message, first }: AddOptions,
     signal: AbortSignal,
   ): Promise<Pushed | Answer> {
     const { pull, queues, repeats, config } = this.#deps
@@ -138,7 +147,8 @@ export class TaskControl {
       if (once && !spec && (await queues.known(taskKey, [id]))[0]) return
       await first?.(id)
       if (spec) await pull.add(spec, { ...task, id }, message)
-      else await queues.add(taskKey, [{ ...task, id }])
+      // That of a call which is repeated is of before.
+      else await queues.add(taskKey, [{ ...task, id }], { made: made && !once })
     }
     const keepMs = config().settings.resultKeepTimeMs
     const id = once ? await repeats.once(once, task.id, keepMs, put) : task.id

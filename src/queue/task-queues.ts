@@ -68,6 +68,8 @@ export interface AddOptions {
   readonly earlierAttempts?: number
   /** The messages that the tasks were, by their ids: each becomes a task once. */
   readonly messages?: readonly string[]
+  /** The ids were made just now, so none of them is known. */
+  readonly made?: boolean
 }
 
 /** The producing and asking side of every queue: BullMQ's Queue behind a small door. */
@@ -107,7 +109,7 @@ export class TaskQueues {
   async add(
     taskKey: string,
     tasks: readonly Task[],
-    { earlierAttempts = 0, messages = [] }: AddOptions = {},
+    { earlierAttempts = 0, messages = [], made = false }: AddOptions = {},
   ): Promise<void> {
     if (tasks.length === 0) return
     const now = this.#now()
@@ -115,10 +117,9 @@ export class TaskQueues {
       toStored(task, now, { earlierAttempts, taken: messages[n] }),
     )
     const queue = this.#queue(taskKey)
-    await this.#forget(
-      taskKey,
-      tasks.map(task => task.id),
-    )
+    // A message without an id has lent its own to its task.
+    const given = tasks.flatMap(({ id }, n) => (made || id === messages[n] ? [] : [id]))
+    await this.#forget(taskKey, given)
     const [first] = stored
     // One alone needs no transaction around it, and making that costs as much as the task.
     if (first && stored.length === 1) await queue.add(first.name, first.data, first.opts)
@@ -185,6 +186,7 @@ export class TaskQueues {
    * ends, so an id of a queue that rests would be known for ever.
    */
   async #forget(taskKey: string, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return
     await forgetOverAge(this.#redis, taskKey, ids.map(toJobId), this.#now() - this.#keepMs())
   }
 

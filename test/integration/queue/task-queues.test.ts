@@ -135,4 +135,21 @@ describe('a task that ended longer ago than results are kept', () => {
     end()
     await queues.close()
   })
+
+  test('is looked for only where the id may have been used before', async () => {
+    const { queues, redis } = bench
+    const scriptsOf = async (add: () => Promise<void>) => {
+      await redis.config('RESETSTAT')
+      await add()
+      const stats = await redis.info('commandstats')
+      return Number(/cmdstat_evalsha:calls=(\d+)/.exec(stats)?.[1])
+    }
+    // Loaded once, which costs a call more.
+    await queues.add(Q, [aTask({ id: 'first' })])
+    expect(await scriptsOf(() => queues.add(Q, [aTask({ id: 'given' })]))).toBe(2)
+    expect(await scriptsOf(() => queues.add(Q, [aTask({ id: 'm1' })], { made: true }))).toBe(1)
+    const messages = ['m2']
+    expect(await scriptsOf(() => queues.add(Q, [aTask({ id: 'm2' })], { messages }))).toBe(1)
+    expect(await scriptsOf(() => queues.add(Q, [aTask({ id: 'own' })], { messages }))).toBe(2)
+  })
 })

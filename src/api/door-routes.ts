@@ -88,7 +88,9 @@ export function createRoutes(): DoorRoutes {
       allow(method, path, route.access)
       if (refusal) refusals.set(`${method.toUpperCase()} ${path}`, refusal)
       app.openAPIRegistry.registerPath(described(route))
-      app.on(method, path, limitBody(maxBodyBytes), async (c: Context<DoorEnv>) => {
+      const hasBody = method !== 'get' || getBody
+      if (hasBody) app.on(method, path, limitBody(maxBodyBytes))
+      app.on(method, path, async (c: Context<DoorEnv>) => {
         // Hono has a GET's route answer a HEAD, too.
         if (c.req.method === 'HEAD' && acts(route.access)) return notByHead(c)
         const params = await checked(await readParams(c, options))
@@ -119,6 +121,7 @@ const ERRORS: Readonly<Record<number, string>> = {
   415: 'the body is of a type that is not taken',
   422: 'the Idempotency-Key, or the uuid, came with another request before',
   429: 'too many requests from this address, or the queue is full',
+  431: 'more than 100 headers, or more than 16 KiB of them',
   503: 'Redis is away, or taskd is just starting or stopping: try again',
 }
 

@@ -2,11 +2,23 @@ import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import type { BrokerPort } from '../../../src/api/broker-port.ts'
+import type { DataPort } from '../../../src/api/data-port.ts'
 import type { DoorModule } from '../../../src/api/door-routes.ts'
+import type { EncryptPort } from '../../../src/api/encrypt-port.ts'
 import { flag, integer } from '../../../src/api/fields.ts'
 import type { PullPort } from '../../../src/api/pull-port.ts'
+import type { RelayPort } from '../../../src/api/relay-port.ts'
 import { brokerRoutes } from '../../../src/api/routes/broker.ts'
+import {
+  channelLegacyRoutes,
+  type OldPathPorts,
+  type OldPathSpecs,
+} from '../../../src/api/routes/channel-legacy.ts'
+import { dataRoutes } from '../../../src/api/routes/data.ts'
+import { encryptRoutes } from '../../../src/api/routes/encrypt.ts'
 import { pullRoutes } from '../../../src/api/routes/pull.ts'
+import { legacyPullRoutes } from '../../../src/api/routes/pull-legacy.ts'
+import { relayRoutes } from '../../../src/api/routes/relay.ts'
 import { openDoor } from './open-door.ts'
 
 const example: DoorModule = door => {
@@ -102,6 +114,7 @@ test('the document has each public route with its parameters, secrets and answer
     '413',
     '415',
     '429',
+    '431',
     '503',
   ])
   expect(get?.parameters?.map(one => [one.name, one.in])).toEqual([
@@ -155,3 +168,53 @@ test('what must be there makes the body one that must be', async () => {
     'idempotency-key',
   ])
 })
+
+const port = new Proxy({}, { get: (_, name) => (name === 'names' ? ['far'] : async () => ({})) })
+const specs = {
+  channels: [{ name: '1', columns: [], maxRows: 10, legacyPaths: ['/save'] }],
+  relays: [{ name: 'r', max: 10, legacyPaths: ['/relay'] }],
+} as unknown as OldPathSpecs
+/** Everything that the daemon serves. */
+const ALL: readonly DoorModule[] = [
+  brokerRoutes(port as BrokerPort),
+  dataRoutes(port as DataPort),
+  encryptRoutes(port as EncryptPort),
+  relayRoutes(port as RelayPort),
+  pullRoutes(port as PullPort),
+  legacyPullRoutes(port as PullPort),
+  channelLegacyRoutes(specs, {
+    data: port,
+    encrypt: port,
+    relays: port,
+  } as unknown as OldPathPorts),
+]
+
+test('what the document says of refusals is what each route answers', async () => {
+  await using door = await openDoor({ modules: ALL, secrets: { all: 'hush' } })
+  const { paths } = (await door.ask('/openapi.json')).json() as {
+    paths: Record<string, Record<string, Operation>>
+  }
+  const said: unknown[] = []
+  const found: unknown[] = []
+  for (const [path, operations] of Object.entries(paths))
+    for (const [name, { responses, requestBody, security }] of Object.entries(operations)) {
+      const method = name.toUpperCase()
+      const target = path.replaceAll(/\{\w+\}/g, 'x')
+      const ask = async (headers: Record<string, string>, body?: string) => {
+        const asked = { method, headers: { secret: 'hush', ...headers } }
+        return (await door.ask(target, body === undefined ? asked : { ...asked, body })).status
+      }
+      const says = (status: number) => Object.hasOwn(responses, String(status))
+      const isOpen = security.length === 0
+      // The old dialect knows 403 for a wrong secret, and has no other word for none.
+      const wrong = (await ask({ secret: 'wrong' })) === 200 ? 'open' : 'refused'
+      const type = (await ask({ 'content-type': 'text/plain' }, 'x')) === 415
+      const size = (await ask({ 'content-length': String(65 << 20) }, 'x')) === 413
+      const empty = requestBody?.required === true ? await ask({}) : 400
+      found.push([method, path, wrong, type, size, empty])
+      said.push([method, path, isOpen ? 'open' : 'refused', says(415), says(413), 400])
+      expect([isOpen || says(401), says(431)]).toEqual([true, true])
+    }
+  expect(found).toEqual(said)
+  expect(found.length).toBeGreaterThan(25)
+}, 60_000)

@@ -94,7 +94,9 @@ describe('on a cluster of three', { timeout: 60_000 }, () => {
     expect(JSON.parse(answer)).toMatchObject({ code: 'succ', unique_task_id: 'asked' })
     const pushed = await daemon.cli('push', 'far', '--script', '/bin/true', '--wait')
     expect(pushed).toMatchObject({ code: 0 })
-    expect(new Set(ledger.ids()).size).toBe(ledger.ids().length)
+    // Read once: the ticks go on.
+    const ids = ledger.ids()
+    expect(ids.filter((id, n) => ids.indexOf(id) !== n)).toEqual([])
   })
 
   it('sets aside what is no task', async () => {

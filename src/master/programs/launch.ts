@@ -135,6 +135,8 @@ async function startProcess(
     throw error
   })
   try {
+    // Again: thousands have their descriptors by now, and a spawn holds up everything else.
+    await deps.turns.wait()
     if (calledOff()) return
     const child = spawn(command.file, command.args, {
       // A session and a group of its own: ^C at our terminal is ours, and the group can be ended.

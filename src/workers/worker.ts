@@ -14,6 +14,7 @@ import { WorkerHashes } from '../monitor/hashes.ts'
 import { type Claim, Consumer, type Settlement } from '../queue/consumer.ts'
 import { dayOf } from '../queue/day-counts.ts'
 import { Fence } from '../queue/fence.ts'
+import { insist } from '../queue/insist.ts'
 import { HEARTBEAT_MS } from '../queue/keys.ts'
 import { goneSince, NodeSign } from '../queue/node-sign.ts'
 import { type EndedRun, RunHistory } from '../queue/run-history.ts'
@@ -321,7 +322,7 @@ export class TaskWorker {
     startedAt: number,
   ): Promise<Settlement> {
     const { task } = claim
-    const left = await this.#absent.leave(task, why)
+    const left = await insist(() => this.#absent.leave(task, why), present.hurry)
     if (left.kind === 'nobody') {
       const ended = { ...NO_EXIT, cause: 'spawn', reason: left.reason } as const
       return this.#settle(claim, judge(ended), startedAt, ended)

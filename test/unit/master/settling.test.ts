@@ -5,7 +5,7 @@ import { fakeClock } from '../../support/fake-clock.ts'
 const hangs = () => new Promise<void>(() => undefined)
 
 function started() {
-  const { clock, advance } = fakeClock()
+  const time = fakeClock()
   const logged: unknown[] = []
   const log = { warn: note, error: note }
   function note(...what: unknown[]) {
@@ -13,7 +13,13 @@ function started() {
   }
   const done: string[] = []
   const does = (what: string) => async () => void done.push(what)
-  return { settling: new Settling(clock, log), advance, logged, done, does }
+  return {
+    settling: new Settling(time.clock, log),
+    advance: (ms: number) => time.advance(ms),
+    logged,
+    done,
+    does,
+  }
 }
 
 test('a part that hangs holds up neither the others nor the reload, and is named', async () => {

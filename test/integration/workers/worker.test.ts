@@ -369,7 +369,7 @@ describe('a worker whose node has given no sign for half of node_timeout', () =>
   }
   const letGo = { outcome: 'returned', msg: 'another worker has taken it over' }
   const hears = (sent: FromWorker[]) =>
-    waitFor(() => sent.some(one => one.type === 'log' && /another node has taken/.test(one.msg)), {
+    waitFor(() => sent.find(one => one.type === 'log' && /another node has taken/.test(one.msg)), {
       what: 'it has made sure of what it has',
     })
   const untilGo = () => {
@@ -412,7 +412,7 @@ describe('a worker whose node has given no sign for half of node_timeout', () =>
     await begins('task-1')
     await takeOver()
     forward(3100)
-    await hears(sent)
+    expect(await hears(sent)).toMatchObject({ fields: { task: 'task-1' } })
   })
 
   test('asks what it has when the others say that it was gone', async () => {
@@ -421,7 +421,7 @@ describe('a worker whose node has given no sign for half of node_timeout', () =>
     await begins('task-1')
     await takeOver()
     await queue.redis.hset(SIGNS, 'node@inst', 'gone 2026-11-21T09:00:00Z')
-    await hears(sent)
+    expect(await hears(sent)).toMatchObject({ fields: { task: 'task-1' } })
   })
 })
 

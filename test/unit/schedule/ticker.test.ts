@@ -266,7 +266,7 @@ describe('the run before is not finished', () => {
     const { time, queue, end } = await started([aJob({ overlap: 'queue' })])
     queue.keepsOpen = true
     await time.advance(2 * MINUTE + 100)
-    const { isOpen } = queue
+    const isOpen = queue.isOpen.bind(queue)
     queue.isOpen = async (...args) => {
       const open = await isOpen(...args)
       queue.isOpen = isOpen
@@ -282,7 +282,7 @@ describe('the run before is not finished', () => {
       aJob({ overlap: 'queue' }),
       aJob({ name: 'slow', overlap: 'allow' }),
     ])
-    const { add } = queue
+    const add = queue.add.bind(queue)
     let goOn = (): void => undefined
     const hangs = new Promise<void>(resolve => {
       goOn = resolve

@@ -219,7 +219,7 @@ describe('on a cluster of three', { timeout: 60_000 }, () => {
       const refused = await Promise.all(
         QUEUES.map(name => daemon.cli('push', name, '--script', '/bin/true')),
       )
-      expect(performance.now() - before).toBeLessThan(15_000)
+      expect(performance.now() - before).toBeLessThan(25_000)
       // The engine's keys are on the first; without another, the cluster goes down a little later.
       const taken = refused.filter(one => one.code === 0)
       expect(taken.length).toBeLessThanOrEqual(turn === 0 ? 0 : QUEUES.length)

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Away, Cut, Fault, Mute } from './history.ts'
+import type { SettableClock } from '../support/settable-clock.ts'
+import type { Away, ClockStep, Cut, Fault, Mute } from './history.ts'
 import type { NodeOfWorld } from './node.ts'
 import type { NodeProcesses } from './processes.ts'
 import type { Weather } from './proxy.ts'
@@ -38,7 +39,12 @@ export interface Scene {
   ): Promise<void>
   /** Does `act`, during which the daemon of a node cannot be asked. */
   mute(node: NodeOfWorld, act: () => Promise<void>): Promise<void>
+  /** Waits for as long as the fault lasts, with a clock that is wrong by so many seconds. */
+  holdClock(clock: SettableClock, by: number): Promise<void>
 }
+
+/** The most by which the clock is ever wrong, s. */
+export const MAX_STEP_S = 200
 
 type Part = (node: string) => readonly string[]
 const REDIS: Part = () => ['redis']
@@ -220,7 +226,8 @@ const fewFiles: FaultKind = {
   name: 'descriptors out',
   weight: 2,
   lasts: [2000, 12_000],
-  touches: NODE,
+  // A process that can open no file cannot look at the file that says how wrong its clock is.
+  touches: node => [node, 'clock'],
   async act(scene) {
     const { node } = scene
     const worker = scene.pick([false, true]) ? scene.pick(node.processes().workers) : undefined
@@ -301,7 +308,7 @@ const REDIS_FAULTS = [
     'redis without replicas',
     1,
     [2000, 12_000],
-    async ({ redis }) => void (await redis.config('SET', 'min-replicas-to-write', '1')),
+    async ({ redis }) => void (await redis.config('SET', 'min-replicas-to-write', '2')),
     async ({ redis }) => void (await redis.config('SET', 'min-replicas-to-write', '0')),
   ),
   redisFault(
@@ -412,6 +419,39 @@ const WAYS = (['redis', 'database'] as const).flatMap(part => [
   })),
 ])
 
+// --- added later --------------------------------------------------------------------------------
+
+/** The new master is there at once; the clients are led to it when the fault is over. */
+const failOverRedis: FaultKind = {
+  name: 'fail over redis',
+  weight: 3,
+  lasts: [0, 12_000],
+  touches: REDIS,
+  async act(scene) {
+    const { world } = scene
+    if (!(await world.failOver())) return scene.say('this Redis knows no FAILOVER; left out')
+    await scene.hold({ part: 'redis', nodes: everyNode(world) })
+    world.followMaster()
+  },
+}
+
+/** Less than the pace of a job, less than a minute, more. */
+const STEPS_S = [1, 4, 15, 45, 90, MAX_STEP_S]
+
+/** One room of machines, one time server: all of them are wrong by the same, and right again. */
+export const CLOCK_STEP: FaultKind = {
+  name: 'clock step',
+  weight: 3,
+  lasts: [3000, 60_000],
+  touches: () => ['clock'],
+  async act(scene) {
+    const by = scene.pick(STEPS_S.flatMap(seconds => [seconds, -seconds])) ?? 0
+    scene.say(`by ${by} s`)
+    if (scene.world.clock) await scene.holdClock(scene.world.clock, by)
+    else scene.say('libfaketime is not installed; left out')
+  },
+}
+
 /** All of them. A change of their order changes what a seed means, so new ones come last. */
 export const FAULTS: readonly FaultKind[] = [
   killing('worker', 5),
@@ -433,6 +473,8 @@ export const FAULTS: readonly FaultKind[] = [
   ...REDIS_FAULTS,
   ...DATABASE_FAULTS,
   ...WAYS,
+  failOverRedis,
+  CLOCK_STEP,
 ]
 
 /** Does one, from its begin to its end, and tells what it did. */
@@ -446,6 +488,7 @@ export async function doFault(
   const cuts: Cut[] = []
   const away: Away[] = []
   const mute: Mute[] = []
+  let clock: ClockStep | undefined
   const scene: Scene = {
     world,
     node: drawn.node,
@@ -469,7 +512,15 @@ export async function doFault(
       await act()
       mute.push({ node: node.name, from: begin, to: uptime() })
     },
+    async holdClock(settable, by) {
+      const begin = uptime()
+      settable.set(by)
+      await delay(drawn.ms)
+      clock = { by, from: begin, to: uptime() }
+      settable.set(0)
+    },
   }
   await kind.act(scene)
-  return { name: kind.name, what: said.join('; '), from, to: uptime(), cuts, away, mute }
+  const done = { from, to: uptime(), cuts, away, mute, ...(clock && { clock }) }
+  return { name: kind.name, what: said.join('; '), ...done }
 }

@@ -14,7 +14,7 @@ export interface History {
   /** Rows of the table queue that the application has committed. */
   readonly committedRows: readonly number[]
   readonly jobs: readonly TickingJob[]
-  /** The wall clock less `uptime`, s: what makes a tick's time one of the run. */
+  /** The right wall clock less `uptime`, s: what makes a tick's time one of the run. */
   readonly wallLessUptime: number
   /** Pauses of jobs, from the answer to `pause` to the call of `resume`. */
   readonly pauses: readonly Pause[]
@@ -43,7 +43,7 @@ export interface HandedIn {
   readonly how: How
   /** How often it may be tried again after a failure. */
   readonly retries: number
-  /** Seconds of `uptime` before which it must not begin. */
+  /** Seconds of `uptime` before which it must not begin, by the right clock. */
   readonly notBefore?: number
   /** When somebody asked to cancel it, and whether that was answered with yes. */
   readonly cancel?: { readonly at: number; readonly done: boolean }
@@ -98,6 +98,8 @@ export interface Fault {
   readonly away: readonly Away[]
   /** Nodes whose daemon cannot be asked meanwhile. */
   readonly mute: readonly Mute[]
+  /** What it did to the clock of all nodes. */
+  readonly clock?: ClockStep
 }
 
 /** Between these two moments what is in the scope was ended, or was told to. */
@@ -121,6 +123,13 @@ export interface Away {
 
 export interface Mute {
   readonly node: string
+  readonly from: number
+  readonly to: number
+}
+
+/** Between these moments the clock of all nodes showed so many seconds more than it should; or less. */
+export interface ClockStep {
+  readonly by: number
   readonly from: number
   readonly to: number
 }

@@ -4,13 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../../src/lib/errors.ts'
 import { waitFor } from '../support/wait.ts'
 import { check, type Violation } from './checker.ts'
-import { doFault, FAULTS, type FaultKind } from './faults.ts'
+import { CLOCK_STEP, doFault, FAULTS, type FaultKind, MAX_STEP_S } from './faults.ts'
 import type { Fault, History, TickingJob } from './history.ts'
 import { readLedger } from './ledger.ts'
 import { startLoad } from './load.ts'
 import { seeded } from './random.ts'
 import { keepArtefacts, Timeline } from './report.ts'
 import { rest } from './rest.ts'
+import { ticks } from './rules/ticks.ts'
 import { type Step, scheduleOf } from './schedule.ts'
 import { uptime } from './uptime.ts'
 import { readVerdicts } from './verdicts.ts'
@@ -33,7 +34,8 @@ export interface NemesisResult {
   readonly folder: string
 }
 
-const REST_MS = 180_000
+/** A retry that was put off by a clock that was ahead waits for as long as that was. */
+const REST_MS = 180_000 + MAX_STEP_S * 1000
 const TICKS_MS = 120_000
 const SQL_JOB = 'beat'
 
@@ -44,7 +46,7 @@ export async function runNemesis(options: NemesisOptions): Promise<NemesisResult
   const steps = scheduleOf(seed, minutes, kinds, NODES)
   const timeline = new Timeline(print)
   timeline.say(`seed ${seed}, ${minutes} min, ${steps.length} faults`)
-  await using world = await startWorld()
+  await using world = await startWorld(steps.some(step => step.fault === CLOCK_STEP.name))
   await Promise.all(world.nodes.map(node => node.start()))
   await Promise.all(world.nodes.map(node => node.daemon.ready()))
   // The first of them makes the tables, when it has found the time.
@@ -62,7 +64,7 @@ export async function runNemesis(options: NemesisOptions): Promise<NemesisResult
   timeline.say(`the faults are over, ${load.tasks.length} tasks were handed in`)
 
   const jobs = dueTicks(firstTick, Date.now())
-  await untilTicked(world, jobs)
+  await untilTicked(world, jobs, faults.done)
   world.configure(false)
   for (const node of world.nodes) await attempt(unrest, () => node.reload())
   // A row that taskd is writing at the moment may cost a deadlock, as any application knows.
@@ -87,7 +89,7 @@ export async function runNemesis(options: NemesisOptions): Promise<NemesisResult
     ...tables,
     committedRows: load.rows,
     jobs,
-    wallLessUptime: Date.now() / 1000 - uptime(),
+    wallLessUptime: wallLessUptime(),
     pauses: load.pauses,
     looks: watch.looks,
     left: leftOf(world),
@@ -149,13 +151,19 @@ function dueTicks(from: number, to: number): TickingJob[] {
 }
 
 /** Resolves when each tick has begun, or when that takes too long; the checker tells which is missing. */
-async function untilTicked(world: World, jobs: readonly TickingJob[]): Promise<void> {
+async function untilTicked(
+  world: World,
+  jobs: readonly TickingJob[],
+  faults: readonly Fault[],
+): Promise<void> {
   const all = () => {
-    const ran = new Set(readLedger(join(world.dir, 'ledger')).map(run => run.id))
-    return jobs.every(({ name, due }) => due.every(at => ran.has(`cron-${name}-${at}`)))
+    const runs = readLedger(join(world.dir, 'ledger'))
+    return ticks({ jobs, faults, runs, wallLessUptime: wallLessUptime() }).length === 0
   }
   await waitFor(all, { timeoutMs: TICKS_MS, what: 'all ticks have run' }).catch(() => undefined)
 }
+
+const wallLessUptime = () => Date.now() / 1000 - uptime()
 
 async function attempt(unrest: string[], act: () => Promise<unknown>): Promise<void> {
   try {

@@ -22,12 +22,15 @@ export interface Proxy extends AsyncDisposable {
   readonly path: string
   readonly weather: Weather
   set(weather: Weather): void
+  /** From now on it stands before another server. Connections to the old one are broken. */
+  lead(target: string): void
   /** Connections that are open now. */
   readonly count: number
 }
 
-export async function startProxy(path: string, target: string): Promise<Proxy> {
+export async function startProxy(path: string, firstTarget: string): Promise<Proxy> {
   let weather: Weather = CLEAR
+  let target = firstTarget
   const pairs = new Set<Pair>()
   const server = createServer({ allowHalfOpen: true }, client => {
     if (weather.kind === 'cut') {
@@ -55,6 +58,10 @@ export async function startProxy(path: string, target: string): Promise<Proxy> {
     set(next) {
       weather = next
       for (const pair of pairs) pair.changed()
+    },
+    lead(next) {
+      target = next
+      for (const pair of pairs) pair.destroy()
     },
     async [Symbol.asyncDispose]() {
       for (const pair of pairs) pair.destroy()

@@ -38,7 +38,8 @@ export function keepArtefacts(
   writeFileSync(join(folder, 'timeline.txt'), `${timeline.lines.join('\n')}\n`)
   writeFileSync(join(folder, 'history.json'), JSON.stringify(history, withMaps, 1))
   keep(join(world.dir, 'ledger'))
-  keep(join(world.redisServer.dir, 'redis-server.log'))
+  for (const [place, { dir }] of world.redisServers.entries())
+    keep(join(dir, 'redis-server.log'), `redis-server-${place + 1}.log`)
   keep(join(world.databaseServer.dir, 'mariadbd.log'))
   for (const { name, daemon } of world.nodes) {
     mkdirSync(join(folder, name))

@@ -2,10 +2,12 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { newDaemon, redisClient } from '../support/daemon.ts'
-import { type SqlServer, startMariaDb, startRedis, type TestServer } from '../support/servers.ts'
+import { type SqlServer, startMariaDb, type TestServer } from '../support/servers.ts'
+import { CAN_SET_CLOCK, type SettableClock, settableClock } from '../support/settable-clock.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { type NodeOfWorld, nodeOf, ownDisk } from './node.ts'
 import { startProxy } from './proxy.ts'
+import { startRedisPair } from './redis-pair.ts'
 import { KEEPER, LEDGER_FUNCTION, LEDGER_SCRIPT } from './scripts.ts'
 import { openTables, type TestTables } from './tables.ts'
 
@@ -20,11 +22,20 @@ export interface World extends AsyncDisposable {
   /** Ledger, locks and scripts. */
   readonly dir: string
   readonly script: string
+  /** The one that is the master now. */
   readonly redisServer: TestServer
+  /** Both of them. */
+  readonly redisServers: readonly TestServer[]
   readonly databaseServer: SqlServer
   readonly nodes: readonly NodeOfWorld[]
-  /** Straight to Redis; it waits through outages. */
+  /** To Redis, by no way of a node; it waits through outages. */
   readonly redis: Redis
+  /** Makes the replica the master. @returns false when this Redis knows no such command */
+  failOver(): Promise<boolean>
+  /** Leads all clients to the server that is the master now. */
+  followMaster(): void
+  /** The clock of all nodes; undefined where it cannot be set, or was not asked for. */
+  readonly clock: SettableClock | undefined
   /** Straight to the database. */
   readonly tables: TestTables
   /** Writes cron.ini of all nodes, with or without its jobs. */
@@ -34,23 +45,11 @@ export interface World extends AsyncDisposable {
   readonly deaths: readonly string[]
 }
 
-/**
- * Redis keeps each write before it answers (a KILL loses nothing that was in the kernel), and never
- * waits for the disk: so whatever runs twice is no fault of Redis.
- */
-const REDIS_ARGS = [
-  '--appendonly',
-  'yes',
-  '--appendfsync',
-  'no',
-  '--auto-aof-rewrite-percentage',
-  '0',
-]
-
-export async function startWorld(): Promise<World> {
+/** @param clockSteps whether the clock of the nodes is to be set, which makes each look at it dear */
+export async function startWorld(clockSteps = false): Promise<World> {
   const made = new Made()
   try {
-    return await makeWorld(made)
+    return await makeWorld(made, clockSteps && CAN_SET_CLOCK)
   } catch (error) {
     await made.remove()
     throw error
@@ -76,7 +75,7 @@ class Made {
   }
 }
 
-async function makeWorld(made: Made): Promise<World> {
+async function makeWorld(made: Made, clockSteps: boolean): Promise<World> {
   const dir = made.use(tempDir('taskd-nem-')).path
   mkdirSync(join(dir, 'locks'))
   mkdirSync(join(dir, 'tasks', 'interval'), { recursive: true })
@@ -90,24 +89,29 @@ async function makeWorld(made: Made): Promise<World> {
   const keeper = write('keeper.pl', KEEPER)
   write('tasks/interval/beat.py', LEDGER_FUNCTION)
 
-  const [redisServer, databaseServer] = await Promise.all([
-    startRedis({ args: REDIS_ARGS }).then(server => made.use(server)),
+  const [redisPair, databaseServer, clock] = await Promise.all([
+    startRedisPair().then(pair => made.use(pair)),
     startMariaDb().then(server => made.use(server)),
+    clockSteps ? settableClock().then(one => made.use(one)) : undefined,
   ])
   const tables = made.use(await openTables(databaseServer))
-  const redis = made.use(redisClient(redisServer.path))
+  const proxy = async (name: string, path: string) =>
+    made.use(await startProxy(join(dir, 'proxies', name), path))
+  const ownWay = await proxy('redis', redisPair.master.path)
+  const redis = made.use(redisClient(ownWay.path))
 
   const nodes: NodeOfWorld[] = []
   const deaths: string[] = []
   const died = (text: string) => void deaths.push(text)
   for (const name of NODES) {
-    const proxy = async (to: string, path: string) =>
-      made.use(await startProxy(join(dir, 'proxies', `${name}-${to}`), path))
-    const toRedis = await proxy('redis', redisServer.path)
-    const toDatabase = await proxy('sql', databaseServer.path)
+    const toRedis = await proxy(`${name}-redis`, redisPair.master.path)
+    const toDatabase = await proxy(`${name}-sql`, databaseServer.path)
     const disk = name === DISK_NODE ? ownDisk() : undefined
     if (disk) made.use(disk)
-    const daemon = newDaemon(disk ? { dataDir: join(disk.path, 'data') } : {})
+    const daemon = newDaemon({
+      ...(disk && { dataDir: join(disk.path, 'data') }),
+      ...(clock && { env: clock.env }),
+    })
     nodes.push(made.use(nodeOf({ name, daemon, toRedis, toDatabase, disk }, died)))
   }
   const configure = (ticking: boolean) => {
@@ -118,10 +122,19 @@ async function makeWorld(made: Made): Promise<World> {
   return {
     dir,
     script,
-    redisServer,
+    get redisServer() {
+      return redisPair.master
+    },
+    redisServers: redisPair.servers,
     databaseServer,
     nodes,
     redis,
+    failOver: () => redisPair.failOver(),
+    followMaster() {
+      for (const way of [ownWay, ...nodes.map(node => node.toRedis)])
+        way.lead(redisPair.master.path)
+    },
+    clock,
     tables,
     configure,
     deaths,

@@ -1,37 +1,12 @@
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { newDaemon, type TestDaemon } from '../support/daemon.ts'
 import { startRedis } from '../support/servers.ts'
-import { tempDir } from '../support/temp-dir.ts'
+import { settableClock } from '../support/settable-clock.ts'
 import { waitFor } from '../support/wait.ts'
 
-/** Where Debian has it, by machine. */
-const LIBRARY = ['x86_64', 'aarch64', 'arm']
-  .map(machine => `/usr/lib/${machine}-linux-gnu${machine === 'arm' ? 'eabihf' : ''}/faketime`)
-  .map(folder => join(folder, 'libfaketimeMT.so.1'))
-  .find(file => existsSync(file))
-
 const HOUR = 3_600_000
-
-/** A wall clock that the test sets, for a daemon and all that it starts; monotonic time stays. */
-function settableClock(folder: string) {
-  if (LIBRARY === undefined)
-    throw new Error('libfaketime is missing: scripts/setup test installs it')
-  const file = join(folder, 'clock')
-  const set = (offset: string) => {
-    writeFileSync(`${file}.new`, `${offset}\n`)
-    renameSync(`${file}.new`, file)
-  }
-  set('+0')
-  const env = {
-    LD_PRELOAD: LIBRARY,
-    FAKETIME_TIMESTAMP_FILE: file,
-    FAKETIME_NO_CACHE: '1',
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-  }
-  return { env, set }
-}
 
 const JOBS = `
 [wild]
@@ -59,8 +34,7 @@ function runsOf(daemon: TestDaemon, job: string): { id: string; tick: number }[]
 }
 
 it('the clock goes back by two hours: what follows it goes on, fixed times wait, and all is told so', async () => {
-  await using folder = tempDir('taskd-clock-')
-  const clock = settableClock(folder.path)
+  await using clock = await settableClock()
   // Not the embedded one: redis-server does not start under libfaketime.
   await using server = await startRedis()
   const taskd = { redis: server.url }
@@ -76,7 +50,7 @@ it('the clock goes back by two hours: what follows it goes on, fixed times wait,
   const what = 'all jobs run'
   await waitFor(() => all.every(job => runsOf(daemon, job).length >= 2), { what })
 
-  clock.set('-7200')
+  clock.set(-7200)
   const again = (job: string) => runsOf(daemon, job).filter(run => run.tick < began)
   const goOn = () => again('wild').length >= 3 && again('step').length >= 3
   await waitFor(goOn, { what: 'those that follow the clock go on', timeoutMs: 60_000 })

@@ -197,7 +197,7 @@ function say(port: number, command: string): Promise<string> {
 }
 
 /** Below those that the kernel gives to outgoing connections, which would take it in between. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000)
     if (await isFree(port)) return port

@@ -1,4 +1,5 @@
 import type { Rule, Violation } from '../checker.ts'
+import { firstShown } from '../clock.ts'
 import { cutsOf, describeTask, runsById, story } from '../facts.ts'
 import type { HandedIn, History } from '../history.ts'
 import type { Run } from '../ledger.ts'
@@ -18,8 +19,10 @@ function judge(history: History, task: HandedIn, runs: readonly Run[]): Violatio
     return task.answer !== 'accepted' || isForgotten(history, runs) ? [] : found('has no verdict')
   if (second) return found(`has ${verdicts.length} verdicts`)
   const first = runs[0]
-  if (first && task.notBefore !== undefined && first.begin < task.notBefore)
-    return found(`ran ${(task.notBefore - first.begin).toFixed(2)} s before its time`)
+  if (first && task.notBefore !== undefined) {
+    const due = firstShown(history.faults, task.notBefore)
+    if (first.begin < due) return found(`ran ${(due - first.begin).toFixed(2)} s before its time`)
+  }
   if (verdict.state === 'removed')
     return task.cancel ? [] : found('was removed, and nobody had cancelled it')
   const wanted = task.how === 'succ' ? 'completed' : 'failed'

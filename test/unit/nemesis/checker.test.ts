@@ -70,6 +70,9 @@ const CUT_OFF = `
   b 12.00 bob-async_tasks-1 2 502 alone a succ
   e 12.20 bob-async_tasks-1 2 502 alone a succ`
 
+/** A tick (the `uptime` of its time), the moment at which its run begins, and its pass. */
+type TickRun = readonly [tick: number, begin: number, pass?: number | undefined]
+
 describe('the checker of the nemesis', () => {
   it('finds nothing where all went well', () => {
     expect(rules({ tasks: [task('a')], runs: ledger(ONCE) })).toEqual([])
@@ -222,6 +225,125 @@ describe('the checker of the nemesis', () => {
     expect(
       rules({ jobs, runs: of('cron-every-1010000', 'cron-every-1010500', 'cron-every-1011000') }),
     ).toEqual(['tick: cron-every-1010500 is no tick of its schedule'])
+  })
+
+  describe('when the clock was set back', () => {
+    const step = (by: number, from: number, to: number) =>
+      fault('clock step', from, to, { clock: { by, from, to } })
+    const job = (every: number, from: number, to: number) => {
+      const due = []
+      for (let at = from; at <= to; at += every) due.push((1000 + at) * 1000)
+      return { name: 'every', due, how: 'succ', retries: 0 } as const
+    }
+    /** Runs of the tick of an `uptime`, each with the moment of its begin. */
+    const of = (...all: TickRun[]) =>
+      ledger(
+        all
+          .map(([tick, begin, pass], n) => {
+            const id = `cron-every-${(1000 + tick) * 1000}${pass ? `-again-clock${pass}` : ''}`
+            const line = `${begin} ann-async_tasks-1 1 ${n} alone ${id} succ`
+            return `b ${line}\ne ${line}`
+          })
+          .join('\n'),
+      )
+    const each = (from: number, to: number, begin: (tick: number) => number, pass?: number) =>
+      Array.from({ length: to - from + 1 }, (_, n): TickRun => [from + n, begin(from + n), pass])
+    const at = (time: number) => time + 0.1
+
+    // Ahead by 20 s from 30 to 40: it showed 50 to 60 then, stepped over 30 to 50, and shows 40 to 60 again.
+    const ahead = [step(20, 30, 40)]
+    const early = (tick: number) => (tick < 30 ? at(tick) : at(Math.max(30, tick - 20)))
+
+    it('wants each tick once in the time that came early, and again in the time that comes again', () => {
+      const jobs = [job(1, 20, 70)]
+      const all = [...each(20, 59, early), ...each(60, 70, at)]
+      const again = each(40, 59, at, 1)
+      expect(rules({ jobs, faults: ahead, runs: of(...all, ...again) })).toEqual([])
+      const silent = again.filter(([tick]) => tick !== 45)
+      expect(rules({ jobs, faults: ahead, runs: of(...all, ...silent) })).toEqual([
+        'tick: the tick of every at 1970-01-01T00:17:25.000Z (uptime 45.00) did not run after the clock was set back at 40',
+      ])
+      const late = again.filter(([tick]) => tick !== 58)
+      expect(rules({ jobs, faults: ahead, runs: of(...all, ...late) })).toEqual([])
+    })
+
+    it('finds a tick of a time that was stepped over and never ran', () => {
+      const jobs = [job(1, 20, 35)]
+      const all = each(20, 35, early).filter(([tick]) => tick !== 33)
+      expect(rules({ jobs, faults: ahead, runs: of(...all) })).toEqual([
+        'tick: the tick of every at 1970-01-01T00:17:13.000Z (uptime 33.00) never ran',
+      ])
+    })
+
+    it('finds a tick that runs again oftener than the clock was set back over it', () => {
+      const jobs = [job(1, 20, 22)]
+      const all = each(20, 22, at)
+      const odd = (...more: TickRun[]) => rules({ jobs, faults: ahead, runs: of(...all, ...more) })
+      expect(odd([21, 41, 1])).toEqual([
+        'tick: the clock was set back over a tick of every 0 times: cron-every-1021000-again-clock1',
+      ])
+      const twice = rules({
+        jobs: [job(1, 44, 45)],
+        faults: ahead,
+        runs: of(...each(44, 45, early), ...each(44, 45, at, 1), [45, 45.5, 2]),
+      })
+      expect(twice).toEqual([
+        'tick: the clock was set back over a tick of every 1 times: cron-every-1045000-again-clock1, cron-every-1045000-again-clock2',
+      ])
+    })
+
+    it('lets no tick come again where the step was shorter than the pace of the job', () => {
+      const faults = [step(4, 30, 40)]
+      const due = { jobs: [job(10, 20, 60)], faults }
+      const all = [20, 30, 40, 50, 60].map((tick): TickRun => [tick, at(tick)])
+      expect(rules({ ...due, runs: of(...all) })).toEqual([])
+      expect(rules({ ...due, runs: of(...all, [40, 40.2, 1]) })).toEqual([
+        'tick: the clock was set back over a tick of every 0 times: cron-every-1040000-again-clock1',
+      ])
+    })
+
+    it('wants no tick again that Redis could not be asked about, or that the clock stepped over', () => {
+      const jobs = [job(1, 20, 70)]
+      const all = [...each(20, 59, early), ...each(60, 70, at)]
+      const nobody = ['ann', 'bob'].map(
+        node => ({ part: 'redis', node, from: 38, to: 66 }) as const,
+      )
+      const frozen = fault('freeze redis', 38, 66, { away: nobody })
+      const cut = fault('redis cut', 38, 66, { away: nobody.slice(1) })
+      expect(rules({ jobs, faults: [...ahead, frozen], runs: of(...all) })).toEqual([])
+      expect(rules({ jobs, faults: [...ahead, cut], runs: of(...all) })).not.toEqual([])
+      // Behind by 20 s from 30 to 40: it shows 10 to 20 again, and steps over 20 to 40.
+      const behind = [step(-20, 30, 40)]
+      const again = each(10, 19, tick => at(tick + 20), 1)
+      const first = [...each(10, 29, at), ...each(30, 39, () => 40.1), ...each(40, 45, at)]
+      const due = { jobs: [job(1, 10, 45)], faults: behind }
+      expect(rules({ ...due, runs: of(...first, ...again) })).toEqual([])
+      expect(rules({ ...due, runs: of(...first, ...again.slice(1)) })).toEqual([
+        'tick: the tick of every at 1970-01-01T00:16:50.000Z (uptime 10.00) did not run after the clock was set back at 30',
+      ])
+    })
+
+    it('takes the first run of a tick that was late for the one after the clock was set back', () => {
+      const jobs = [job(1, 44, 45)]
+      expect(rules({ jobs, faults: ahead, runs: of([44, 44.2], [45, 45.2]) })).toEqual([])
+    })
+
+    it('knows by the wrong clock which tick fell into a pause, and when a delay was over', () => {
+      const pauses = [{ job: 'every', from: 31, to: 35 }]
+      const paused = (...runs: TickRun[]) => rules({ faults: ahead, pauses, runs: of(...runs) })
+      expect(paused([33, 30.2], [55, 35.2], [43, 43.1, 1])).toEqual([])
+      expect(paused([53, 33.1])).toEqual([
+        'pause: every ran for its tick of uptime 33.00, paused from 31 to 35',
+      ])
+      const later = (notBefore: number) =>
+        rules({
+          faults: ahead,
+          tasks: [task('a', { notBefore })],
+          runs: ledger(ONCE.replaceAll(' 10.', ' 32.')),
+        })
+      expect(later(51)).toEqual([])
+      expect(later(53)).toEqual(['accepted: a ran 1.00 s before its time'])
+    })
   })
 
   it('finds a tick of a paused job', () => {

@@ -17,9 +17,9 @@ const SESSION =
 
 /** A pool whose every statement ends: with an answer, or with an error after `queryMs`. */
 export async function openMysql(address: ServerAddress, limits: Limits): Promise<MysqlPool> {
-  const { createPool } = await import('mysql2/promise')
+  const { default: mysql } = await import('mysql2/promise')
   if (limits.creates) await createDatabase(address, limits)
-  const pool = createPool({
+  const pool = mysql.createPool({
     ...optionsOf(address, limits),
     database: address.database,
     connectionLimit: limits.connections,
@@ -92,16 +92,16 @@ function optionsOf(address: ServerAddress, limits: Limits): ConnectionOptions {
 
 /** Only when it is missing: most users may not create one, and need not. */
 async function createDatabase(address: ServerAddress, limits: Limits): Promise<void> {
-  const { createConnection } = await import('mysql2/promise')
+  const { default: mysql } = await import('mysql2/promise')
   const options = optionsOf(address, limits)
   try {
-    const client = await createConnection({ ...options, database: address.database })
+    const client = await mysql.createConnection({ ...options, database: address.database })
     client.destroy()
     return
   } catch (error) {
     if (codeOf(error) !== 'ER_BAD_DB_ERROR') throw error
   }
-  const client = await createConnection(options)
+  const client = await mysql.createConnection(options)
   const name = client.escapeId(address.database)
   try {
     await client.query({

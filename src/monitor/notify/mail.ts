@@ -20,8 +20,8 @@ export function mailer({ server, from, to }: MailRoute, stepMs = STEP_MS): Sende
   return {
     to: `${to.join(', ')} by ${url.protocol}//${url.hostname}:${options.port}`,
     async send(notice, signal) {
-      const { createTransport } = await import('nodemailer')
-      const transport = createTransport(options)
+      const { default: nodemailer } = await import('nodemailer')
+      const transport = nodemailer.createTransport(options)
       const limit = AbortSignal.timeout(LIMIT_MS)
       const over = AbortSignal.any([signal, limit])
       try {

@@ -5,6 +5,7 @@ const project = (name: string, files: string[], extra: Record<string, unknown> =
   test: {
     name,
     include: files,
+    setupFiles: ['test/support/guarded-kill.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     diff: { truncateThreshold: 60 },

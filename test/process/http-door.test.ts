@@ -62,7 +62,9 @@ async function withDoor(taskd: Record<string, string> = {}) {
 }
 
 const redisPid = (daemon: TestDaemon) =>
-  daemon.status().then(status => status.programs.find(one => one.name === 'redis')?.pid ?? 0)
+  waitFor(async () => (await daemon.status()).programs.find(one => one.name === 'redis')?.pid, {
+    what: 'Redis runs',
+  })
 
 test('a task that is handed in over HTTP runs, and the metrics count it', async () => {
   await using made = await withDoor()

@@ -1,11 +1,12 @@
 import type { Context } from 'hono'
 import { HTTPException } from 'hono/http-exception'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
+import { ERROR_CODES, type ErrorCode } from '../lib/error-codes.ts'
 import { TaskdError } from '../lib/errors.ts'
 
 /** What every route answers when it cannot do what was asked. */
 export interface ErrorBody {
-  readonly error: { readonly code: string; readonly message: string }
+  readonly error: { readonly code: ErrorCode; readonly message: string }
 }
 
 export interface Failure {
@@ -32,7 +33,7 @@ export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof TaskdError) {
     const { code, message, hint } = thrown
     const whole = hint === '' ? message : `${message}. ${hint}`
-    return failure(statusOf(code), code, whole)
+    return failure(ERROR_CODES[code].status, code, whole)
   }
   if (thrown instanceof HTTPException)
     return failure(thrown.status, 'E_BAD_REQUEST', thrown.message)
@@ -41,27 +42,9 @@ export function failureOf(thrown: unknown): Failure {
 
 export function failure(
   status: ContentfulStatusCode,
-  code: string,
+  code: ErrorCode,
   message: string,
   unexpected = false,
 ): Failure {
   return { status, body: { error: { code, message } }, unexpected }
-}
-
-const CONFLICTS: ReadonlySet<string> = new Set(['E_TASK_EXISTS', 'E_FOREGROUND', 'E_OTHER_CONFIG'])
-
-/** `E_NO_QUEUE` is 404, `E_BAD_TASK` 400, `E_REDIS_AWAY` 503; what nobody thought of is 500. */
-function statusOf(code: string): ContentfulStatusCode {
-  if (code === 'E_FULL' || code === 'E_RATE') return 429
-  if (code === 'E_TOO_LARGE') return 413
-  if (code === 'E_BAD_TYPE') return 415
-  if (CONFLICTS.has(code)) return 409
-  if (code === 'E_KEY_USED') return 422
-  if (code === 'E_SECRET') return 401
-  if (code === 'E_SCOPE' || code === 'E_HOST' || code === 'E_ORIGIN') return 403
-  if (code === 'E_STOPPING' || code === 'E_BUSY' || code === 'E_REDIS_FULL') return 503
-  if (code.endsWith('_AWAY')) return 503
-  if (code.startsWith('E_NO_')) return 404
-  if (code.startsWith('E_BAD_') || code.startsWith('E_TASK_')) return 400
-  return 500
 }

@@ -1,5 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import { matchedRoutes } from 'hono/route'
+import type { ErrorCode } from '../lib/error-codes.ts'
 import { TaskdError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { type Auth, OPEN_RIGHTS, type Right, rightsOf, secretOf } from './auth.ts'
@@ -50,7 +51,7 @@ export function routeOf(c: Context): string | undefined {
   return route && `${route.method} ${route.path}`
 }
 
-type Refusal = readonly [code: string, message: string, headers?: Record<string, string>]
+type Refusal = readonly [code: ErrorCode, message: string, headers?: Record<string, string>]
 
 function refusal(
   c: Context<DoorEnv>,

@@ -1,13 +1,15 @@
+import type { ErrorCode } from './error-codes.ts'
+
 /**
  * A failure the user can act on: one line that says what, why and what to do.
  * Anything else that is thrown is a bug or lost infrastructure.
  */
 export class TaskdError extends Error {
-  readonly code: string
+  readonly code: ErrorCode
   readonly hint: string
 
-  /** @param code stable and never reused, e.g. `E_REDIS_AWAY` @param hint what to do about it */
-  constructor(code: string, message: string, hint = '') {
+  /** @param hint what to do about it, here and now */
+  constructor(code: ErrorCode, message: string, hint = '') {
     super(message)
     this.name = 'TaskdError'
     this.code = code

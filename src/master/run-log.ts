@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { RunsQuery } from '../api/control.ts'
 import type { Config } from '../config/config.ts'
+import type { ErrorCode } from '../lib/error-codes.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { suggest } from '../lib/suggest.ts'
 import type { Job } from '../model/job.ts'
@@ -104,7 +105,12 @@ function runsOf({ job, taskKey }: Task): string {
   return job === '' ? queueRuns(taskKey) : jobRuns(job)
 }
 
-function unknown(code: string, what: string, name: string, names: readonly string[]): TaskdError {
+function unknown(
+  code: ErrorCode,
+  what: string,
+  name: string,
+  names: readonly string[],
+): TaskdError {
   const near = suggest(name, names)
   const hint = near === undefined ? '`taskd status` lists them' : `did you mean ${near}?`
   return new TaskdError(code, `no ${what} named ${name}`, hint)

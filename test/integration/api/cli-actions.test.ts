@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Control } from '../../../src/api/control.ts'
+import type { ErrorCode } from '../../../src/lib/error-codes.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import { failRow } from './fake-control.ts'
 import { cli } from './run-cli.ts'
@@ -198,6 +199,6 @@ test('fails of one job or queue are asked for as such', async () => {
   expect(calls).toEqual([['fails', { limit: 20, job: 'j', task_key: 'q' }], ['status']])
 })
 
-function refuse(code: string): () => Promise<never> {
+function refuse(code: ErrorCode): () => Promise<never> {
   return () => Promise.reject(new TaskdError(code, 'it cannot be done', 'do something else'))
 }

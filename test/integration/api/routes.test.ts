@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Control } from '../../../src/api/control.ts'
 import { requestUnix } from '../../../src/api/unix-request.ts'
+import type { ErrorCode } from '../../../src/lib/error-codes.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import { failRow, status } from './fake-control.ts'
 import { serveFake } from './serve-fake.ts'
@@ -98,13 +99,13 @@ test.each(CALLS)('%s goes to the daemon and back unchanged', async (_name, call,
   expect(daemon.control.calls).toEqual([asked])
 })
 
-test.each([
+test.each<[ErrorCode, number]>([
   ['E_NO_QUEUE', 404],
   ['E_BAD_TASK', 400],
   ['E_FULL', 429],
   ['E_REDIS_AWAY', 503],
   ['E_STOPPING', 503],
-  ['E_SOMETHING_ELSE', 500],
+  ['E_RELAY', 500],
 ])('an error %s is answered with status %i and one line', async (code, expected) => {
   const thrown = new TaskdError(code, 'it went wrong', 'do this')
   await using daemon = await serveFake({ drain: () => Promise.reject(thrown) })

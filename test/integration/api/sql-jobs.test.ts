@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Control } from '../../../src/api/control.ts'
 import { textWidth } from '../../../src/cli/render.ts'
+import type { ErrorCode } from '../../../src/lib/error-codes.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import { job, sqlJob, sqlRun, status } from './fake-control.ts'
 import { cli } from './run-cli.ts'
@@ -64,7 +65,7 @@ test.each<[string[], RegExp]>([
 })
 
 test('what could not run is refused with exit 2, what is not there with 4, an outage with 1', async () => {
-  const failing = (code: string) => ({
+  const failing = (code: ErrorCode) => ({
     addSqlJob: () => Promise.reject(new TaskdError(code, 'so', 'mend it')),
   })
   expect((await against(failing('E_BAD_ROW'), 'task', ...ADD)).code).toBe(2)

@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs'
 import { join, resolve, sep } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { isPattern, matchesGlob } from '../config/glob.ts'
+import type { LiveConfig } from '../config/live.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { realFile } from '../lib/inside.ts'
 import type { TaskTemplate } from '../model/job.ts'
@@ -12,11 +13,11 @@ import type { Task } from '../model/task.ts'
  * what lies inside `bin_path`, and what `script_allow` lists.
  */
 export class AllowedScripts {
-  readonly #config: () => Config
+  readonly #config: LiveConfig
   #from: Config | undefined
   #ofJobs: ReadonlyMap<string, readonly TaskTemplate[]> = new Map()
 
-  constructor(config: () => Config) {
+  constructor(config: LiveConfig) {
     this.#config = config
   }
 
@@ -31,7 +32,7 @@ export class AllowedScripts {
     const script = resolve(task.script)
     const like = this.#likeJob(task, script)
     if (like) return like
-    const { binPath, scriptAllow = [] } = this.#config().settings
+    const { binPath, scriptAllow = [] } = this.#config.current.settings
     const entries = [...(binPath === undefined ? [] : [binPath]), ...scriptAllow]
     // Both as it is written and where it leads to: a link elsewhere could be moved after this look.
     if (!entries.some(entry => holds(entry, script))) throw notAllowed(script)
@@ -58,7 +59,7 @@ export class AllowedScripts {
   }
 
   #templates(): ReadonlyMap<string, readonly TaskTemplate[]> {
-    const config = this.#config()
+    const config = this.#config.current
     if (this.#from === config) return this.#ofJobs
     const found = new Map<string, TaskTemplate[]>()
     for (const { task } of [...config.jobs, ...config.sources]) {

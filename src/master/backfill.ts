@@ -114,7 +114,7 @@ async function add(
   signal: AbortSignal,
 ): Promise<number> {
   const { taskKey } = job.task
-  const spec = specOfQueue(config(), taskKey)
+  const spec = specOfQueue(config.current, taskKey)
   const isPull = spec?.mode === 'pull'
   if (spec && ticks.length > 0) {
     const waiting = isPull ? await feed.waiting(taskKey) : (await queues.counts(taskKey)).waiting

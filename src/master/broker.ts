@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { BrokerPort, BrokerRequest, Uuid } from '../api/broker-port.ts'
 import type { Control } from '../api/control.ts'
-import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { ownAddresses } from '../lib/own-addresses.ts'
@@ -21,7 +21,7 @@ import { cancelledOf, missingResult, resultOf } from './broker-result.ts'
 import { Room } from './room.ts'
 
 export interface BrokerDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   /** On a connection that fails rather than waits, as `redis` is. */
   readonly queues: TaskQueues
   readonly redis: Redis
@@ -51,7 +51,7 @@ export class Broker implements BrokerPort {
   }
 
   async pushScript(request: BrokerRequest): Promise<Uuid> {
-    const { binPath } = this.#deps.config().settings
+    const { binPath } = this.#deps.config.current.settings
     // Where there are no files, the nodes that have some judge the name.
     return this.#push(request, parseBinTask, task =>
       binPath === undefined ? undefined : this.#whyNotRun(binPath, task.script),
@@ -71,7 +71,7 @@ export class Broker implements BrokerPort {
   }
 
   pushRpc(request: BrokerRequest): Promise<Uuid> {
-    const { rpcAllow } = this.#deps.config().settings
+    const { rpcAllow } = this.#deps.config.current.settings
     return this.#push(request, parseRpcTask, task =>
       whyNotAllowed(targetOf(new URL(task.script)), rpcAllow, ownAddresses()),
     )
@@ -96,7 +96,7 @@ export class Broker implements BrokerPort {
       await queues.add(taskKey, [{ ...parsed.value, id }], { made: uuid === undefined && !once })
     }
     const { id } = parsed.value
-    const keepMs = config().settings.resultKeepTimeMs
+    const keepMs = config.current.settings.resultKeepTimeMs
     return askedToTake(async () => {
       if (once) return { uuid: await this.#repeats.once(once, id, keepMs, add) }
       await add(id)
@@ -111,7 +111,7 @@ export class Broker implements BrokerPort {
       if (found) return resultOf(uuid, found)
       const removed = await queues.findRemoved(uuid)
       if (removed) return cancelledOf(removed)
-      return missingResult(uuid, clock.now() - config().settings.resultKeepTimeMs)
+      return missingResult(uuid, clock.now() - config.current.settings.resultKeepTimeMs)
     })
   }
 
@@ -136,14 +136,14 @@ export class Broker implements BrokerPort {
   async dayCount(which: 'success' | 'failure', text: string) {
     const { config, clock, redis } = this.#deps
     const date = readDate(text)
-    const oldest = dayOf(clock.now() - COUNTED_DAYS * DAY_MS, config().settings.timezone)
+    const oldest = dayOf(clock.now() - COUNTED_DAYS * DAY_MS, config.current.settings.timezone)
     if (date < oldest)
       throw new TaskdError('E_NO_COUNT', `${date} is more than ${COUNTED_DAYS} days ago`)
     return asked(async () => ({ date, count: await readDayCount(redis, date, which) }))
   }
 
   #queueOf(taskKey: string): QueueSpec {
-    const queue = this.#deps.config().queues.find(one => one.taskKey === taskKey)
+    const queue = this.#deps.config.current.queues.find(one => one.taskKey === taskKey)
     if (queue && queue.mode !== 'pull') return queue
     const hint = queue ? 'its tasks come in by /api/queue' : 'add [queue:NAME] to the configuration'
     throw new TaskdError('E_NO_QUEUE', `no queue named ${taskKey} runs tasks here`, hint)
@@ -151,7 +151,7 @@ export class Broker implements BrokerPort {
 
   /** Of all queues that run tasks, the most likely first. */
   #taskKeys(): string[] {
-    const { queues } = this.#deps.config()
+    const { queues } = this.#deps.config.current
     const keys = queues.filter(one => one.mode !== 'pull').map(one => one.taskKey)
     return [USUAL_QUEUE, ...keys.filter(key => key !== USUAL_QUEUE)]
   }

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import type { Control } from '../api/control.ts'
 import { SocketServer } from '../api/listen.ts'
 import type { Config, Loaded } from '../config/config.ts'
+import { LiveConfig } from '../config/live.ts'
 import { realClock } from '../lib/clock.ts'
 import type { RootLog } from '../lib/log.ts'
 import { version as installedVersion } from '../lib/shipped.ts'
@@ -66,6 +67,8 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const clock = realClock
   const { log } = root
   const { settings } = config
+  const live = new LiveConfig(config)
+  live.onChange(({ settings: { logLevel } }) => root.setLevel(logLevel))
   const events = new Events()
   const stopping = new AbortController()
   logEvents(events, log)
@@ -86,7 +89,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     queues: new TaskQueues(
       ask,
       () => clock.now(),
-      () => daemon.config.settings.resultKeepTimeMs,
+      () => live.current.settings.resultKeepTimeMs,
     ),
     feed: new PullFeed(ask, () => clock.now()),
     cron: new CronStore(ask),
@@ -102,10 +105,10 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     log,
     wanted,
     environment,
-    queues: () => daemon.config.queues,
+    queues: () => live.current.queues,
   })
   const processes = new ProcessControl({
-    config: () => daemon.config,
+    config: live,
     engine: () => daemon.engine,
     embedded,
     supervisor,
@@ -115,7 +118,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const store = openStore(settings.database, log, clock)
   // What is in SQL need not stay in a Redis that is full.
   const outbox = new RedisOutbox(redis, clock, () =>
-    health.status.full ? 1 : daemon.config.settings.failKeepTimeMs,
+    health.status.full ? 1 : live.current.settings.failKeepTimeMs,
   )
   const archiver = createArchiver({ outbox, store, clock, random: Math.random, log })
   events.subscribe(event => {
@@ -123,7 +126,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   const runRows = buildRunRows({
-    config: () => daemon.config,
+    config: live,
     engine: () => daemon.engine,
     store,
     redis: ask,
@@ -133,7 +136,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   const sql = buildSqlJobs({
-    config: () => daemon.config,
+    config: live,
     engine: () => daemon.engine,
     store,
     redis,
@@ -146,7 +149,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const { jobs } = sql
 
   const pull = buildPull({
-    config: () => daemon.config,
+    config: live,
     ask,
     queues: asking.queues,
     clock,
@@ -157,7 +160,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   const tasks = new TaskControl({
-    config: () => daemon.config,
+    config: live,
     jobs,
     findJob: name => sql.find(name),
     node: () => daemon.engine?.node ?? settings.node,
@@ -170,7 +173,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
       redis,
       clock,
       () => {
-        const { resultKeepTimeMs, timezone } = daemon.config.settings
+        const { resultKeepTimeMs, timezone } = live.current.settings
         return { resultKeepMs: resultKeepTimeMs, timezone }
       },
       what => log.warn(what, NO_LIST),
@@ -181,7 +184,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   const schedule = scheduleControl({
-    config: () => daemon.config,
+    config: live,
     jobs,
     findJob: name => sql.find(name),
     queues: asking.queues,
@@ -196,7 +199,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     dataDir: settings.dataDir,
     redis: ask,
     ...asking,
-    taskKeys: () => daemon.config.queues.map(queue => queue.taskKey),
+    taskKeys: () => live.current.queues.map(queue => queue.taskKey),
     jobs: () => jobs().map(job => job.name),
     announce: () => giveOrder(ask, { order: 'pauses' }),
     clock,
@@ -213,7 +216,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
         `node ${settings.node} is another daemon on this Redis; this one takes a name of its own`,
       )
     return new Engine({
-      config: () => daemon.config,
+      config: live,
       node,
       instance,
       redisUrl,
@@ -239,7 +242,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     events,
     redis: ask,
     queues: asking.queues,
-    queueOf: taskKey => daemon.config.queues.find(one => one.taskKey === taskKey),
+    queueOf: taskKey => live.current.queues.find(one => one.taskKey === taskKey),
   })
 
   const notices = new LazyNotices({
@@ -249,7 +252,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     world: worldOf({
       node: () => daemon.engine?.node ?? settings.node,
       jobs,
-      queues: () => daemon.config.queues,
+      queues: () => live.current.queues,
       engine: () => daemon.engine,
       ask,
       asking: asking.queues,
@@ -264,7 +267,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     version,
     clock,
     events,
-    config: () => daemon.config,
+    config: live,
     state: () => daemon.state,
     engine: () => daemon.engine,
     embedded,
@@ -291,6 +294,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
 
   const { http } = settings
   const doorDeps = {
+    config: live,
     channels,
     relays,
     daemon: () => control,
@@ -305,7 +309,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const door = http && lazyDoor({ ...doorDeps, http })
 
   const daemon: Daemon = new Daemon({
-    config,
+    config: live,
     load,
     clock,
     events,

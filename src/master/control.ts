@@ -43,9 +43,6 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     return parts.schedule
   }
   return {
-    get config() {
-      return daemon.config
-    },
     get engine() {
       return daemon.engine
     },

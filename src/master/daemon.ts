@@ -2,6 +2,7 @@ import type { DrainReport, ReloadReport } from '../api/control.ts'
 import type { Status } from '../api/status.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
+import type { LiveConfig } from '../config/live.ts'
 import { needsRedis } from '../config/needs-redis.ts'
 import type { Clock } from '../lib/clock.ts'
 import { count } from '../lib/count.ts'
@@ -23,7 +24,7 @@ import type { Sources } from './sources/sources.ts'
 import type { SqlJobs } from './sql-jobs/sql-jobs.ts'
 
 export interface DaemonDeps {
-  readonly config: Config
+  readonly config: LiveConfig
   readonly load: () => Loaded
   readonly clock: Clock
   readonly events: Events
@@ -69,7 +70,6 @@ export class Daemon {
   readonly #deps: DaemonDeps
   readonly #settling: Settling
   readonly #stopped = deferred()
-  #config: Config
   #engine: Engine | undefined
   #state: Status['state'] = 'starting'
   #start: Promise<void> | undefined
@@ -78,11 +78,6 @@ export class Daemon {
   constructor(deps: DaemonDeps) {
     this.#settling = new Settling(deps.clock, deps.root.log)
     this.#deps = deps
-    this.#config = deps.config
-  }
-
-  get config(): Config {
-    return this.#config
   }
 
   get engine(): Engine | undefined {
@@ -115,7 +110,7 @@ export class Daemon {
     await this.#deps.door?.start()
     embedded?.send({ type: 'start' })
     // Programs need no Redis of ours, so they do not wait for it.
-    const programs = supervisor.start(this.#config.processes)
+    const programs = supervisor.start(this.#deps.config.current.processes)
     await health.start()
     await systemd.start()
     await redisReady(this.#deps.stopping.signal, () => void programs.then(() => this.#wait()))
@@ -133,12 +128,12 @@ export class Daemon {
     // Recovery has given back what died with the daemon before: its rows can be ended now.
     await this.#deps.runRows.start()
     await this.#deps.sources.start()
-    await this.#deps.sources.configure(this.#config.sources)
+    await this.#deps.sources.configure(this.#deps.config.current.sources)
     await sampler.start()
     await Promise.all([programs, relaying])
     if (this.#deps.stopping.signal.aborted) return
     if (this.#state === 'starting' || this.#state === 'waiting') this.#state = 'running'
-    const { jobs, queues, processes } = this.#config
+    const { jobs, queues, processes } = this.#deps.config.current
     this.#deps.root.log.info(
       { jobs: jobs.length, queues: queues.length, programs: processes.length },
       'ready',
@@ -155,7 +150,7 @@ export class Daemon {
     if (this.#state !== 'starting') return
     this.#state = 'waiting'
     // A service that is not ready in time would be killed with all its programs.
-    if (!needsRedis(this.#config))
+    if (!needsRedis(this.#deps.config.current))
       void this.#deps.systemd.tell('READY=1', 'STATUS=programs run; waiting for Redis')
   }
 
@@ -227,7 +222,9 @@ export class Daemon {
   }
 
   plan(): Promise<ReloadReport> {
-    return Promise.resolve(reportOf(this.#config, this.#deps.load(), this.#living(), false))
+    return Promise.resolve(
+      reportOf(this.#deps.config.current, this.#deps.load(), this.#living(), false),
+    )
   }
 
   #living(): Living {
@@ -244,7 +241,7 @@ export class Daemon {
         'taskd is stopping; its next start reads the configuration',
       )
     const loaded = load()
-    const report = reportOf(this.#config, loaded, this.#living(), true)
+    const report = reportOf(this.#deps.config.current, loaded, this.#living(), true)
     if (!loaded.ok) {
       for (const problem of loaded.problems) root.log.error(formatProblem(problem))
       root.log.error(
@@ -254,8 +251,7 @@ export class Daemon {
       return report
     }
     // What takes effect only at a start stays as it is until then.
-    this.#config = loaded.config
-    root.setLevel(loaded.config.settings.logLevel)
+    this.#deps.config.replace(loaded.config)
     this.#deps.door?.renew()
     this.#deps.supervisor.configure(loaded.config.processes)
     await this.#settle(loaded.config)

@@ -5,7 +5,8 @@ import type { EncryptPort } from '../api/encrypt-port.ts'
 import type { PullPort } from '../api/pull-port.ts'
 import type { RelayPort } from '../api/relay-port.ts'
 import type { Status } from '../api/status.ts'
-import type { Config, HttpAddress } from '../config/config.ts'
+import type { HttpAddress } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Service } from '../lib/service.ts'
@@ -15,8 +16,6 @@ import type { Engine } from './engine.ts'
 
 /** What the door asks of the daemon: all that the control socket does, and how it is. */
 export interface DoorDaemon extends Control {
-  /** As it is now: secrets and limits are taken over at a reload. */
-  readonly config: Config
   readonly engine: Engine | undefined
   readonly state: Status['state']
 }
@@ -29,6 +28,8 @@ export interface DoorParts extends PublicParts {
 
 /** What the public API is made from, wherever it is served. */
 export interface PublicParts {
+  /** Secrets, limits and old paths are taken over at a reload. */
+  readonly config: LiveConfig
   /** It is made before the daemon is. */
   readonly daemon: () => DoorDaemon
   readonly health: Pick<RedisHealth, 'status'>

@@ -16,6 +16,7 @@ import { relayRoutes } from '../api/routes/relay.ts'
 import type { QueueStatus } from '../api/status.ts'
 import type { Config } from '../config/config.ts'
 import { descriptorsNeeded } from '../config/descriptors.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import { openFilesLimit } from '../lib/proc.ts'
 import { Metrics } from '../monitor/metrics.ts'
@@ -27,9 +28,8 @@ import type { DoorDaemon, DoorParts, DoorService, PublicParts } from './door-par
 
 /** Puts the door together: the routes of the control socket, and every part of the public API. */
 export function buildDoor(parts: DoorParts): DoorService {
-  const { http, clock, log, health } = parts
+  const { http, config, clock, log, health } = parts
   const daemon = parts.daemon()
-  const config = () => daemon.config
   const metrics = new Metrics({ ...parts, queueOf: id => queueOf(daemon, id) })
   const shared = publicModules(parts)
   const common = {
@@ -49,10 +49,10 @@ export function buildDoor(parts: DoorParts): DoorService {
   const appNow = derived(config, ({ channels, relays }) =>
     createDoorApp({ ...common, modules: [...shared, ...oldModules({ channels, relays }, parts)] }),
   )
-  const { httpCert: cert, httpKey: key } = config().settings
+  const { httpCert: cert, httpKey: key } = config.current.settings
   const tls = cert !== undefined && key !== undefined ? { cert, key } : undefined
   const app: DoorOptions['app'] = { fetch: (request, env) => appNow().fetch(request, env) }
-  const maxConnections = connectionsBeside(config())
+  const maxConnections = connectionsBeside(config.current)
   const door = new HttpDoor({ app, ...http, tls, log, maxConnections })
   return {
     name: door.name,
@@ -98,13 +98,13 @@ function oldModules(specs: OldPathSpecs, { pull, channels, relays }: PublicParts
   return [legacyPullRoutes(pull), channelLegacyRoutes(specs, ports)]
 }
 
-function buildBroker({ daemon, ask, clock }: PublicParts): Broker {
+function buildBroker({ config, daemon, ask, clock }: PublicParts): Broker {
   return new Broker({
-    config: () => daemon().config,
+    config,
     queues: new TaskQueues(
       ask,
       () => clock.now(),
-      () => daemon().config.settings.resultKeepTimeMs,
+      () => config.current.settings.resultKeepTimeMs,
     ),
     redis: ask,
     clock,
@@ -123,7 +123,7 @@ function redisReason({ ok, full, error }: DoorParts['health']['status']): string
 }
 
 /** Made anew when a reload has brought another configuration. */
-function liveAuth(config: () => Config): () => Auth {
+function liveAuth(config: LiveConfig): () => Auth {
   return derived(config, ({ settings }) =>
     createAuth({
       all: settings.secret,
@@ -138,7 +138,7 @@ function liveAuth(config: () => Config): () => Auth {
 const USUAL_RATE: Rate = { max: 1000, durationMs: 1000 }
 
 /** Callers on this machine are one address, and may be a proxy: no limit unless it is asked for. */
-function liveLimiter(config: () => Config, clock: Clock): DoorAppDeps['limiter'] {
+function liveLimiter(config: LiveConfig, clock: Clock): DoorAppDeps['limiter'] {
   const limiters = derived(config, ({ settings: { httpRate } }) => {
     const limiter = new RateLimiter(httpRate ?? USUAL_RATE, () => clock.monotonic())
     return { near: httpRate === undefined ? undefined : limiter, far: limiter }
@@ -146,15 +146,12 @@ function liveLimiter(config: () => Config, clock: Clock): DoorAppDeps['limiter']
   return loopback => (loopback ? limiters().near : limiters().far)
 }
 
-function derived<T>(config: () => Config, make: (config: Config) => T): () => T {
-  let from = config()
-  let made = make(from)
-  return () => {
-    const now = config()
-    if (now !== from) made = make(now)
-    from = now
-    return made
-  }
+function derived<T>(config: LiveConfig, make: (config: Config) => T): () => T {
+  let made = make(config.current)
+  config.onChange(next => {
+    made = make(next)
+  })
+  return () => made
 }
 
 function metricsPort(metrics: Metrics, { ask, pull }: DoorParts, clock: Clock): MetricsPort {

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
@@ -32,7 +32,7 @@ import type { PoolDeps } from './worker-pool.ts'
 import { runQueues, WorkerPools } from './worker-pools.ts'
 
 export interface EngineDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   readonly node: string
   readonly instance: string
   readonly redisUrl: string
@@ -81,18 +81,18 @@ export class Engine {
   constructor(deps: EngineDeps) {
     this.#deps = deps
     this.node = deps.node
-    const keepMs = () => deps.config().settings.resultKeepTimeMs
+    const keepMs = () => deps.config.current.settings.resultKeepTimeMs
     this.queues = new TaskQueues(deps.redis, () => deps.clock.now(), keepMs)
     this.cron = new CronStore(deps.redis)
     const pull = new PullFeed(deps.redis, () => deps.clock.now())
-    const taskKeys = () => deps.config().queues.map(queue => queue.taskKey)
+    const taskKeys = () => deps.config.current.queues.map(queue => queue.taskKey)
     const workers = (taskKey: string) => this.pools.byQueue.get(taskKey)?.members.length ?? 0
     const isFull = () => deps.health().full
     const shared = { ...deps, queues: this.queues, taskKeys }
     this.#intakes = new Intakes({ ...shared, keepMs, pull, workers, isFull })
     this.#room = new RoomMaker({
       ...shared,
-      taskKeys: () => runQueues(deps.config()).map(queue => queue.taskKey),
+      taskKeys: () => runQueues(deps.config.current).map(queue => queue.taskKey),
     })
     this.outputs = new RunOutputs(() => this.pools.members, deps.events)
     this.#orders = new Orders(deps.redisUrl, `${deps.node} orders`, {
@@ -105,16 +105,16 @@ export class Engine {
       redis: deps.redis,
       instance: deps.instance,
       node: deps.node,
-      taskKeys: () => runQueues(deps.config()).map(queue => queue.taskKey),
+      taskKeys: () => runQueues(deps.config.current).map(queue => queue.taskKey),
       isGone: (owner, taskKey) => this.nodes.isGone(owner, taskKey),
-      settings: () => workerLimits(deps.config().settings),
+      settings: () => workerLimits(deps.config.current.settings),
       clock: deps.clock,
       events: deps.events,
       log: deps.log,
     })
     this.nodes = new Nodes({
       ...deps,
-      settings: () => deps.config().settings,
+      settings: () => deps.config.current.settings,
       takeOver: () => this.#recovery.takeOver(),
       onDoubted: () => this.pools.confirm(),
     })
@@ -166,7 +166,7 @@ export class Engine {
     this.#orders.beat()
     if (!(await renewNode(redis, this.node, instance)))
       log.error({ node: this.node }, 'another daemon uses this node name by now; restart this one')
-    const taskKeys = config().queues.map(queue => queue.taskKey)
+    const taskKeys = config.current.queues.map(queue => queue.taskKey)
     const adopted = await adoptFromDead(redis, this.node, taskKeys, name =>
       this.nodes.nameIsGone(name),
     )
@@ -188,7 +188,7 @@ export class Engine {
   async take(): Promise<void> {
     this.#taking = true
     this.pools.start()
-    await this.#intakes.take(this.#deps.config().queues, STOP_LIMIT_MS)
+    await this.#intakes.take(this.#deps.config.current.queues, STOP_LIMIT_MS)
     await this.ticker.start()
   }
 
@@ -231,7 +231,7 @@ export class Engine {
   /** Makes the node as the new configuration says; only what changed is touched. */
   async reconfigure(): Promise<void> {
     this.pools.reconfigure(this.#taking)
-    if (this.#taking) await this.#intakes.take(this.#deps.config().queues, STOP_LIMIT_MS)
+    if (this.#taking) await this.#intakes.take(this.#deps.config.current.queues, STOP_LIMIT_MS)
     this.setJobs()
   }
 

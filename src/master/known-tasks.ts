@@ -1,10 +1,11 @@
 import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { PullFeed } from '../queue/pull-feed.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 
 export interface KnownTasksDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   /** Both on a connection that fails rather than waits. */
   readonly queues: TaskQueues
   readonly feed: PullFeed
@@ -23,7 +24,7 @@ export async function knownTasks(
   taskKey: string,
   ids: readonly string[],
 ): Promise<boolean[]> {
-  const isPull = specOfQueue(config(), taskKey)?.mode === 'pull'
+  const isPull = specOfQueue(config.current, taskKey)?.mode === 'pull'
   const known: boolean[] = []
   for (let from = 0; from < ids.length; from += BATCH) {
     const some = ids.slice(from, from + BATCH)

@@ -47,7 +47,7 @@ async function statusOf(
   const iso = (instant: number) => formatInstant(instant, timezone)
   const shown = { last: iso(at), last_id: id, last_code: code, last_since: null }
   if (code !== '') return { ...shown, last_state: 'ended' }
-  const isPull = specOfQueue(deps.config(), task.taskKey)?.mode === 'pull'
+  const isPull = specOfQueue(deps.config.current, task.taskKey)?.mode === 'pull'
   const asked = isPull
     ? deps.feed.progress(task.taskKey, id)
     : deps.queues.progress(task.taskKey, id)

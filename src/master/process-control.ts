@@ -1,5 +1,5 @@
 import type { ChangeResult, Control } from '../api/control.ts'
-import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import { processesOf } from '../config/programs/processes.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { suggest } from '../lib/suggest.ts'
@@ -10,7 +10,7 @@ import type { ProgramMember, Supervisor } from './programs/supervisor.ts'
 import type { Wanted } from './wanted.ts'
 
 export interface ProcessControlDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   readonly engine: () => Engine | undefined
   readonly embedded: ManagedProgram | undefined
   readonly supervisor: Supervisor
@@ -97,11 +97,11 @@ export class ProcessControl {
     }
     const { config, supervisor, engine } = this.#deps
     // Twice, when it is in two groups.
-    const programs = config().programs.filter(one => one.name === name)
+    const programs = config.current.programs.filter(one => one.name === name)
     if (programs.length === 0) {
       const scalable = [
         ...(engine()?.pools.byQueue.keys() ?? []),
-        ...config().programs.map(one => one.name),
+        ...config.current.programs.map(one => one.name),
       ]
       const what = `no queue with workers and no program is named ${name}`
       throw new TaskdError('E_NO_QUEUE', what, didYouMean(name, scalable))
@@ -122,7 +122,7 @@ export class ProcessControl {
   #unknown(name: string, children: readonly Child[]): ChangeResult {
     const known = new Set(children.flatMap(child => [child.name, ...child.groups]))
     const hint = didYouMean(name.replace(/:\*$/, ''), [...known])
-    const message = this.#deps.config().jobs.some(job => job.name === name)
+    const message = this.#deps.config.current.jobs.some(job => job.name === name)
       ? `a job is no process; taskd run ${name} runs it now, pause and resume hold it and let it go on`
       : `no such name${hint && `; ${hint}`}`
     return { name, ok: false, message }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Events } from '../model/events.ts'
@@ -12,7 +12,7 @@ import { PullQueues } from './pull-queues.ts'
 import { PullTasks } from './pull-tasks.ts'
 
 export interface PullParts {
-  readonly config: () => Config
+  readonly config: LiveConfig
   /** A connection that fails rather than waits. */
   readonly ask: Redis & Scripts
   readonly queues: TaskQueues

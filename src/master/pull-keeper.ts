@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
@@ -14,7 +14,7 @@ import { jobOfTask } from './pull-jobs.ts'
 import type { PullQueues } from './pull-queues.ts'
 
 export interface PullKeeperDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   readonly pullQueues: PullQueues
   /** A connection that fails rather than waits. */
   readonly redis: Redis
@@ -66,7 +66,7 @@ export class PullKeeper implements Service {
   /** What agents have finished was the work of these jobs. Told, not waited for. */
   noteFinished(taskKey: string, ids: readonly string[]): void {
     const { config, redis, clock, log } = this.#deps
-    const jobs = config().jobs.filter(job => job.task.taskKey === taskKey)
+    const jobs = config.current.jobs.filter(job => job.task.taskKey === taskKey)
     if (jobs.length === 0) return
     for (const id of ids) {
       const job = jobOfTask(id, jobs)
@@ -129,7 +129,7 @@ export class PullKeeper implements Service {
 
   async #bury(taskKey: string, deaths: readonly DeadTask[]): Promise<void> {
     const { redis, log, config, clock, onRecorded, events } = this.#deps
-    const { jobs } = config()
+    const { jobs } = config.current
     for (const death of deaths) {
       const job = jobOfTask(death.id, jobs)
       await recordFailure(redis, deadRowOf(taskKey, death, job?.name ?? ''))

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { suggest } from '../lib/suggest.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
@@ -7,7 +7,7 @@ import { PullQueue } from '../queue/pull-queue.ts'
 import type { Scripts } from '../queue/scripts.ts'
 
 export interface PullQueuesDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   /** A connection that fails rather than waits. */
   readonly redis: Redis & Scripts
   /** Wall time, ms. */
@@ -23,7 +23,7 @@ export class PullQueues {
   }
 
   get specs(): readonly QueueSpec[] {
-    return this.#deps.config().queues.filter(queue => queue.mode === 'pull')
+    return this.#deps.config.current.queues.filter(queue => queue.mode === 'pull')
   }
 
   /** @throws TaskdError E_NO_QUEUE */
@@ -39,7 +39,7 @@ export class PullQueues {
 
   /** @throws TaskdError E_NO_QUEUE */
   spec(taskKey: string): QueueSpec {
-    const found = this.#deps.config().queues.find(queue => queue.taskKey === taskKey)
+    const found = this.#deps.config.current.queues.find(queue => queue.taskKey === taskKey)
     if (found?.mode === 'pull') return found
     if (found)
       throw new TaskdError(

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { RunsQuery } from '../api/control.ts'
-import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { ErrorCode } from '../lib/error-codes.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { suggest } from '../lib/suggest.ts'
@@ -12,7 +12,7 @@ import { KEPT_OF_JOB, KEPT_OF_QUEUE, newestRuns } from '../queue/run-history.ts'
 import type { Store } from '../store/store.ts'
 
 export interface RunLogDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   readonly jobs: () => readonly Job[]
   /** A connection that fails rather than waits. */
   readonly redis: Redis
@@ -30,7 +30,7 @@ export class RunLog {
   /** @throws TaskdError E_NO_JOB, E_NO_QUEUE */
   async runs({ limit, job, task_key: taskKey }: RunsQuery): Promise<RunRecord[]> {
     const { config, redis } = this.#deps
-    const { queues } = config()
+    const { queues } = config.current
     const jobs = this.#deps.jobs()
     const known = taskKey === undefined || queues.some(one => one.taskKey === taskKey)
     if (!known)
@@ -92,7 +92,7 @@ export class RunLog {
 
   /** Where a task may stand that the queue has forgotten: ids of tasks of a job tell its name. */
   #likely(id: string): string[] {
-    const { queues } = this.#deps.config()
+    const { queues } = this.#deps.config.current
     const own = this.#deps
       .jobs()
       .filter(({ name }) => id.startsWith(`cron-${name}-`) || id.startsWith(`run-${name}-`))

@@ -20,7 +20,7 @@ export function socketApp(parts: PublicParts): App {
   return {
     async fetch(request, env) {
       try {
-        const { file, settings } = parts.daemon().config
+        const { file, settings } = parts.config.current
         checkConfig(request.headers.get(CONFIG_HEADER), { file, socket: settings.socket })
       } catch (error) {
         const { status, body } = failureOf(error)

@@ -3,7 +3,7 @@ import type { LastRunStatus } from '../api/last-run-status.ts'
 import type { PullPort } from '../api/pull-port.ts'
 import type { SourceStatus } from '../api/source-status.ts'
 import type { JobStatus, QueueStatus, Status, UnknownQueue, WorkerStatus } from '../api/status.ts'
-import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { withoutPasswords } from '../lib/redis-nodes.ts'
 import type { Job } from '../model/job.ts'
@@ -36,7 +36,7 @@ export interface StatusDeps {
   /** Wall time, ms. */
   readonly startedWall: number
   readonly clock: Clock
-  readonly config: () => Config
+  readonly config: LiveConfig
   readonly jobs: () => readonly Job[]
   readonly jobStates: Pick<JobStates, 'read'>
   readonly sqlJobs: Pick<SqlJobs, 'jobs' | 'bad' | 'condition'>
@@ -68,7 +68,7 @@ export interface StatusDeps {
 export async function readStatus(deps: StatusDeps): Promise<Status> {
   const { clock, engine, health } = deps
   const asking = { ...deps.asking, config: deps.config }
-  const config = deps.config()
+  const config = deps.config.current
   const jobs = deps.jobs()
   const [queues, told, channels, relays, sources] = await Promise.all([
     readQueues(deps),
@@ -197,7 +197,7 @@ const UNKNOWN_QUEUE: UnknownQueue = {
 async function readQueues(deps: StatusDeps): Promise<QueueStatus[]> {
   const { health, asking, redis } = deps
   return Promise.all(
-    deps.config().queues.map(async ({ taskKey, mode }) => {
+    deps.config.current.queues.map(async ({ taskKey, mode }) => {
       if (!health.status.answers) return { task_key: taskKey, mode, ...UNKNOWN_QUEUE }
       const read = async () => {
         const [list, rest] = await Promise.all([

@@ -7,7 +7,7 @@ import type {
   StoredFail,
 } from '../api/control.ts'
 import type { Once } from '../api/once.ts'
-import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { callOfRow } from '../model/broker-task.ts'
@@ -30,7 +30,7 @@ import type { PullTasks } from './pull-tasks.ts'
 import { full, waitsFor } from './room.ts'
 
 export interface TaskControlDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   readonly jobs: () => readonly Job[]
   /** Looks where jobs come from, when it is not among them. */
   readonly findJob: (name: string) => Promise<Job | undefined>
@@ -77,7 +77,7 @@ export class TaskControl {
     signal: AbortSignal,
     scripts?: Scripts,
   ): Promise<Pushed | Answer> {
-    const queue = this.#deps.config().queues.find(one => one.taskKey === request.task_key)
+    const queue = this.#deps.config.current.queues.find(one => one.taskKey === request.task_key)
     if (!queue) throw noQueue(request.task_key)
     const newId = newTaskId()
     const parsed = parseTask(request.task, queue.taskKey, newId)
@@ -150,7 +150,7 @@ export class TaskControl {
       // That of a call which is repeated is of before.
       else await queues.add(taskKey, [{ ...task, id }], { made: made && !once })
     }
-    const keepMs = config().settings.resultKeepTimeMs
+    const keepMs = config.current.settings.resultKeepTimeMs
     const id = once ? await repeats.once(once, task.id, keepMs, put) : task.id
     if (!once) await put(id)
     if (!wait) return { unique_task_id: id }
@@ -217,7 +217,7 @@ export class TaskControl {
     const { id, taskKey } = task
     await queues.noteRemoved(
       { id, task_key: taskKey, attempts, answer: result.answer },
-      config().settings.resultKeepTimeMs,
+      config.current.settings.resultKeepTimeMs,
     )
     await recorder.record({
       task,
@@ -316,7 +316,7 @@ export class TaskControl {
   }
 
   #taskKeys(): readonly string[] {
-    return this.#deps.config().queues.map(queue => queue.taskKey)
+    return this.#deps.config.current.queues.map(queue => queue.taskKey)
   }
 }
 

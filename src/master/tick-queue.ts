@@ -1,11 +1,11 @@
-import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import { toPullTask } from '../model/pull-message.ts'
 import type { PullFeed } from '../queue/pull-feed.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 import type { TickQueue } from '../schedule/ports.ts'
 
 export interface TickQueueDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   readonly queues: TaskQueues
   readonly pull: PullFeed
   readonly cancel: (taskKey: string, id: string, reason: string) => Promise<unknown>
@@ -14,7 +14,7 @@ export interface TickQueueDeps {
 /** Where due tasks go: to the engine, or to those who claim them. */
 export function tickQueue({ config, queues, pull, cancel }: TickQueueDeps): TickQueue {
   const pullQueue = (taskKey: string) =>
-    config().queues.find(queue => queue.taskKey === taskKey && queue.mode === 'pull')
+    config.current.queues.find(queue => queue.taskKey === taskKey && queue.mode === 'pull')
   return {
     async add(taskKey, tasks) {
       const spec = pullQueue(taskKey)

@@ -36,7 +36,7 @@ export function buildViews(parts: ViewParts): Views {
   const whyDeps = {
     lastFailure: (job: string) => runLog.lastFailure(job),
     jobs,
-    queues: () => config().queues,
+    queues: () => config.current.queues,
     readStatus: status,
     journal: new Journal(events, clock),
     wanted,
@@ -45,7 +45,7 @@ export function buildViews(parts: ViewParts): Views {
   }
   const tailDeps = {
     engine,
-    taskKeys: () => config().queues.map(queue => queue.taskKey),
+    taskKeys: () => config.current.queues.map(queue => queue.taskKey),
     queues: asking.queues,
     runLog,
     clock,

@@ -1,11 +1,12 @@
 import type { Config } from '../config/config.ts'
+import type { LiveConfig } from '../config/live.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Sampled } from '../monitor/sampler.ts'
 import { workerLimits } from './worker-limits.ts'
 import { type PoolDeps, type PoolMember, WorkerPool } from './worker-pool.ts'
 
 export interface PoolsDeps extends Omit<PoolDeps, 'limits' | 'stopWaitMs'> {
-  readonly config: () => Config
+  readonly config: LiveConfig
 }
 
 /** Those whose tasks workers of ours run; pull queues are for other machines. */
@@ -54,7 +55,7 @@ export class WorkerPools {
   }
 
   start(): void {
-    for (const queue of runQueues(this.#deps.config()))
+    for (const queue of runQueues(this.#deps.config.current))
       if (!this.#pools.has(queue.taskKey)) this.#add(queue)
     for (const pool of this.#pools.values()) pool.start()
   }
@@ -75,7 +76,7 @@ export class WorkerPools {
    * @param taking false while the node drains: nothing is started
    */
   reconfigure(taking: boolean): void {
-    const queues = runQueues(this.#deps.config())
+    const queues = runQueues(this.#deps.config.current)
     const wanted = new Set(queues.map(queue => queue.taskKey))
     for (const [taskKey, pool] of this.#pools) {
       if (wanted.has(taskKey)) continue
@@ -108,8 +109,8 @@ export class WorkerPools {
     const { config } = this.#deps
     const pool = new WorkerPool(queue, {
       ...this.#deps,
-      limits: () => workerLimits(config().settings),
-      stopWaitMs: () => (this.#hurrying ? 0 : config().settings.stopWaitMs),
+      limits: () => workerLimits(config.current.settings),
+      stopWaitMs: () => (this.#hurrying ? 0 : config.current.settings.stopWaitMs),
     })
     this.#pools.set(queue.taskKey, pool)
     return pool

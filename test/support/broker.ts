@@ -1,6 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Config } from '../../src/config/config.ts'
+import { LiveConfig } from '../../src/config/live.ts'
 import { realClock } from '../../src/lib/clock.ts'
 import { TaskdError } from '../../src/lib/errors.ts'
 import { Broker } from '../../src/master/broker.ts'
@@ -51,7 +52,7 @@ export async function brokerBench(): Promise<BrokerBench> {
       const config = { settings, queues } as unknown as Config
       const clock = { ...realClock, now: () => Date.now() + aheadMs }
       return new Broker({
-        config: () => config,
+        config: new LiveConfig(config),
         queues: new TaskQueues(
           redis,
           () => clock.now(),

@@ -1,4 +1,5 @@
 import type { Config } from '../../src/config/config.ts'
+import { LiveConfig } from '../../src/config/live.ts'
 import { realClock } from '../../src/lib/clock.ts'
 import { buildPull } from '../../src/master/pull-build.ts'
 import { Events } from '../../src/model/events.ts'
@@ -47,7 +48,7 @@ export async function pullMaster(): Promise<PullMaster> {
       await bench.remove()
     },
     ...buildPull({
-      config: () => config,
+      config: new LiveConfig(config),
       ask: bench.redis,
       queues,
       clock,

@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { ScheduleControl } from '../../src/api/schedule-port.ts'
 import type { Config } from '../../src/config/config.ts'
+import { LiveConfig } from '../../src/config/live.ts'
 import { scheduleControl } from '../../src/master/schedule-control.ts'
 import type { Job } from '../../src/model/job.ts'
 import { createClient } from '../../src/queue/connection.ts'
@@ -54,7 +55,7 @@ export async function scheduleBench(): Promise<ScheduleBench> {
     queueSpecs,
     reread,
     control: scheduleControl({
-      config: () => ({ queues: queueSpecs, jobs }) as unknown as Config,
+      config: new LiveConfig({ queues: queueSpecs, jobs } as unknown as Config),
       jobs: () => jobs,
       findJob: async name => jobs.find(one => one.name === name),
       queues,

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Config } from '../../config/config.ts'
+import type { LiveConfig } from '../../config/live.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -18,7 +18,7 @@ import { SqlJobControl } from './control.ts'
 import { SqlJobs } from './sql-jobs.ts'
 
 export interface SqlJobParts {
-  readonly config: () => Config
+  readonly config: LiveConfig
   readonly engine: () => Pick<Engine, 'setJobs' | 'ticker'> | undefined
   readonly store: Store
   /** A connection that waits through an outage. */
@@ -47,7 +47,7 @@ export function buildSqlJobs(parts: SqlJobParts) {
     log,
     onChange: () => engine()?.setJobs(),
   })
-  const jobs = both(() => config().jobs, sqlJobs)
+  const jobs = both(() => config.current.jobs, sqlJobs)
   const jobStates = new JobStates({ jobs, answers: parts.answers, cron: asking, clock })
   return {
     sqlJobs,
@@ -74,7 +74,7 @@ export function buildSqlJobs(parts: SqlJobParts) {
       queues: new TaskQueues(
         ask,
         () => clock.now(),
-        () => config().settings.resultKeepTimeMs,
+        () => config.current.settings.resultKeepTimeMs,
       ),
       feed: new PullFeed(ask, () => clock.now()),
       clock,

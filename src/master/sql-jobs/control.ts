@@ -106,7 +106,7 @@ export class SqlJobControl implements SqlJobsPort {
 
   /** @throws TaskdError E_BAD_ROW: everything that would keep the row from running */
   #check(row: NewSqlJob): void {
-    const read = readSqlJob({ ...row, id: 0 }, row.is_valid, this.#rules(this.#deps.config()))
+    const read = readSqlJob({ ...row, id: 0 }, row.is_valid, this.#rules(this.#deps.config.current))
     if (!read.ok) throw new TaskdError('E_BAD_ROW', read.reason)
     const { clock } = this.#deps
     const date = dateOf(read.value)

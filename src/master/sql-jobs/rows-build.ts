@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import type { Config } from '../../config/config.ts'
+import type { LiveConfig } from '../../config/live.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Service } from '../../lib/service.ts'
@@ -18,7 +18,7 @@ export interface RunRowParts extends Service {
 }
 
 export interface RunRowPartsDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   readonly engine: () => Engine | undefined
   readonly store: Pick<Store, 'runRows'>
   /** On a connection that fails rather than waits. */
@@ -31,7 +31,7 @@ export interface RunRowPartsDeps {
 /** The rows of runs, from their beginning to their end, also where a run dies. */
 export function buildRunRows(deps: RunRowPartsDeps): RunRowParts {
   const { config, engine, store, redis, clock, events, log } = deps
-  const node = () => engine()?.node ?? config().settings.node
+  const node = () => engine()?.node ?? config.current.settings.node
   const ends = new RunEnds(redis)
   const rows = store.runRows
   const keeper = new RunRowKeeper({
@@ -50,7 +50,7 @@ export function buildRunRows(deps: RunRowPartsDeps): RunRowParts {
     clock,
     log,
     node,
-    taskKeys: () => [...new Set([SQL_QUEUE, ...config().queues.map(queue => queue.taskKey)])],
+    taskKeys: () => [...new Set([SQL_QUEUE, ...config.current.queues.map(queue => queue.taskKey)])],
     runsHere: run => {
       const member = engine()?.pools.members.find(one => one.program.name === run.worker_id)
       if (member?.runs.get(run.unique_task_id)?.attempt === run.attempt) return true

@@ -1,4 +1,4 @@
-import type { Config } from '../../config/config.ts'
+import type { LiveConfig } from '../../config/live.ts'
 import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
@@ -20,7 +20,7 @@ import type { RosterEntry } from './roster.ts'
 import { sqlJobRules } from './rules.ts'
 
 export interface SqlJobsDeps {
-  readonly config: () => Config
+  readonly config: LiveConfig
   readonly store: Pick<Store, 'tasks' | 'runRows' | 'migrate' | 'ping'>
   /** On a connection that waits through an outage; nobody here waits for it. */
   readonly cron: Pick<CronStore, 'clearCursor' | 'remove'>
@@ -123,7 +123,7 @@ export class SqlJobs implements Service {
 
   /** The configuration has changed. */
   configure(): void {
-    if (this.#list.reread(this.#rules(this.#deps.config()))) this.nudge()
+    if (this.#list.reread(this.#rules(this.#deps.config.current))) this.nudge()
   }
 
   /** Resolves when all that was written before this call is taken over. @throws what SQL throws */
@@ -179,7 +179,7 @@ export class SqlJobs implements Service {
    * done in small parts. What was judged once is remembered.
    */
   async #judge({ changed }: TaskChanges): Promise<void> {
-    const rules = this.#rules(this.#deps.config())
+    const rules = this.#rules(this.#deps.config.current)
     for (const row of changed) {
       await this.#turns.wait()
       readSqlJob(row, row.is_valid, rules)
@@ -188,7 +188,7 @@ export class SqlJobs implements Service {
 
   #take(changes: TaskChanges): void {
     const { config, clock } = this.#deps
-    const before = this.#list.apply(changes, this.#rules(config()), clock.now())
+    const before = this.#list.apply(changes, this.#rules(config.current), clock.now())
     for (const row of changes.changed) {
       this.#notes.seen(row.id, row.extra)
       this.#tellIgnored(row.id)

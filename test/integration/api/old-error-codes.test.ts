@@ -5,6 +5,7 @@ import type { PullPort } from '../../../src/api/pull-port.ts'
 import type { RelayPort } from '../../../src/api/relay-port.ts'
 import { channelLegacyRoutes, type OldPathSpecs } from '../../../src/api/routes/channel-legacy.ts'
 import { legacyPullRoutes } from '../../../src/api/routes/pull-legacy.ts'
+import type { ErrorCode } from '../../../src/lib/error-codes.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import { openDoor } from './open-door.ts'
 
@@ -21,7 +22,7 @@ const specs = {
 } as unknown as OldPathSpecs
 
 /** The old paths in front of stores that fail with this code. */
-async function withFailing(code: string) {
+async function withFailing(code: ErrorCode) {
   const fail = async () => {
     throw new TaskdError(code, 'it is away')
   }

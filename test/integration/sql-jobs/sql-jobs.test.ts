@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Config } from '../../../src/config/config.ts'
+import { LiveConfig } from '../../../src/config/live.ts'
 import { realClock } from '../../../src/lib/clock.ts'
-import { SqlJobs, type SqlJobsDeps } from '../../../src/master/sql-jobs/sql-jobs.ts'
+import { SqlJobs } from '../../../src/master/sql-jobs/sql-jobs.ts'
 import { Events } from '../../../src/model/events.ts'
 import { openStore, type Store } from '../../../src/store/store.ts'
 import type { NewTaskRow } from '../../../src/store/task-table.ts'
@@ -15,8 +17,9 @@ const hasty = {
   sleep: (ms: number, signal?: AbortSignal) => realClock.sleep(ms / 100, signal),
 }
 
-const config = () =>
-  ({ settings: { timezone: 'UTC', tasks: '/srv/tasks' } }) as ReturnType<SqlJobsDeps['config']>
+const config = new LiveConfig({
+  settings: { timezone: 'UTC', tasks: '/srv/tasks' },
+} as unknown as Config)
 
 /** The service on a database, and what it does to the cursors. */
 function serviceOn(store: Store, clock = hasty) {

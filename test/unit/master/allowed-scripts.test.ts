@@ -2,6 +2,7 @@ import { linkSync, mkdirSync, realpathSync, renameSync, symlinkSync, writeFileSy
 import { join } from 'node:path'
 import { beforeEach, expect, test } from 'vitest'
 import type { Config } from '../../../src/config/config.ts'
+import { LiveConfig } from '../../../src/config/live.ts'
 import { AllowedScripts } from '../../../src/master/allowed-scripts.ts'
 import type { TaskTemplate } from '../../../src/model/job.ts'
 import { parseTask, type Task } from '../../../src/model/task.ts'
@@ -49,7 +50,7 @@ function scriptsOf({ scriptAllow, binPath, jobs = [] }: Given): AllowedScripts {
     ...(binPath !== undefined && { binPath }),
   }
   const config = { settings, jobs: jobs.map(task => ({ task })), sources: [] }
-  return new AllowedScripts(() => config as unknown as Config)
+  return new AllowedScripts(new LiveConfig(config as unknown as Config))
 }
 
 /** `ok`, or the code of the refusal. */

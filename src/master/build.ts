@@ -15,7 +15,6 @@ import { Sampler } from '../monitor/sampler.ts'
 import { SystemdNotifier } from '../monitor/systemd.ts'
 import { createClient } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
-import { insist } from '../queue/insist.ts'
 import { giveOrder } from '../queue/orders.ts'
 import { PullFeed } from '../queue/pull-feed.ts'
 import { Repeats } from '../queue/repeats.ts'
@@ -28,7 +27,6 @@ import { controlOf } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { DataMark } from './data-mark.ts'
 import { Engine } from './engine.ts'
-import { claimNode } from './installation.ts'
 import { lazyDoor } from './lazy-door.ts'
 import { LazyNotices, worldOf } from './notices.ts'
 import { ProcessControl } from './process-control.ts'
@@ -97,6 +95,37 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const health = new RedisHealth(ask, clock, events)
 
   const wanted = new Wanted(settings.dataDir, log, () => clock.now())
+  const dataMark = new DataMark({
+    dataDir: settings.dataDir,
+    redis: ask,
+    ...asking,
+    taskKeys: () => live.current.queues.map(queue => queue.taskKey),
+    jobs: () => sql.jobs().map(job => job.name),
+    announce: () => giveOrder(ask, { order: 'pauses' }),
+    clock,
+    events,
+    log,
+  })
+
+  // It asks the others only when it runs, and they are made by then.
+  const engine = new Engine({
+    config: live,
+    nodeName: settings.node,
+    instance,
+    redisUrl,
+    redis,
+    health: () => health.status,
+    dataMark,
+    clock,
+    events,
+    log,
+    wanted,
+    cancel: (_taskKey, id, reason) => tasks.cancel(id, reason),
+    openRow: (...args) => void runRows.open(...args),
+    jobs: () => sql.jobs(),
+    onJobsChannel: () => sql.sqlJobs.nudge(),
+  })
+
   const supervisor = buildSupervisor({
     settings,
     instance,
@@ -109,7 +138,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
   const processes = new ProcessControl({
     config: live,
-    engine: () => daemon.engine,
+    engine,
     embedded,
     supervisor,
     wanted,
@@ -127,7 +156,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
 
   const runRows = buildRunRows({
     config: live,
-    engine: () => daemon.engine,
+    engine,
     store,
     redis: ask,
     clock,
@@ -137,7 +166,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
 
   const sql = buildSqlJobs({
     config: live,
-    engine: () => daemon.engine,
+    engine,
     store,
     redis,
     ask,
@@ -156,14 +185,14 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     log,
     onRecorded: () => outbox.nudge(),
     events,
-    hasBegun: () => daemon.engine !== undefined,
+    isWaiting: () => engine.isWaiting,
   })
 
   const tasks = new TaskControl({
     config: live,
     jobs,
     findJob: name => sql.find(name),
-    node: () => daemon.engine?.node ?? settings.node,
+    node: () => engine.node,
     queues: asking.queues,
     cron: asking.cron,
     stopping: stopping.signal,
@@ -180,7 +209,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     ),
     store,
     clock,
-    orderCancel: async (id, reason) => daemon.engine?.orderCancel(id, reason),
+    orderCancel: (id, reason) => engine.orderCancel(id, reason),
   })
 
   const schedule = scheduleControl({
@@ -192,47 +221,8 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     feed: asking.feed,
     clock,
     stopping: stopping.signal,
-    orderReread: async job => daemon.engine?.orderReread(job),
+    orderReread: job => engine.orderReread(job),
   })
-
-  const dataMark = new DataMark({
-    dataDir: settings.dataDir,
-    redis: ask,
-    ...asking,
-    taskKeys: () => live.current.queues.map(queue => queue.taskKey),
-    jobs: () => jobs().map(job => job.name),
-    announce: () => giveOrder(ask, { order: 'pauses' }),
-    clock,
-    events,
-    log,
-  })
-
-  const buildEngine = async (): Promise<Engine> => {
-    // Redis answers, and may take no write for now.
-    const node = await insist(() => claimNode(redis, settings.node, instance), stopping.signal)
-    if (node !== settings.node)
-      log.warn(
-        { node },
-        `node ${settings.node} is another daemon on this Redis; this one takes a name of its own`,
-      )
-    return new Engine({
-      config: live,
-      node,
-      instance,
-      redisUrl,
-      redis,
-      health: () => health.status,
-      dataMark,
-      clock,
-      events,
-      log,
-      wanted,
-      cancel: (_taskKey, id, reason) => tasks.cancel(id, reason),
-      openRow: (...args) => void runRows.open(...args),
-      jobs,
-      onJobsChannel: () => sql.sqlJobs.nudge(),
-    })
-  }
 
   const around = { clock, random: Math.random, log, dataDir: settings.dataDir }
   const channels = new Channels(config.channels, around)
@@ -250,10 +240,9 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     ...around,
     events,
     world: worldOf({
-      node: () => daemon.engine?.node ?? settings.node,
       jobs,
       queues: () => live.current.queues,
-      engine: () => daemon.engine,
+      engine,
       ask,
       asking: asking.queues,
       leaving: () => stopping.signal.aborted,
@@ -263,38 +252,10 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   const version = installedVersion()
-  const views = buildViews({
-    version,
-    clock,
-    events,
-    config: live,
-    state: () => daemon.state,
-    engine: () => daemon.engine,
-    embedded,
-    supervisor,
-    health,
-    dataMark,
-    archiver: () => archiver,
-    runRows,
-    jobs,
-    jobStates: sql.jobStates,
-    sqlJobs: sql.sqlJobs,
-    databaseAddress: store.address,
-    redisUrl,
-    asking,
-    pull: pull.control,
-    channels,
-    relays,
-    notices,
-    sources,
-    wanted,
-    store,
-    redis: ask,
-  })
-
   const { http } = settings
   const doorDeps = {
     config: live,
+    engine,
     channels,
     relays,
     daemon: () => control,
@@ -331,9 +292,9 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     relays,
     notices,
     sources,
-    sampler: new Sampler(clock, () => daemon.engine?.pools.sampled ?? []),
+    sampler: new Sampler(clock, () => engine.sampled),
     redisReady: (...args) => untilRedisReady({ health, embedded, clock, log }, ...args),
-    buildEngine,
+    engine,
     releaseAll: async () => {
       await asking.queues.close()
       redis.disconnect()
@@ -341,8 +302,37 @@ export function buildDaemon({ config, instance, root, load, environment, start }
       await store.close()
     },
   })
+  const views = buildViews({
+    version,
+    clock,
+    events,
+    config: live,
+    state: () => daemon.state,
+    engine,
+    embedded,
+    supervisor,
+    health,
+    dataMark,
+    archiver: () => archiver,
+    runRows,
+    jobs,
+    jobStates: sql.jobStates,
+    sqlJobs: sql.sqlJobs,
+    databaseAddress: store.address,
+    redisUrl,
+    asking,
+    pull: pull.control,
+    channels,
+    relays,
+    notices,
+    sources,
+    wanted,
+    store,
+    redis: ask,
+  })
   const control = controlOf({
     daemon,
+    engine,
     processes,
     tasks,
     schedule,

@@ -5,6 +5,7 @@ import { asked, askedToTake, redisFull } from './asked.ts'
 import type { Daemon } from './daemon.ts'
 import type { DataMark } from './data-mark.ts'
 import type { DoorDaemon } from './door-parts.ts'
+import type { Engine } from './engine.ts'
 import type { LazyNotices } from './notices.ts'
 import type { ProcessControl } from './process-control.ts'
 import { refuseRestart, type Start } from './started-by.ts'
@@ -13,6 +14,7 @@ import type { Views } from './views.ts'
 
 export interface ControlParts {
   readonly daemon: Daemon
+  readonly engine: Pick<Engine, 'require'>
   readonly processes: ProcessControl
   readonly tasks: TaskControl
   readonly schedule: ScheduleControl
@@ -26,10 +28,10 @@ export interface ControlParts {
 
 /** What the API may ask of the daemon: each question goes to the part that knows. */
 export function controlOf(parts: ControlParts): DoorDaemon {
-  const { daemon, processes, sqlJobs, notices, views } = parts
+  const { daemon, engine, processes, sqlJobs, notices, views } = parts
   // They write to Redis, which has to have been there once.
   const tasks = () => {
-    daemon.ready()
+    engine.require()
     return parts.tasks
   }
   // What is worked off to make room is not made up for by what is new.
@@ -39,13 +41,10 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     return tasks()
   }
   const schedule = () => {
-    daemon.ready()
+    engine.require()
     return parts.schedule
   }
   return {
-    get engine() {
-      return daemon.engine
-    },
     get state() {
       return daemon.state
     },

@@ -57,8 +57,7 @@ export interface DaemonDeps {
   readonly sampler: Service
   /** Resolves when Redis answers. */
   readonly redisReady: (signal: AbortSignal, onLate: () => void) => Promise<void>
-  /** Built once Redis has told which node name is free. */
-  readonly buildEngine: () => Promise<Engine>
+  readonly engine: Engine
   readonly releaseAll: () => Promise<void>
 }
 
@@ -70,7 +69,6 @@ export class Daemon {
   readonly #deps: DaemonDeps
   readonly #settling: Settling
   readonly #stopped = deferred()
-  #engine: Engine | undefined
   #state: Status['state'] = 'starting'
   #start: Promise<void> | undefined
   #stop: Promise<void> | undefined
@@ -78,10 +76,6 @@ export class Daemon {
   constructor(deps: DaemonDeps) {
     this.#settling = new Settling(deps.clock, deps.root.log)
     this.#deps = deps
-  }
-
-  get engine(): Engine | undefined {
-    return this.#engine
   }
 
   get state(): Status['state'] {
@@ -118,9 +112,9 @@ export class Daemon {
     // What was paused is paused before anything runs.
     await this.#deps.dataMark.start()
     if (this.#deps.stopping.signal.aborted) return
-    const engine = await this.#deps.buildEngine()
+    const { engine } = this.#deps
+    await engine.claim(this.#deps.stopping.signal)
     if (this.#deps.stopping.signal.aborted) return
-    this.#engine = engine
     await archiver.start()
     await this.#deps.pull.start()
     await engine.start()
@@ -165,14 +159,14 @@ export class Daemon {
     const { log } = root
     this.#state = 'stopping'
     this.#deps.stopping.abort()
-    log.info({ why, running: this.#engine?.pools.running ?? 0 }, 'stopping: no new work is taken')
+    log.info({ why, running: this.#deps.engine.runs }, 'stopping: no new work is taken')
     await systemd.tell('STOPPING=1')
     // What is just being started is finished first: a worker that comes later would be left behind.
     const start = { name: 'start', stop: async () => this.#start?.catch(() => undefined) }
     await stopWithin(STOP_LIMIT_MS, start, log)
     const { sources } = this.#deps
     await stopWithin(STOP_LIMIT_MS, { name: 'taking rows', stop: () => sources.hold() }, log)
-    await Promise.all([this.#engine?.stop(), supervisor.stop('taskd stops')])
+    await Promise.all([this.#deps.engine.stop(), supervisor.stop('taskd stops')])
     log.info('stopping: all workers and programs have left')
     const connections = { name: 'connections', stop: this.#deps.releaseAll }
     // Before the connections: what is being answered may need them.
@@ -204,7 +198,7 @@ export class Daemon {
   /** Running tasks are ended and run again later. A program still gets its stopsignal and its time. */
   hurry(): void {
     this.#deps.root.log.warn('in a hurry: running tasks are ended and given back')
-    this.#engine?.pools.hurry()
+    this.#deps.engine.hurry()
   }
 
   /** As `hurry`, and KILL for each program, once its turn to stop has come. */
@@ -228,8 +222,8 @@ export class Daemon {
   }
 
   #living(): Living {
-    const { supervisor } = this.#deps
-    return { supervisor, pool: taskKey => this.#engine?.pools.byQueue.get(taskKey) }
+    const { supervisor, engine } = this.#deps
+    return { supervisor, pool: taskKey => engine.pools.get(taskKey) }
   }
 
   /** @throws TaskdError E_STOPPING */
@@ -267,14 +261,14 @@ export class Daemon {
       'table queues': () => this.#deps.sources.configure(sources),
       'workers and jobs': async () => {
         this.#deps.sqlJobs.configure()
-        await this.#engine?.reconfigure()
+        await this.#deps.engine.reconfigure()
       },
     })
   }
 
   /** @throws TaskdError E_REDIS_AWAY */
   drain(): DrainReport {
-    const engine = this.ready()
+    const engine = this.#deps.engine.require()
     if (this.#state === 'running') {
       this.#state = 'draining'
       this.#deps.root.log.info({ running: engine.pools.running }, 'draining: no new work is taken')
@@ -288,17 +282,11 @@ export class Daemon {
 
   /** @throws TaskdError E_REDIS_AWAY */
   async endDrain(): Promise<void> {
-    const engine = this.ready()
+    const engine = this.#deps.engine.require()
     if (this.#state !== 'draining' && this.#state !== 'drained') return
     this.#state = 'running'
     await engine.take()
     this.#deps.sources.take()
-  }
-
-  /** @throws TaskdError E_REDIS_AWAY as long as Redis has not answered once */
-  ready(): Engine {
-    if (this.#engine) return this.#engine
-    throw new TaskdError('E_REDIS_AWAY', 'taskd has just started and waits for Redis')
   }
 }
 

@@ -16,7 +16,6 @@ import type { Engine } from './engine.ts'
 
 /** What the door asks of the daemon: all that the control socket does, and how it is. */
 export interface DoorDaemon extends Control {
-  readonly engine: Engine | undefined
   readonly state: Status['state']
 }
 
@@ -30,6 +29,7 @@ export interface DoorParts extends PublicParts {
 export interface PublicParts {
   /** Secrets, limits and old paths are taken over at a reload. */
   readonly config: LiveConfig
+  readonly engine: Pick<Engine, 'member'>
   /** It is made before the daemon is. */
   readonly daemon: () => DoorDaemon
   readonly health: Pick<RedisHealth, 'status'>

@@ -24,13 +24,13 @@ import type { QueueLook } from '../monitor/status-metrics.ts'
 import { oldestWaiting } from '../queue/oldest.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { Broker } from './broker.ts'
-import type { DoorDaemon, DoorParts, DoorService, PublicParts } from './door-parts.ts'
+import type { DoorParts, DoorService, PublicParts } from './door-parts.ts'
 
 /** Puts the door together: the routes of the control socket, and every part of the public API. */
 export function buildDoor(parts: DoorParts): DoorService {
-  const { http, config, clock, log, health } = parts
+  const { http, config, engine, clock, log, health } = parts
   const daemon = parts.daemon()
-  const metrics = new Metrics({ ...parts, queueOf: id => queueOf(daemon, id) })
+  const metrics = new Metrics({ ...parts, queueOf: id => engine.member(id)?.spec.taskKey ?? '' })
   const shared = publicModules(parts)
   const common = {
     ...parts,
@@ -110,11 +110,6 @@ function buildBroker({ config, daemon, ask, clock }: PublicParts): Broker {
     clock,
     cancel: id => daemon().cancel(id),
   })
-}
-
-/** The queue of a worker; '' when it is not there any more. */
-function queueOf({ engine }: DoorDaemon, workerId: string): string {
-  return engine?.pools.members.find(one => one.program.name === workerId)?.spec.taskKey ?? ''
 }
 
 function redisReason({ ok, full, error }: DoorParts['health']['status']): string[] {

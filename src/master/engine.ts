@@ -1,243 +1,122 @@
-import type { Redis } from 'ioredis'
-import type { LiveConfig } from '../config/live.ts'
-import type { Clock } from '../lib/clock.ts'
-import { messageOf } from '../lib/errors.ts'
-import type { Logger } from '../lib/log.ts'
-import { bootId, startTimeOf } from '../lib/proc.ts'
-import { stopWithin } from '../lib/service.ts'
-import type { Events } from '../model/events.ts'
-import type { Job } from '../model/job.ts'
-import { markStopped } from '../monitor/hashes.ts'
-import type { RedisHealthStatus } from '../monitor/redis-health.ts'
-import { adoptFromDead } from '../queue/adopt.ts'
-import { abandon, answers } from '../queue/answers.ts'
-import { CronStore } from '../queue/cron-store.ts'
-import { HEARTBEAT_MS } from '../queue/keys.ts'
-import { giveOrder, Orders } from '../queue/orders.ts'
-import { PullFeed } from '../queue/pull-feed.ts'
-import type { Scripts } from '../queue/scripts.ts'
-import { TaskQueues } from '../queue/task-queues.ts'
-import { Ticker } from '../schedule/ticker.ts'
-import type { DataMark } from './data-mark.ts'
-import { releaseNode, renewNode } from './installation.ts'
-import { Intakes } from './intakes.ts'
-import { RoomMaker } from './make-room.ts'
-import { Nodes } from './nodes.ts'
-import { Recovery } from './recovery.ts'
+import { TaskdError } from '../lib/errors.ts'
+import type { Sampled } from '../monitor/sampler.ts'
+import { insist } from '../queue/insist.ts'
+import { giveOrder } from '../queue/orders.ts'
+import { claimNode } from './installation.ts'
 import { RunOutputs } from './run-outputs.ts'
-import { tickQueue } from './tick-queue.ts'
-import type { Wanted } from './wanted.ts'
-import { workerLimits } from './worker-limits.ts'
-import type { PoolDeps } from './worker-pool.ts'
-import { runQueues, WorkerPools } from './worker-pools.ts'
+import { type EngineDeps, RunningEngine } from './running-engine.ts'
+import type { PoolMember, WorkerPool } from './worker-pool.ts'
 
-export interface EngineDeps {
-  readonly config: LiveConfig
-  readonly node: string
-  readonly instance: string
-  readonly redisUrl: string
-  readonly redis: Redis & Scripts
-  readonly health: () => RedisHealthStatus
-  readonly dataMark: Pick<DataMark, 'guard' | 'noteChange'>
-  readonly clock: Clock
-  readonly events: Events
-  readonly log: Logger
-  readonly wanted: Wanted
-  readonly cancel: (taskKey: string, id: string, reason: string) => Promise<unknown>
-  readonly openRow: PoolDeps['openRow']
-  /** Of cron.ini and of SQL. */
-  readonly jobs: () => readonly Job[]
-  /** Somebody says that jobs in SQL are other ones now. */
-  readonly onJobsChannel: () => void
-}
+/** Its name on this Redis is known only when Redis has answered: until then nothing moves. */
+type State =
+  | { readonly name: 'waiting' }
+  | { readonly name: 'running'; readonly engine: RunningEngine }
 
-/** What a part may take to stop that has nothing to wait for but Redis. */
-const STOP_LIMIT_MS = 2000
-const ANSWER_MS = 1000
-/** /proc could not be read, descriptors being out: nobody else would take care of the dead worker. */
-const RECOVER_AGAIN_MS = 1000
+const NO_POOLS: ReadonlyMap<string, WorkerPool> = new Map()
 
-const DOWN: ReadonlySet<string> = new Set(['STOPPED', 'BACKOFF', 'FATAL'])
-
-/** What moves tasks on this node: ticker and intake bring them in, the pools run them. */
+/** What moves tasks on this node. It is there from the start, and waits until Redis answers. */
 export class Engine {
-  readonly node: string
-  readonly queues: TaskQueues
-  readonly cron: CronStore
-  readonly ticker: Ticker
   readonly outputs: RunOutputs
-  readonly pools: WorkerPools
-  readonly nodes: Nodes
   readonly #deps: EngineDeps
-  readonly #recovery: Recovery
-  readonly #intakes: Intakes
-  readonly #orders: Orders
-  readonly #room: RoomMaker
-  #unsubscribe: (() => void) | undefined
-  #lease: NodeJS.Timeout | undefined
-  #taking = false
-  #over = false
+  #state: State = { name: 'waiting' }
 
   constructor(deps: EngineDeps) {
     this.#deps = deps
-    this.node = deps.node
-    const keepMs = () => deps.config.current.settings.resultKeepTimeMs
-    this.queues = new TaskQueues(deps.redis, () => deps.clock.now(), keepMs)
-    this.cron = new CronStore(deps.redis)
-    const pull = new PullFeed(deps.redis, () => deps.clock.now())
-    const taskKeys = () => deps.config.current.queues.map(queue => queue.taskKey)
-    const workers = (taskKey: string) => this.pools.byQueue.get(taskKey)?.members.length ?? 0
-    const isFull = () => deps.health().full
-    const shared = { ...deps, queues: this.queues, taskKeys }
-    this.#intakes = new Intakes({ ...shared, keepMs, pull, workers, isFull })
-    this.#room = new RoomMaker({
-      ...shared,
-      taskKeys: () => runQueues(deps.config.current).map(queue => queue.taskKey),
-    })
-    this.outputs = new RunOutputs(() => this.pools.members, deps.events)
-    this.#orders = new Orders(deps.redisUrl, `${deps.node} orders`, {
-      onCancel: (id, reason) => this.pools.cancel(id, reason),
-      onReread: job => this.ticker.reread(job),
-      onPauses: () => deps.dataMark.noteChange(),
-      onJobs: deps.onJobsChannel,
-    })
-    this.#recovery = new Recovery({
-      redis: deps.redis,
-      instance: deps.instance,
-      node: deps.node,
-      taskKeys: () => runQueues(deps.config.current).map(queue => queue.taskKey),
-      isGone: (owner, taskKey) => this.nodes.isGone(owner, taskKey),
-      settings: () => workerLimits(deps.config.current.settings),
-      clock: deps.clock,
-      events: deps.events,
-      log: deps.log,
-    })
-    this.nodes = new Nodes({
-      ...deps,
-      settings: () => deps.config.current.settings,
-      takeOver: () => this.#recovery.takeOver(),
-      onDoubted: () => this.pools.confirm(),
-    })
-    this.pools = new WorkerPools({
-      ...deps,
-      random: Math.random,
-      outputs: this.outputs,
-      predecessorsOf: workerId => this.#recovery.predecessorsOf(workerId),
-      onExit: () => this.#recover(),
-    })
-    this.ticker = new Ticker(deps.jobs(), {
-      store: deps.dataMark.guard(this.cron, deps.redis),
-      queue: tickQueue({ ...deps, queues: this.queues, pull }),
-      clock: deps.clock,
-      events: deps.events,
-      log: deps.log,
-      node: deps.node,
-      boot: bootOf(),
-      random: Math.random,
-    })
+    this.outputs = new RunOutputs(() => this.members, deps.events)
   }
 
+  get #running(): RunningEngine | undefined {
+    return this.#state.name === 'running' ? this.#state.engine : undefined
+  }
+
+  get isWaiting(): boolean {
+    return this.#state.name === 'waiting'
+  }
+
+  /** The name that is configured, until it is known whether that is free. */
+  get node(): string {
+    return this.#running?.node ?? this.#deps.nodeName
+  }
+
+  get pools(): ReadonlyMap<string, WorkerPool> {
+    return this.#running?.pools.byQueue ?? NO_POOLS
+  }
+
+  /** All workers of this node. */
+  get members(): readonly PoolMember[] {
+    return this.#running?.pools.members ?? []
+  }
+
+  /** How many runs are in progress. */
+  get runs(): number {
+    return this.#running?.pools.running ?? 0
+  }
+
+  get sampled(): readonly Sampled[] {
+    return this.#running?.pools.sampled ?? []
+  }
+
+  member(workerId: string): PoolMember | undefined {
+    return this.members.find(one => one.program.name === workerId)
+  }
+
+  /** All nodes on this Redis, as far as this one knows them. */
+  get nodes(): RunningEngine['nodes']['statuses'] {
+    return this.#running?.nodes.statuses ?? []
+  }
+
+  /** When a job is next due, wall time in ms. */
+  nextOf(job: string): number | undefined {
+    return this.#running?.ticker.nextOf(job)
+  }
+
+  /** Pids of workers of this name that an earlier daemon left. */
   predecessorsOf(workerId: string): readonly number[] {
-    return this.#recovery.predecessorsOf(workerId)
+    return this.#running?.predecessorsOf(workerId) ?? []
   }
 
-  /** First what an earlier daemon left, then new work. */
-  async start(): Promise<void> {
-    const { log } = this.#deps
-    this.#lease = setInterval(() => {
-      this.#beat().catch((error: unknown) => log.debug({ error: messageOf(error) }, 'heartbeat'))
-    }, HEARTBEAT_MS)
-    // A worker that died and is not back yet cannot say so itself.
-    this.#unsubscribe = this.#deps.events.subscribe(event => {
-      if (event.type === 'program' && DOWN.has(event.state.name)) this.#markDown(event.name)
-    })
-    await this.#orders.start()
-    await this.nodes.start()
-    await this.#room.start()
-    await this.#recovery.start()
-    // Recovery waits while Redis is away, and the daemon may have been told to stop meanwhile.
-    if (this.#over) return
-    await this.take()
+  /** @throws TaskdError E_REDIS_AWAY while it waits */
+  require(): RunningEngine {
+    if (this.#running) return this.#running
+    throw new TaskdError('E_REDIS_AWAY', 'taskd has just started and waits for Redis')
   }
 
-  async #beat(): Promise<void> {
-    const { redis, instance, log, config } = this.#deps
-    this.pools.endSilent()
-    this.#orders.beat()
-    if (!(await renewNode(redis, this.node, instance)))
-      log.error({ node: this.node }, 'another daemon uses this node name by now; restart this one')
-    const taskKeys = config.current.queues.map(queue => queue.taskKey)
-    const adopted = await adoptFromDead(redis, this.node, taskKeys, name =>
-      this.nodes.nameIsGone(name),
-    )
-    if (adopted === 0) return
-    log.warn({ messages: adopted }, 'took over messages that a node which is gone had taken')
-    this.#intakes.noteLeftovers()
+  /** Takes a name that is free. Redis answers, but may take no write for now. */
+  async claim(signal: AbortSignal): Promise<void> {
+    const { redis, instance, log, nodeName: wanted } = this.#deps
+    const node = await insist(() => claimNode(redis, wanted, instance), signal)
+    if (node !== wanted)
+      log.warn(
+        { node },
+        `node ${wanted} is another daemon on this Redis; this one takes a name of its own`,
+      )
+    const engine = new RunningEngine({ ...this.#deps, node, outputs: this.outputs })
+    this.#state = { name: 'running', engine }
   }
 
-  #recover(): void {
-    if (this.#over) return
-    const { log, clock } = this.#deps
-    this.#recovery.recover().catch((error: unknown) => {
-      log.error({ error: messageOf(error) }, 'recovery failed; it is tried again in a second')
-      clock.setTimer(RECOVER_AGAIN_MS, () => this.#recover())
-    })
-  }
-
-  /** Begins to bring in tasks, from the lists and from the schedule. */
-  async take(): Promise<void> {
-    this.#taking = true
-    this.pools.start()
-    await this.#intakes.take(this.#deps.config.current.queues, STOP_LIMIT_MS)
-    await this.ticker.start()
-  }
-
-  /** Brings in nothing more, and lets the workers finish; resolves when they have. */
-  async drain(why: string): Promise<void> {
-    this.#taking = false
-    // While Redis is away these may hang on it; the workers must still be told to leave.
-    const ticker = stopWithin(STOP_LIMIT_MS, this.ticker, this.#deps.log)
-    const pools = this.pools.stop(why)
-    await Promise.all([ticker, this.#intakes.stop(STOP_LIMIT_MS), pools])
+  /** First what an earlier daemon left, then new work. @throws TaskdError E_REDIS_AWAY */
+  start(): Promise<void> {
+    return this.require().start()
   }
 
   async stop(): Promise<void> {
-    this.#over = true
-    await this.drain('taskd stops')
+    await this.#running?.stop()
     this.outputs.close()
-    clearInterval(this.#lease)
-    this.#unsubscribe?.()
-    this.#orders.stop()
-    const { redis, log } = this.#deps
-    // What waits for a Redis that is away would use up the time of each part after the other.
-    const reached = await answers(redis, ANSWER_MS)
-    if (!reached) {
-      log.warn('Redis does not answer: leaving without a word to it')
-      abandon(redis)
-    }
-    const name = {
-      name: 'node name',
-      stop: async () => {
-        await releaseNode(redis, this.node)
-        await this.nodes.stop()
-        await this.nodes.leave()
-      },
-    }
-    const queues = { name: 'queues', stop: () => this.queues.close() }
-    const rest = [this.#recovery, this.#room, queues, this.nodes, ...(reached ? [name] : [])]
-    await Promise.all(rest.map(part => stopWithin(STOP_LIMIT_MS, part, log)))
+  }
+
+  /** Runs are ended and given back now, instead of after stop_wait. */
+  hurry(): void {
+    this.#running?.pools.hurry()
   }
 
   /** Makes the node as the new configuration says; only what changed is touched. */
   async reconfigure(): Promise<void> {
-    this.pools.reconfigure(this.#taking)
-    if (this.#taking) await this.#intakes.take(this.#deps.config.current.queues, STOP_LIMIT_MS)
-    this.setJobs()
+    await this.#running?.reconfigure()
   }
 
   /** Takes over which jobs there are. */
   setJobs(): void {
-    this.ticker.setJobs(this.#deps.jobs())
+    this.#running?.setJobs()
   }
 
   /** Tells every node to end a run, whichever has it. */
@@ -247,19 +126,7 @@ export class Engine {
 
   /** Tells the schedule of every node that a job's cursor was set. */
   async orderReread(job: string): Promise<void> {
-    this.ticker.reread(job)
+    this.#running?.ticker.reread(job)
     await giveOrder(this.#deps.redis, { order: 'reread', job })
   }
-
-  #markDown(name: string): void {
-    const member = this.pools.members.find(one => one.program.name === name)
-    if (!member) return
-    const mode = member.spec.mode === 'sync' ? 'sync' : 'async'
-    markStopped(this.#deps.redis, mode, name).catch(() => undefined)
-  }
-}
-
-/** One boot of the machine; in a container, one life of its first process. */
-function bootOf(): string {
-  return `${bootId().slice(0, 8)}-${startTimeOf(1) ?? 0}`
 }

@@ -73,10 +73,9 @@ export class LazyNotices implements Service, NotifyControl {
 }
 
 export interface WorldParts {
-  readonly node: () => string
   readonly jobs: () => readonly Job[]
   readonly queues: () => readonly QueueSpec[]
-  readonly engine: () => Engine | undefined
+  readonly engine: Engine
   /** A connection that fails rather than waits. */
   readonly ask: Redis
   readonly asking: TaskQueues
@@ -87,15 +86,14 @@ export interface WorldParts {
 
 /** What notices have to ask, put to those who know it. */
 export function worldOf(parts: WorldParts): World {
-  const { node, jobs, queues, engine, ask, asking, leaving, health, database } = parts
-  const memberOf = (name: string) => engine()?.pools.members.find(one => one.program.name === name)
+  const { jobs, queues, engine, ask, asking, leaving, health, database } = parts
   return {
-    node,
+    node: () => engine.node,
     jobs,
     next: (job, after) => nextAfter(job.trigger, job.timezone, after),
-    isWorker: name => memberOf(name) !== undefined,
-    taskKeyOf: workerId => memberOf(workerId)?.spec.taskKey ?? '',
-    ready: () => engine() !== undefined && health().answers,
+    isWorker: name => engine.member(name) !== undefined,
+    taskKeyOf: workerId => engine.member(workerId)?.spec.taskKey ?? '',
+    ready: () => !engine.isWaiting && health().answers,
     signs: names => readSigns(ask, names),
     async placeOf(job, id): Promise<Place> {
       const { taskKey } = job.task
@@ -109,7 +107,7 @@ export function worldOf(parts: WorldParts): World {
       if (state === 'delayed') return 'put off'
       return state === 'waiting' ? 'waiting' : 'nowhere'
     },
-    claim: (section, job, tick) => claimNotice(ask, node(), { section, job, tick }),
+    claim: (section, job, tick) => claimNotice(ask, engine.node, { section, job, tick }),
     leaving,
     conditions: () => {
       const [redis, sql] = [health(), database()]

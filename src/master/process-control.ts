@@ -11,7 +11,7 @@ import type { Wanted } from './wanted.ts'
 
 export interface ProcessControlDeps {
   readonly config: LiveConfig
-  readonly engine: () => Engine | undefined
+  readonly engine: Engine
   readonly embedded: ManagedProgram | undefined
   readonly supervisor: Supervisor
   readonly wanted: Wanted
@@ -90,7 +90,7 @@ export class ProcessControl {
 
   scale: Control['scale'] = async (name, count) => {
     this.#refuseAtTheEnd()
-    const pool = this.#deps.engine()?.pools.byQueue.get(name)
+    const pool = this.#deps.engine.pools.get(name)
     if (pool) {
       pool.scale(count)
       return { name, count }
@@ -99,10 +99,7 @@ export class ProcessControl {
     // Twice, when it is in two groups.
     const programs = config.current.programs.filter(one => one.name === name)
     if (programs.length === 0) {
-      const scalable = [
-        ...(engine()?.pools.byQueue.keys() ?? []),
-        ...config.current.programs.map(one => one.name),
-      ]
+      const scalable = [...engine.pools.keys(), ...config.current.programs.map(one => one.name)]
       const what = `no queue with workers and no program is named ${name}`
       throw new TaskdError('E_NO_QUEUE', what, didYouMean(name, scalable))
     }
@@ -136,7 +133,7 @@ export class ProcessControl {
 
   #children(): readonly Child[] {
     const { engine, embedded, supervisor } = this.#deps
-    const workers = [...(engine()?.pools.byQueue.values() ?? [])].flatMap(pool =>
+    const workers = [...engine.pools.values()].flatMap(pool =>
       pool.members.map(({ program }) => ({
         name: program.name,
         groups: [pool.spec.taskKey],

@@ -21,13 +21,13 @@ export interface PullParts {
   /** The outbox has got something. */
   readonly onRecorded: () => void
   readonly events: Events
-  /** Redis has been there since the start. */
-  readonly hasBegun: () => boolean
+  /** Redis has not been there since the start. */
+  readonly isWaiting: () => boolean
 }
 
 /** All that has to do with pull queues, but what brings tasks into them (see engine.ts). */
 export function buildPull(parts: PullParts) {
-  const { config, ask: redis, queues, clock, log, onRecorded, events, hasBegun } = parts
+  const { config, ask: redis, queues, clock, log, onRecorded, events, isWaiting } = parts
   const now = () => clock.now()
   const pullQueues = new PullQueues({ config, redis, now })
   const keeper = new PullKeeper({ config, pullQueues, redis, clock, log, onRecorded, events })
@@ -38,7 +38,7 @@ export function buildPull(parts: PullParts) {
       isPaused: taskKey => queues.isPaused(taskKey),
       onFinished: (taskKey, ids) => keeper.noteFinished(taskKey, ids),
       onDead: () => keeper.nudge(),
-      hasBegun,
+      isWaiting,
       now: () => clock.monotonic(),
     }),
     tasks: new PullTasks({ pullQueues, feed: new PullFeed(redis, now), clock }),

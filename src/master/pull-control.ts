@@ -19,7 +19,7 @@ export interface PullControlDeps {
   /** There are tasks that have died just now. */
   readonly onDead: () => void
   /** Redis has been there since the start: claims that it answers to nobody would be lost. */
-  readonly hasBegun: () => boolean
+  readonly isWaiting: () => boolean
   /** Monotonic, ms. */
   readonly now: () => number
 }
@@ -53,7 +53,7 @@ export class PullControl implements PullPort {
     const { pullQueues } = this.#deps
     const { leaseMs } = pullQueues.spec(taskKey)
     const queue = pullQueues.get(taskKey)
-    if (!this.#deps.hasBegun())
+    if (this.#deps.isWaiting())
       throw new TaskdError('E_REDIS_AWAY', 'taskd has just started and waits for Redis')
     return asked(async () => {
       // What an earlier answer had was claimed before the pause.

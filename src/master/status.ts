@@ -41,7 +41,7 @@ export interface StatusDeps {
   readonly jobStates: Pick<JobStates, 'read'>
   readonly sqlJobs: Pick<SqlJobs, 'jobs' | 'bad' | 'condition'>
   readonly state: () => Status['state']
-  readonly engine: () => Engine | undefined
+  readonly engine: Engine
   readonly embedded: ManagedProgram | undefined
   readonly supervisor: Supervisor
   readonly health: RedisHealth
@@ -78,9 +78,8 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     deps.sources.statuses(),
   ])
   const lasts = await Promise.all(jobs.map(job => lastRun(asking, job, told.states.get(job.name))))
-  const running = engine()
   return {
-    node: running?.node ?? config.settings.node,
+    node: engine.node,
     pid: process.pid,
     version: deps.version,
     uptime_s: Math.round((clock.monotonic() - deps.startedAt) / 1000),
@@ -100,8 +99,8 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
       maxmemory: health.status.answers ? (health.status.memory?.max ?? 0) : null,
     },
     database: readDatabase(deps),
-    workers: (running?.pools.members ?? []).map(member => ({
-      ...childStatus(member.program, clock, predecessors(running, member.program.name)),
+    workers: engine.members.map(member => ({
+      ...childStatus(member.program, clock, predecessors(engine, member.program.name)),
       kind: member.spec.mode === 'sync' ? ('sync' as const) : ('async' as const),
       task_key: member.spec.taskKey,
       running_task: member.runs.size,
@@ -116,7 +115,7 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     queues,
     jobs: [
       ...jobs.map((job, index) => ({
-        ...jobStatus(job, told, lasts[index], running, clock.now()),
+        ...jobStatus(job, told, lasts[index], engine, clock.now()),
         ...(told.as_of !== undefined && { as_of: told.as_of }),
       })),
       ...deps.sqlJobs.bad.map(badStatus),
@@ -128,14 +127,14 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     sources: config.sources.map(
       spec => sources.find(one => one.name === spec.name) ?? notAskedYet(spec),
     ),
-    nodes: (running?.nodes.statuses ?? []).map(node =>
+    nodes: engine.nodes.map(node =>
       node.self || health.status.answers ? node : { ...node, state: 'unknown', since: null },
     ),
   }
 }
 
-function predecessors(engine: Engine | undefined, name: string): string {
-  const pids = engine?.predecessorsOf(name) ?? []
+function predecessors(engine: Engine, name: string): string {
+  const pids = engine.predecessorsOf(name)
   return pids.length === 0 ? '' : `waits for pid ${pids.join(', ')} of the daemon before to finish`
 }
 
@@ -218,13 +217,13 @@ function jobStatus(
   job: Job,
   told: ToldStates,
   last: LastRunStatus | undefined,
-  engine: Engine | undefined,
+  engine: Engine,
   now: number,
 ): JobStatus {
   const off = job.task.rowId === undefined ? 'enabled = false' : 'is_valid = 0'
   const state = told.states.get(job.name)
   const held = job.enabled ? heldBy(state, told) : off
-  const next = held === '' ? engine?.ticker.nextOf(job.name) : undefined
+  const next = held === '' ? engine.nextOf(job.name) : undefined
   const iso = (at: number | undefined) =>
     at === undefined ? null : formatInstant(at, job.timezone)
   return {

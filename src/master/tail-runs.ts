@@ -8,7 +8,7 @@ import { lastLines, type RunTail } from './run-tail.ts'
 import type { TailSource } from './tail.ts'
 
 export interface TailRunsDeps {
-  readonly engine: () => Engine | undefined
+  readonly engine: Engine
   readonly taskKeys: () => readonly string[]
   /** On a connection that fails rather than waits. */
   readonly queues: TaskQueues
@@ -24,15 +24,14 @@ const LOOK_MS = 1000
 /** The output of a worker's runs as they come; a queue's name means all its workers here. */
 export function workerTail({ engine, taskKeys }: TailRunsDeps): TailSource {
   return async (name, options, signal) => {
-    const running = engine()
-    if (!running && taskKeys().includes(name))
+    if (engine.isWaiting && taskKeys().includes(name))
       throw new TaskdError('E_REDIS_AWAY', `${name} has no workers yet: taskd waits for Redis`)
-    const known = running?.pools.members.some(
+    const known = engine.members.some(
       ({ program, spec }) => program.name === name || spec.taskKey === name,
     )
-    if (!running || !known) return undefined
+    if (!known) return undefined
     refuseOneStream(options)
-    return running.outputs.open(
+    return engine.outputs.open(
       {
         id: undefined,
         worker: ({ program, spec }) => program.name === name || spec.taskKey === name,
@@ -46,9 +45,8 @@ export function workerTail({ engine, taskKeys }: TailRunsDeps): TailSource {
 /** The output of one run, by the id of its task: as it comes, or what was kept of it. */
 export function runTail(deps: TailRunsDeps): TailSource {
   return async (id, options, signal) => {
-    const engine = deps.engine()
-    if (!engine) return undefined
-    const { queues, taskKeys, clock } = deps
+    const { engine, queues, taskKeys, clock } = deps
+    if (engine.isWaiting) return undefined
     const open = (until: AbortSignal) =>
       engine.outputs.open({ id, worker: () => true }, options, until)
     // Its worker tells of a run a moment after it has taken it.
@@ -103,7 +101,7 @@ async function* waitAndFollow(
       await clock.sleep(LOOK_MS, over)
       if (tail.begun || over.aborted) return
       found = await queues.find(taskKeys(), id)
-      elsewhere = found?.state === 'active' && !isHere(id, engine()) ? elsewhere + 1 : 0
+      elsewhere = found?.state === 'active' && !isHere(id, engine) ? elsewhere + 1 : 0
       if (elsewhere > 1 || !found || isOver(found)) return tail.end()
     }
   }
@@ -142,8 +140,8 @@ function isOver({ state }: FoundTask): boolean {
   return state === 'completed' || state === 'failed'
 }
 
-function isHere(id: string, engine: Engine | undefined): boolean {
-  return engine?.pools.members.some(member => member.runs.has(id)) ?? false
+function isHere(id: string, engine: Engine): boolean {
+  return engine.members.some(member => member.runs.has(id))
 }
 
 function refuseOneStream({ stream }: TailOptions): void {

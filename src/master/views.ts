@@ -54,7 +54,7 @@ export function buildViews(parts: ViewParts): Views {
   const names = {
     names: () => [
       ...supervisor.members.map(one => one.spec.name),
-      ...(engine()?.pools.members ?? []).map(one => one.program.name),
+      ...engine.members.map(one => one.program.name),
     ],
     jobs: () => jobs().map(job => job.name),
   }

@@ -57,7 +57,7 @@ export async function pullMaster(): Promise<PullMaster> {
         master.recorded += 1
       },
       events: new Events(),
-      hasBegun: () => true,
+      isWaiting: () => false,
     }),
   }
   return master

@@ -19,7 +19,7 @@ import { SqlJobs } from './sql-jobs.ts'
 
 export interface SqlJobParts {
   readonly config: LiveConfig
-  readonly engine: () => Pick<Engine, 'setJobs' | 'ticker'> | undefined
+  readonly engine: Pick<Engine, 'setJobs' | 'nextOf'>
   readonly store: Store
   /** A connection that waits through an outage. */
   readonly redis: Redis & Scripts
@@ -45,7 +45,7 @@ export function buildSqlJobs(parts: SqlJobParts) {
     random: Math.random,
     events,
     log,
-    onChange: () => engine()?.setJobs(),
+    onChange: () => engine.setJobs(),
   })
   const jobs = both(() => config.current.jobs, sqlJobs)
   const jobStates = new JobStates({ jobs, answers: parts.answers, cron: asking, clock })
@@ -78,7 +78,7 @@ export function buildSqlJobs(parts: SqlJobParts) {
       ),
       feed: new PullFeed(ask, () => clock.now()),
       clock,
-      nextOf: name => engine()?.ticker.nextOf(name),
+      nextOf: name => engine.nextOf(name),
       announce: () => ask.publish(JOBS_CHANNEL, ''),
     }),
   }

@@ -19,7 +19,7 @@ export interface RunRowParts extends Service {
 
 export interface RunRowPartsDeps {
   readonly config: LiveConfig
-  readonly engine: () => Engine | undefined
+  readonly engine: Engine
   readonly store: Pick<Store, 'runRows'>
   /** On a connection that fails rather than waits. */
   readonly redis: Redis
@@ -31,7 +31,7 @@ export interface RunRowPartsDeps {
 /** The rows of runs, from their beginning to their end, also where a run dies. */
 export function buildRunRows(deps: RunRowPartsDeps): RunRowParts {
   const { config, engine, store, redis, clock, events, log } = deps
-  const node = () => engine()?.node ?? config.current.settings.node
+  const node = () => engine.node
   const ends = new RunEnds(redis)
   const rows = store.runRows
   const keeper = new RunRowKeeper({
@@ -52,10 +52,10 @@ export function buildRunRows(deps: RunRowPartsDeps): RunRowParts {
     node,
     taskKeys: () => [...new Set([SQL_QUEUE, ...config.current.queues.map(queue => queue.taskKey)])],
     runsHere: run => {
-      const member = engine()?.pools.members.find(one => one.program.name === run.worker_id)
+      const member = engine.member(run.worker_id)
       if (member?.runs.get(run.unique_task_id)?.attempt === run.attempt) return true
       // A worker that an earlier daemon has left finishing its runs.
-      return (engine()?.predecessorsOf(run.worker_id) ?? []).length > 0
+      return engine.predecessorsOf(run.worker_id).length > 0
     },
   })
   events.subscribe(event => {

@@ -7,7 +7,8 @@ const TIMEOUT_MS = 400_000
 
 // Two at a time would be six nodes on two cores.
 describe.sequential('three nodes keep every promise through a minute of faults', () => {
-  it.each([1, 2, 3])('of seed %i', { timeout: TIMEOUT_MS }, async seed => {
+  // Seed 13 sets the clock, seed 20 fails Redis over.
+  it.each([1, 13, 20])('of seed %i', { timeout: TIMEOUT_MS }, async seed => {
     const lines: string[] = []
     const { violations, folder } = await runNemesis({
       seed,

@@ -108,7 +108,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   // It asks the others only when it runs, and they are made by then.
-  const engine = new Engine({
+  const engine: Engine = new Engine({
     config: live,
     nodeName: settings.node,
     instance,
@@ -188,7 +188,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     isWaiting: () => engine.isWaiting,
   })
 
-  const tasks = new TaskControl({
+  const tasks: TaskControl = new TaskControl({
     config: live,
     jobs,
     findJob: name => sql.find(name),

@@ -7,6 +7,7 @@ import { wrongName } from '../model/bin-name.ts'
 import type { Task } from '../model/task.ts'
 import { absentFile, SIGNS } from '../queue/keys.ts'
 import { goneSince } from '../queue/node-sign.ts'
+import { writeAnyway } from '../queue/scripts.ts'
 
 export interface AbsentFilesDeps {
   readonly redis: Redis
@@ -45,16 +46,15 @@ export class AbsentFiles {
     const { redis, node, clock } = this.#deps
     const key = absentFile(id)
     const now = clock.now()
-    const [looks, known, signs] = await Promise.all([
-      redis.hincrby(key, 'looks', 1),
-      redis
-        .multi()
-        .hsetnx(key, 'since', now)
-        .hset(key, `node:${node}`, why)
-        .pexpire(key, KEPT_MS)
-        .hgetall(key)
-        .exec()
-        .then(replies => (replies?.at(-1)?.[1] ?? {}) as Record<string, string>),
+    // Also when Redis is full: this may be the queue that fills it.
+    const noted = writeAnyway(redis, [
+      ['HINCRBY', key, 'looks', 1],
+      ['HSETNX', key, 'since', now],
+      ['HSET', key, `node:${node}`, why],
+      ['PEXPIRE', key, KEPT_MS],
+    ])
+    const [known, signs] = await Promise.all([
+      noted.then(() => redis.hgetall(key)),
       redis.hgetall(SIGNS),
     ])
     const lacking = Object.keys(known).flatMap(field =>
@@ -65,6 +65,7 @@ export class AbsentFiles {
       .map(([field]) => field.slice(0, field.lastIndexOf('@')))
       .filter(one => !lacking.includes(one))
     const waitedMs = now - Number(known['since'] ?? now)
+    const looks = Number(known['looks'] ?? 1)
     if (others.length > 0 && waitedMs < ABSENT_MS)
       return {
         kind: 'leave',

@@ -322,7 +322,14 @@ export class TaskWorker {
     startedAt: number,
   ): Promise<Settlement> {
     const { task } = claim
-    const left = await insist(() => this.#absent.leave(task, why), present.hurry)
+    const left = await insist(() => this.#absent.leave(task, why), present.hurry).catch(
+      (error: unknown) => {
+        // Redis takes no write, and nothing is to be waited for any more.
+        if (present.hurry.aborted) return undefined
+        throw error
+      },
+    )
+    if (left === undefined || present.cancelled !== undefined) return { type: 'returned' }
     if (left.kind === 'nobody') {
       const ended = { ...NO_EXIT, cause: 'spawn', reason: left.reason } as const
       return this.#settle(claim, judge(ended), startedAt, ended)

@@ -294,6 +294,26 @@ describe('a worker', () => {
   })
 })
 
+/** The setting of Redis, from when the task is here until it is looked at, and on. */
+async function refusing(name: string, value: string, sent: FromWorker[], worker: TaskWorker) {
+  const asked = await waitFor(() => sent.find(one => one.type === 'open-row'), {
+    what: 'the task waits for its row',
+  })
+  await queue.redis.config('SET', name, value)
+  worker.hearRow({ type: 'row', ask: asked.ask, row: { ok: true, value: 1 } })
+  return { [Symbol.asyncDispose]: async () => void (await queue.redis.config('SET', name, '0')) }
+}
+
+test('a task whose file no node has fails also when Redis is full', async () => {
+  const { worker, sent, ends } = await work({}, { binPath: scripts.folder.path })
+  await push('absent.sh', { call: 'bin', rowId: 7 })
+  await using _full = await refusing('maxmemory', '1', sent, worker)
+  expect((await ends(1))[0]).toMatchObject({ outcome: 'fail', kind: 'spawn' })
+  await waitFor(async () => (await queue.queues.state(Q, 'task-1')) === 'failed', {
+    what: 'the queue knows it',
+  })
+})
+
 describe('a task that is cancelled before its run has begun', () => {
   const cancelled = { outcome: 'fail', kind: 'cancelled', msg: 'by hand' }
   const gone = () =>
@@ -334,6 +354,20 @@ describe('a task that is cancelled before its run has begun', () => {
       },
       { what: 'it is over' },
     )
+    expect(over).toMatchObject(cancelled)
+    await gone()
+  })
+
+  test('does not go back when Redis takes no note of the file that is not here', async () => {
+    const { worker, sent } = await work({}, { binPath: scripts.folder.path })
+    await push('absent.sh', { call: 'bin', rowId: 7 })
+    await using _writes = await refusing('min-replicas-to-write', '1', sent, worker)
+    await waitFor(async () => /NOREPLICAS/.test(await queue.redis.info('errorstats')), {
+      what: 'Redis refuses the note',
+    })
+    worker.cancel('task-1', 'by hand')
+    await queue.redis.config('SET', 'min-replicas-to-write', '0')
+    const over = await waitFor(() => sent.find(one => one.type === 'ended'), { what: 'it is over' })
     expect(over).toMatchObject(cancelled)
     await gone()
   })

@@ -191,8 +191,9 @@ export class Intake<T> implements Service {
       this.#deps.log.warn({ task_key: taskKey, count: bad.length }, `messages moved to ${list}`)
     }
     const back = [...excess].flatMap(one => read.get(one) ?? [])
-    await redis.dropTaken(this.#mine, taskKey, items.length, first, ...back)
-    await sink.dropped(taken)
+    const dropped = await redis.dropTaken(this.#mine, taskKey, items.length, first, ...back)
+    // Else another node may have taken them over, and send them yet.
+    if (dropped === 1) await sink.dropped(taken)
     this.#room -= taken.length
     this.#deps.onTaken?.(taskKey, taken.length)
     // They come again when the others of the list have had their turn.

@@ -149,7 +149,7 @@ export class TaskQueues {
   async forgetMessages(taskKey: string, messages: readonly string[]): Promise<void> {
     const { taken } = engineKeys(taskKey)
     if (messages.length > 0) await this.#redis.zrem(taken, ...messages)
-    // Of a node that was killed right before this: it could not say so.
+    // Of a node that could not say so: killed right before this, or without the answer that they left.
     await this.#redis.zremrangebyscore(taken, 0, this.#now() - MESSAGE_MS)
   }
 

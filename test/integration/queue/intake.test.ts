@@ -397,6 +397,36 @@ describe('an intake that is killed', () => {
     await queues.close()
   })
 
+  test('has nothing run twice that another node took over while this one was held up', async () => {
+    await bench.redis.lpush('sync_tasks', message())
+    const { claims } = await bench.consume()
+    const { completed, job } = engineKeys('sync_tasks')
+    let takenOver = false
+    class HeldUp extends TaskQueues {
+      override async add(...args: Parameters<TaskQueues['add']>): Promise<void> {
+        await super.add(...args)
+        const [mine, other] = ['node', 'other'].map(node => intakeList('sync_tasks', node))
+        await bench.redis.rename(mine ?? '', other ?? '')
+        takenOver = true
+      }
+    }
+    const queues = new HeldUp(bench.connect(), Date.now, () => 86_400_000)
+    const heldUp = bench.intake(aQueue(), { queues })
+    await heldUp.start()
+    await waitFor(() => takenOver, { what: 'its batch is taken over' })
+    await heldUp.stop()
+    const done = () => bench.redis.zrange(completed, '0', '-1')
+    const [id = ''] = await waitFor(async () => (await done()).length === 1 && (await done()), {
+      what: 'it is done',
+    })
+    await bench.redis.del(job(id), completed)
+    await bench.intake(aQueue(), { node: 'other' }).start()
+    await bench.redis.lpush('sync_tasks', message({ controller: 'last' }))
+    await waitFor(() => claims.at(-1)?.task.controller === 'last', { what: 'a new one is done' })
+    expect(claims).toHaveLength(2)
+    await queues.close()
+  })
+
   test('a list of another type is told, and taken up once it is a list', async () => {
     await bench.redis.set('sync_tasks', 'oops')
     await bench.intake().start()

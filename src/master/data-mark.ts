@@ -65,6 +65,7 @@ export class DataMark implements Service {
   readonly #deps: DataMarkDeps
   readonly #file: string
   #known: Known
+  #onDisk: Known
   #stopping = new AbortController()
   #wake = new AbortController()
   #unwatch = () => {}
@@ -76,6 +77,7 @@ export class DataMark implements Service {
     this.#deps = deps
     this.#file = join(deps.dataDir, 'redis-data.json')
     this.#known = read(this.#file)
+    this.#onDisk = this.#known
   }
 
   /** ISO 8601: when Redis was found without its data, if that was within a day; else null. */
@@ -225,12 +227,19 @@ export class DataMark implements Service {
   }
 
   #keep(known: Known): void {
-    if (isDeepStrictEqual(known, this.#known)) return
+    if (isDeepStrictEqual(known, this.#onDisk)) {
+      this.#known = known
+      return
+    }
+    const isNew = !isDeepStrictEqual(known, this.#known)
     this.#known = known
     try {
       writeFileSync(`${this.#file}.new`, `${JSON.stringify(known, null, 1)}\n`, { mode: 0o640 })
       renameSync(`${this.#file}.new`, this.#file)
+      this.#onDisk = known
     } catch (error) {
+      // It is tried again with each look, and told once.
+      if (!isNew) return
       const what = { file: this.#file, error: messageOf(error) }
       this.#deps.log.error(what, 'what is paused cannot be kept on disk')
     }

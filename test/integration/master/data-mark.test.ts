@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
@@ -161,4 +161,16 @@ test('whoever pauses, all nodes have it on disk at once', async () => {
   await redis.flushall()
   await b.store.read('backup')
   expect(await b.paused()).toEqual([false, 'paused after 3 failures in a row'])
+})
+
+test('what the disk did not take is written with a later look, and told once', async () => {
+  const { mark, queues, recorded } = await node()
+  const inTheWay = join(folder.path, 'redis-data.json.new')
+  mkdirSync(inTheWay)
+  await queues.pause('async_tasks')
+  for (let looks = 0; looks < 3; looks += 1) await mark.look()
+  expect(recorded.lines.filter(line => line.level === 'error')).toHaveLength(1)
+  rmdirSync(inTheWay)
+  await mark.look()
+  expect(onDisk(folder.path)).toContain('"async_tasks"')
 })

@@ -85,11 +85,14 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   )
 }
 
-function hintFor(name: string, { state }: Status): string {
-  const early = state === 'starting' || state === 'waiting'
-  if (early && taskKeyOf(name) !== undefined)
+function hintFor(name: string, status: Status): string {
+  if (isEarly(status) && taskKeyOf(name) !== undefined)
     return 'jobs in SQL are not known until the daemon is ready'
   return '`taskd status` lists them'
+}
+
+function isEarly({ state }: Status): boolean {
+  return state === 'starting' || state === 'waiting'
 }
 
 function namesOf(status: Status): string[] {
@@ -243,14 +246,12 @@ function jobReasons(
       `overlap = ${own.overlap}, misfire = ${own.misfire}`,
     ]
   const queue = status.queues.find(one => one.task_key === job.task_key)
-  const next =
-    job.next === null ? (held === '' ? 'it never comes due again' : '') : `next due at ${job.next}`
   return [
     ...ticksWait(status),
     job.as_of === undefined ? '' : `what follows was last known at ${job.as_of}`,
     held === '' ? 'it is enabled' : held,
     job.enabled && held !== '' ? `taskd resume ${job.name} lets it go on` : '',
-    next,
+    nextReason(job, status),
     lastReason(job),
     failures > 0 ? `${count(failures, 'failure')} in a row${pauseRule(own)}` : '',
     failed === undefined
@@ -261,6 +262,14 @@ function jobReasons(
     `overlap = ${own.overlap}, misfire = ${own.misfire}`,
     queue?.paused ? `its queue ${job.task_key} is paused: its tasks wait there` : '',
   ].filter(line => line !== '')
+}
+
+function nextReason({ next, held }: JobStatus, status: Status): string {
+  if (next !== null) return `next due at ${next}`
+  if (held !== '') return ''
+  return isEarly(status)
+    ? 'when it is next due is not known until the daemon is ready'
+    : 'it never comes due again'
 }
 
 function lastReason({ last, last_by, last_code, last_state, last_since }: JobStatus): string {

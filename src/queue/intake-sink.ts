@@ -21,8 +21,11 @@ export interface IntakeSink<T> {
   add(taken: readonly Taken<T>[]): Promise<void>
   /** The same also when Redis is full. */
   addAnyway(taken: readonly Taken<T>[]): Promise<void>
-  /** Those of them that find no room; what was added before is none of them. */
-  excess(taken: readonly Taken<T>[]): Promise<readonly Taken<T>[]>
+  /**
+   * Those of them that find no room; what was added before is none of them.
+   * @param most so many that are not due may be there at present, if `capacity` is not less
+   */
+  excess(taken: readonly Taken<T>[], most: number): Promise<readonly Taken<T>[]>
   /** These have left the private list, and are not added again. */
   dropped(taken: readonly Taken<T>[]): Promise<void>
   /** How many of the queue's capacity are taken. */
@@ -52,10 +55,11 @@ export function engineSink(
     },
     add: taken => queues.add(taskKey, tasksOf(taken), { messages: messagesOf(taken) }),
     addAnyway: taken => anyway().addAnyway(taskKey, tasksOf(taken), messagesOf(taken)),
-    async excess(taken) {
+    async excess(taken, most) {
       const delayed = taken.filter(one => (one.task.startAt ?? 0) > now())
       if (delayed.length === 0) return []
-      const room = Math.max(0, capacity - (await queues.counts(taskKey)).delayed)
+      const { delayed: there } = await queues.counts(taskKey)
+      const room = Math.max(0, Math.min(capacity, most) - there)
       const beyond = delayed.slice(room)
       if (beyond.length === 0) return []
       const known = await queues.knownMessages(taskKey, messagesOf(beyond))

@@ -26,7 +26,10 @@ const ROOM_AGE_MS = 30_000
 const FULL_WAIT_MS = 250
 /** How often a node looks whether the list has become its own to take. */
 const LEFT_WAIT_MS = 250
-/** So many tasks may wait in the engine while Redis is full: each takes more room there. */
+/**
+ * So many tasks that are due may wait in the engine while Redis is full, and so many that are not:
+ * each takes more room there.
+ */
 const MOST_WHEN_FULL = 100
 const RETRY = { baseMs: 50, factor: 2, capMs: 2000, jitter: 0.2 }
 
@@ -182,9 +185,11 @@ export class Intake<T> implements Service {
       if (task.ok) read.set(task.value, item.subarray(item.indexOf(10) + 1))
       else bad.push(task.reason)
     }
-    const excess = new Set(await sink.excess([...read.keys()]))
+    const full = this.#deps.isFull()
+    const most = full ? MOST_WHEN_FULL : Number.POSITIVE_INFINITY
+    const excess = new Set(await sink.excess([...read.keys()], most))
     const taken = [...read.keys()].filter(one => !excess.has(one))
-    if (this.#deps.isFull()) await sink.addAnyway(taken)
+    if (full) await sink.addAnyway(taken)
     else await sink.add(taken)
     if (bad.length > 0) {
       const list = await pushBad(redis, taskKey, bad)

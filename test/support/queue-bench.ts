@@ -69,6 +69,7 @@ export interface QueueBench {
       clock?: Clock
       queues?: TaskQueues
       leaves?: () => boolean
+      isFull?: () => boolean
       connect?: () => Redis & Scripts
     },
   ): Intake<Task>

@@ -42,6 +42,13 @@ export function failureOf(error: unknown): SqlFailure {
   return TABLE[code] ?? classOf(code)
 }
 
+/** Nobody has answered: that says nothing about what was asked for. */
+export function isUnanswered(error: unknown): boolean {
+  const failure = failureOf(error)
+  // ECONNREFUSED, ENOENT and the like are of the system, and no answer of a database.
+  return failure === 'cut' || failure === 'late' || /^E[A-Z]+$/.test(codeOf(error))
+}
+
 /** The database is there and its tables are not: nobody has migrated it yet. */
 export function lacksTables(error: unknown): boolean {
   const codes = ['SQLITE_ERROR', 'ER_NO_SUCH_TABLE', '42P01']

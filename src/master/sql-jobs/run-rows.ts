@@ -6,7 +6,7 @@ import type { Service } from '../../lib/service.ts'
 import { type Condition, Trouble } from '../../lib/trouble.ts'
 import type { OpenRow } from '../../model/ipc.ts'
 import type { RunEnds, WaitingEnd } from '../../queue/run-ends.ts'
-import { failureOf } from '../../store/failure.ts'
+import { failureOf, isUnanswered } from '../../store/failure.ts'
 import type { RunIdentity, RunRows } from '../../store/run-rows.ts'
 import type { WorkerProcess } from '../launch-worker.ts'
 
@@ -46,6 +46,8 @@ export class RunRowKeeper implements Service {
   #wake = new AbortController()
   #loop: Promise<void> | undefined
   #waiting: number | undefined
+  /** The trouble is that nobody answers, and not what the database says. */
+  #unanswered = false
   #askAgainAt = 0
   #asking = 0
   #pass: Promise<void> = Promise.resolve()
@@ -119,9 +121,14 @@ export class RunRowKeeper implements Service {
       this.#trouble.clear()
       return row
     } catch (error) {
-      this.#trouble.note(error)
+      this.#note(error)
       throw error
     }
+  }
+
+  #note(error: unknown): void {
+    this.#unanswered = isUnanswered(error)
+    this.#trouble.note(error)
   }
 
   async #run(): Promise<void> {
@@ -159,9 +166,21 @@ export class RunRowKeeper implements Service {
       // Redis away says nothing about the database, and others tell of it.
       this.#waiting = await ends.count()
       const found = this.#waiting === 0 ? [] : await ends.read(BATCH)
-      if (found.length === 0) return
+      if (found.length === 0) return this.#askAgain()
       await this.#apply(found)
       await ends.remove(found.map(one => one.id))
+    }
+  }
+
+  /** Another node may have written all there was: then no write of ours tells that the database is back. */
+  async #askAgain(): Promise<void> {
+    if (this.#trouble.ok || !this.#unanswered) return
+    try {
+      await this.#deps.rows.history({ limit: 1 })
+      this.#trouble.clear()
+    } catch (error) {
+      this.#note(error)
+      throw error
     }
   }
 
@@ -172,7 +191,7 @@ export class RunRowKeeper implements Service {
       this.#trouble.clear()
     } catch (error) {
       if (failureOf(error) !== 'refused') {
-        this.#trouble.note(error)
+        this.#note(error)
         throw error
       }
       for (const end of found) await this.#applyOne(end)

@@ -258,7 +258,7 @@ describe.each(ENGINE_NAMES)('rows of execute_task in %s', name => {
 })
 
 describe('while the database is away', () => {
-  const AWAY = new Error('connect ECONNREFUSED')
+  const AWAY = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
   const none: RunRows = {
     begin: () => Promise.reject(AWAY),
     end: () => Promise.reject(AWAY),
@@ -321,6 +321,38 @@ describe('while the database is away', () => {
     expect(taken).toEqual([5])
     expect(lines.map(line => line.level)).toEqual(['warn', 'info'])
     await keeper.stop()
+  })
+
+  test('it is well again also where nothing is left to write', async () => {
+    let away = true
+    const history: RunRows['history'] = async () => {
+      if (away) throw AWAY
+      return []
+    }
+    const { keeper } = keeperOf({ ...none, history })
+    await keeper.start()
+    await keeper.open('w', ask(1, 1), aWorker().process)
+    expect(keeper.status()).toMatchObject({ ok: false, error: AWAY.message })
+    away = false
+    await waitFor(() => keeper.status().ok, { what: 'it is back' })
+    await keeper.stop()
+  })
+
+  test('what the database refuses stays known until it takes a row', async () => {
+    let looks = 0
+    const REFUSED = Object.assign(new Error('denied'), { code: 'ER_TABLEACCESS_DENIED_ERROR' })
+    const begin: RunRows['begin'] = () => Promise.reject(REFUSED)
+    const history: RunRows['history'] = async () => {
+      looks += 1
+      return []
+    }
+    const { keeper } = keeperOf({ ...none, begin, history })
+    await keeper.open('w', ask(1, 1), aWorker().process)
+    await keeper.start()
+    await waitFor(() => keeper.status().waiting === 0, { what: 'it has looked' })
+    await keeper.stop()
+    expect(looks).toBe(0)
+    expect(keeper.status()).toMatchObject({ ok: false, error: 'denied' })
   })
 
   test('a row for a worker that has gone is looked for at once', async () => {

@@ -80,7 +80,12 @@ const ctx = {
 
 /** What a part has started and not ended itself. */
 async function endAll() {
-  for (const act of endings.splice(0).toReversed()) await act().catch(() => undefined)
+  for (const act of endings.splice(0).toReversed())
+    try {
+      await act()
+    } catch {
+      // What it was about has ended already; the others are to end as well.
+    }
 }
 
 let cleaned

@@ -21,6 +21,8 @@ export async function startRedis(ctx) {
     retryStrategy: () => 20,
   })
   client.on('error', () => undefined)
+  // It would look for the server, and keep us from our end, for ever.
+  ctx.onEnd(() => client.disconnect())
   await until('redis-server', async () => (await client.ping()) === 'PONG')
   return {
     socket,

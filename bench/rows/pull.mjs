@@ -130,8 +130,10 @@ async function ourQueue(ctx) {
   const { createClient, PullQueue, withScripts } = await import(await bundled(modules.join('\n')))
   const server = await startRedis(ctx)
   const redis = withScripts(createClient(`unix:${server.socket}`, 'ask', 'bench'))
+  ctx.onEnd(() => redis.disconnect())
   await redis.connect()
-  const limits = { capacity: COUNT, leaseMs: 86_400_000, retries: 3, finishKeep: 100_000 }
+  const leases = { leaseMs: 86_400_000, maxLeases: 0 }
+  const limits = { capacity: COUNT, ...leases, retries: 3, finishKeep: 100_000 }
   const queue = new PullQueue({
     redis,
     spec: { taskKey: 'far', ...limits },

@@ -24,7 +24,7 @@ export interface Status {
     readonly answers: boolean
     /** It has no memory to spare, and refuses what may add. */
     readonly full: boolean
-    /** When it was found without the data of before, ISO 8601, for a day; else null. */
+    /** When it was found without its earlier data, ISO 8601, for a day; else null. */
     readonly emptied: string | null
     /** Bytes that count against the limit, and the limit; 0 where there is none, null while it does not answer. */
     readonly used_memory: number | null

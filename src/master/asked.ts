@@ -25,7 +25,7 @@ export function askedToTake<T>(act: () => Promise<T>): Promise<T> {
   return unlessAway(
     act,
     'Redis does not answer, and the task may have been taken',
-    'when it is back, repeat this with the same Idempotency-Key, uuid or unique_task_id: then it is one task',
+    'when it is back, look with `taskd status` and `taskd runs` before you repeat this; with the same Idempotency-Key, uuid or unique_task_id a repetition is the same task',
   )
 }
 

@@ -41,7 +41,7 @@ interface Pauses {
 interface Known {
   readonly mark: string
   readonly pauses: Pauses
-  /** When Redis was found without the data of before, wall time, ms. */
+  /** When Redis was found without its earlier data, wall time, ms. */
   readonly emptiedAt?: number
 }
 
@@ -246,8 +246,7 @@ export class DataMark implements Service {
   }
 }
 
-const EMPTIED =
-  'Redis has not the data of before: tasks that waited in it, put off ones and answers are gone'
+const EMPTIED = 'Redis has lost its data: waiting tasks, delayed tasks and answers are gone'
 
 function read(file: string): Known {
   try {

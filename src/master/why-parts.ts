@@ -45,14 +45,21 @@ function daemonReasons(status: Status): string[] {
   ]
 }
 
-export function redisReasons({ redis }: Status): string[] {
+function redisReasons({ redis }: Status): string[] {
   return [...conditionOf(redis), ...emptiedReasons(redis)]
+}
+
+/** The embedded Redis may be RUNNING, as a process is, and not answer. */
+export function embeddedRedisReasons(status: Status): string[] {
+  const { ok, full, error, since } = status.redis
+  const trouble = full ? `it is ${error}` : `it has been away since ${since}: ${error}`
+  return [...(ok ? [] : [trouble]), ...redisReasons(status)]
 }
 
 function emptiedReasons({ emptied }: Status['redis']): string[] {
   if (emptied === null) return []
   return [
-    `since ${emptied} it has not the data of before: what waited in it is gone`,
+    `it lost its data at ${emptied}: what waited in it is gone`,
     'taskd has put pauses back; the log says which; this is shown for a day',
     'with appendonly yes in redis.conf it keeps its data over a restart',
   ]

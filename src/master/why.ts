@@ -18,7 +18,7 @@ import type { Supervisor } from './programs/supervisor.ts'
 import { redisCli } from './redis-cli.ts'
 import type { RunLog } from './run-log.ts'
 import type { Wanted } from './wanted.ts'
-import { explainPart, partNames, redisReasons } from './why-parts.ts'
+import { embeddedRedisReasons, explainPart, partNames } from './why-parts.ts'
 
 export interface WhyDeps {
   readonly jobs: () => readonly Job[]
@@ -42,7 +42,7 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
     const history = deps.journal.of(name)
     const since = history.at(-1)?.at ?? ''
     const kind = 'task_key' in child ? 'worker' : 'program'
-    const server = 'group' in child && child.group === '' ? redisReasons(status) : []
+    const server = 'group' in child && child.group === '' ? embeddedRedisReasons(status) : []
     const reasons = [...childReasons(child, deps), ...server]
     return { name, kind, state: child.state, since, reasons, history }
   }

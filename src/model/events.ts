@@ -57,7 +57,7 @@ export type DaemonEvent =
       readonly detail: string
     }
   | {
-      /** Redis has not the data of before. */
+      /** Redis has lost its data. */
       readonly type: 'emptied'
       readonly msg: string
     }

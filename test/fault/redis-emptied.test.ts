@@ -37,11 +37,11 @@ it('a Redis that comes back empty is told, and what was paused stays so', async 
   await waitFor(() => ran('free') >= free + 3, { timeoutMs: 30_000, what: 'the other job goes on' })
   expect(ran('held')).toBe(before)
   const { stdout } = await daemon.cli('status')
-  expect(stdout).toMatch(/^redis +EMPTIED +since .*: it has not the data of before/m)
+  expect(stdout).toMatch(/^redis +EMPTIED +since .*: it has lost its data/m)
   expect(stdout).toMatch(/^held +PAUSED/m)
   expect(stdout).toMatch(/^sync_tasks +PAUSED/m)
-  expect((await daemon.cli('why', 'redis')).stdout).toContain('it has not the data of before')
-  expect(daemon.log()).toContain('Redis has not the data of before')
+  expect((await daemon.cli('why', 'redis')).stdout).toContain('it lost its data at')
+  expect(daemon.log()).toContain('Redis has lost its data')
   expect(daemon.log()).not.toContain('nothing is lost')
 
   // Lifted now, it does not come back with the next start.

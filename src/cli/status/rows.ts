@@ -50,7 +50,7 @@ function healthRows({ redis, database, sql_jobs, programs }: Status, nowMs: numb
     name,
     state: 'EMPTIED',
     tone: 'between',
-    detail: `since ${shortTime(redis.emptied ?? '', nowMs)}: it has not the data of before; what waited in it is gone`,
+    detail: `since ${shortTime(redis.emptied ?? '', nowMs)}: it has lost its data; what waited in it is gone`,
   } as const
   const waiting = database.backlog ?? 0
   const backlog = waiting === 0 ? '' : `; ${count(waiting, 'failed run')} wait in Redis for it`

@@ -1,5 +1,5 @@
 interface ErrorInfo {
-  /** Of the HTTP answer; 500 also for what never comes over HTTP. */
+  /** Of the HTTP answer. Codes that never come over HTTP have one too, which nothing sends. */
   readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 429 | 500 | 503
   readonly meaning: string
   readonly remedy: string

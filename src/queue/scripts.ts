@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import type { Redis } from 'ioredis'
 import { shipped } from '../lib/shipped.ts'
 import { PULL_KEYS } from './keys.ts'
@@ -105,8 +105,17 @@ export function withScripts(client: Redis): Redis & Scripts {
   return client as Redis & Scripts
 }
 
-/** A script of lua/ as text, by its name in camel case. */
+/** All scripts of lua/, read at the start: later no file descriptor may be left for one. */
+const TEXTS: ReadonlyMap<string, string> = new Map(
+  readdirSync(shipped('queue/lua')).map(file => [
+    file.replace(/\.lua$/, ''),
+    readFileSync(shipped(`queue/lua/${file}`), 'utf8'),
+  ]),
+)
+
+/** A script of lua/ as text, by its name in camel case. @throws Error when there is none */
 export function scriptText(name: string): string {
-  const file = name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
-  return readFileSync(shipped(`queue/lua/${file}.lua`), 'utf8')
+  const text = TEXTS.get(name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`))
+  if (text === undefined) throw new Error(`there is no script ${name}`)
+  return text
 }

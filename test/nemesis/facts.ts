@@ -36,10 +36,16 @@ export function planOf(history: History, id: string): Plan {
 
 /** The cuts that may have ended this run before it was over, or before its end was known. */
 export function cutsOf(faults: readonly Fault[], run: Run): Cut[] {
-  const last = run.end === undefined ? Number.POSITIVE_INFINITY : run.end + VERDICT
+  const last = run.end === undefined ? Number.POSITIVE_INFINITY : told(faults, run.worker, run.end)
   return faults
     .flatMap(fault => fault.cuts)
     .filter(cut => covers(cut, run) && cut.to >= run.begin - LATE_BEGIN && cut.from <= last)
+}
+
+/** When the verdict of a run that ended then is told at the latest: its worker may stand still. */
+function told(faults: readonly Fault[], worker: string, end: number): number {
+  const stops = faults.filter(one => one.stopped === worker && one.from <= end + VERDICT)
+  return Math.max(end, ...stops.map(one => one.to)) + VERDICT
 }
 
 function covers({ scope }: Cut, run: Run): boolean {

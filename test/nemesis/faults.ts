@@ -29,6 +29,8 @@ export interface Scene {
   /** One of them, as the schedule has drawn it. */
   pick<T>(from: readonly T[]): T | undefined
   say(what: string): void
+  /** A worker stands still for as long as the fault lasts. */
+  stops(worker: string): void
   /** Waits for as long as the fault lasts. @param away what `status` must call away meanwhile */
   hold(away?: { readonly part: Away['part']; readonly nodes: readonly string[] }): Promise<void>
   /** Does `act`, by which runs in this scope are cut off. */
@@ -108,6 +110,7 @@ const stopping = (who: Who, weight: number): FaultKind => ({
     const victim = victimOf(scene, who)
     if (!victim) return scene.say(`no ${who} on ${scene.node.name}`)
     scene.say(victim.text)
+    if (victim.scope?.kind === 'worker') scene.stops(victim.scope.worker)
     send(victim.pid, 'SIGSTOP')
     await scene.hold()
     send(victim.pid, 'SIGCONT')
@@ -489,12 +492,16 @@ export async function doFault(
   const away: Away[] = []
   const mute: Mute[] = []
   let clock: ClockStep | undefined
+  let stopped: string | undefined
   const scene: Scene = {
     world,
     node: drawn.node,
     ms: drawn.ms,
     pick: list => list[Math.floor(drawn.pick * list.length)],
     say: what => void said.push(what),
+    stops(worker) {
+      stopped = worker
+    },
     async hold(gone) {
       const begin = uptime()
       await delay(drawn.ms)
@@ -521,6 +528,14 @@ export async function doFault(
     },
   }
   await kind.act(scene)
-  const done = { from, to: uptime(), cuts, away, mute, ...(clock && { clock }) }
+  const done = {
+    from,
+    to: uptime(),
+    cuts,
+    away,
+    mute,
+    ...(clock && { clock }),
+    ...(stopped && { stopped }),
+  }
   return { name: kind.name, what: said.join('; '), ...done }
 }

@@ -98,6 +98,8 @@ export interface Fault {
   readonly away: readonly Away[]
   /** Nodes whose daemon cannot be asked meanwhile. */
   readonly mute: readonly Mute[]
+  /** The worker that stood still from its begin to its end. */
+  readonly stopped?: string
   /** What it did to the clock of all nodes. */
   readonly clock?: ClockStep
 }

@@ -171,6 +171,18 @@ describe('the checker of the nemesis', () => {
     ])
   })
 
+  it('takes one as a reason when the worker stood still since that end', () => {
+    const runs = ledger(AGAIN.replaceAll(' 12.', ' 15.'))
+    const killed = cutting(14, { kind: 'worker', worker: 'ann-async_tasks-1' })
+    const of = (...faults: Fault[]) => rules({ tasks: [task('a')], runs, faults })
+    expect(of(killed, fault('stop worker', 9, 13, { stopped: 'ann-async_tasks-1' }))).toEqual([])
+    const double = 'double: a ran 2 times; nothing explains a run after the one of 10'
+    expect(of(killed, fault('stop worker', 9, 13, { stopped: 'ann-async_tasks-2' }))).toEqual([
+      double,
+    ])
+    expect(of(fault('stop worker', 9, 13, { stopped: 'ann-async_tasks-1' }))).toEqual([double])
+  })
+
   it('spends no try of a run that failed just as its worker was killed', () => {
     const tasks = [task('a', { how: 'fail', retries: 1 })]
     const faults = [cutting(10.1, { kind: 'worker', worker: 'ann-async_tasks-1' })]

@@ -87,7 +87,9 @@ export class Ticker implements Service {
   }
 
   async start(): Promise<void> {
-    if (this.#running) return
+    // While Redis is away a stop hangs on it. Then the loop that ends and the new one do no harm to
+    // each other: both go by the same entries.
+    if (this.#running && !this.#stopping.signal.aborted) return
     this.#stopping = new AbortController()
     this.#unsubscribe = this.#deps.events.subscribe(event => {
       if (event.type === 'run-ended' && event.run.job !== '') this.#release(event.run.job)
@@ -99,9 +101,11 @@ export class Ticker implements Service {
     this.#unsubscribe?.()
     this.#stopping.abort()
     this.#wake.abort()
-    await this.#running
+    const running = this.#running
+    await running
     await Promise.all(this.#attending)
-    this.#running = undefined
+    // It may have been started anew meanwhile.
+    if (this.#running === running) this.#running = undefined
   }
 
   #release(name: string): void {

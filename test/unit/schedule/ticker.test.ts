@@ -116,6 +116,29 @@ describe('the ticker', () => {
     expect(queue.added.length).toBeGreaterThan(0)
   })
 
+  test('starts anew while its stop hangs on a Redis that is away', async () => {
+    const { time, queue, ticker } = await started([aJob()])
+    const { add } = queue
+    let goOn = (): void => undefined
+    const away = new Promise<void>(resolve => {
+      goOn = resolve
+    })
+    queue.add = async (...args) => {
+      await away
+      return add(...args)
+    }
+    await time.advance(MINUTE)
+    const stopped = ticker.stop()
+    await ticker.start()
+    goOn()
+    await stopped
+    await time.advance(2 * MINUTE)
+    expect(queue.added.map(one => one.tick)).toEqual(at(1, 2, 3))
+    await ticker.stop()
+    await time.advance(MINUTE)
+    expect(queue.added).toHaveLength(3)
+  })
+
   test('jitter puts the start off, not the tick', async () => {
     const { time, queue } = await started([aJob({ jitterMs: 10_000 })])
     await time.advance(MINUTE)

@@ -18,7 +18,7 @@ while [ ! -e "$1/go-$TASKD_TASK_ID" ] && [ $n -lt 1200 ]; do sleep 0.05; n=$((n 
 const QUEUES = ['sync_tasks', 'async_tasks', 'mail', 'letters', 'far']
 const SLOW = { timeoutMs: 30_000 }
 
-describe('on a cluster of three', { timeout: 60_000 }, () => {
+describe('on a cluster of three', { timeout: 180_000 }, () => {
   let group: RedisGroup
   let daemon: TestDaemon
   let ledger: Ledger

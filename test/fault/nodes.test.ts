@@ -107,7 +107,7 @@ describe.concurrent('nodes on one Redis', () => {
     })
     // The sync run was dead by then; runs of async queues are left alone by default.
     expect(linesOf(join(shared.path, 'overlaps'))).toEqual(['async-1'])
-    expect(await states(a)).toBe('a fenced, b alive')
+    expect(await states(a)).toBe('a fenced, b unknown')
     expect((await a.cli('status')).stdout).toMatch(/^node a +FENCED /m)
     expect(a.log()).toMatch(/its runs end, before other nodes take their tasks.*sync-1/)
     await sees(b, 'b alive, a gone')

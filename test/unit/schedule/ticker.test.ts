@@ -118,7 +118,7 @@ describe('the ticker', () => {
 
   test('starts anew while its stop hangs on a Redis that is away', async () => {
     const { time, queue, ticker } = await started([aJob()])
-    const { add } = queue
+    const add = queue.add.bind(queue)
     let goOn = (): void => undefined
     const away = new Promise<void>(resolve => {
       goOn = resolve

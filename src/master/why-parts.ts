@@ -61,7 +61,7 @@ function emptiedReasons({ emptied }: Status['redis']): string[] {
   return [
     `it lost its data at ${emptied}: what waited in it is gone`,
     'taskd has put pauses back; the log says which; this is shown for a day',
-    'with appendonly yes in redis.conf it keeps its data over a restart',
+    'a Redis of your own keeps it over a restart with appendonly yes in redis.conf',
   ]
 }
 

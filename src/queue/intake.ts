@@ -21,6 +21,8 @@ const BATCH_BYTES = 8 << 20
 const BLOCK_S = 5
 /** How much longer than BLOCK_S an answer may take before the connection counts as dead. */
 const BLOCK_GRACE_MS = 3000
+/** After so many of these waits a client is given up: one of a cluster may never come back by itself. */
+const MOST_LATE = 2
 /** How long a look at the queue's length is trusted, while there is plenty of room. */
 const ROOM_AGE_MS = 30_000
 const FULL_WAIT_MS = 250
@@ -83,8 +85,7 @@ export class Intake<T> implements Service {
     if (this.#running) return
     this.#stopping = new AbortController()
     this.#leftovers = true
-    this.#blocking = this.#deps.connect()
-    this.#running = this.#loop(this.#blocking)
+    this.#running = this.#loop()
   }
 
   /** The private list has got something from elsewhere; it is sent with the next round. */
@@ -97,14 +98,17 @@ export class Intake<T> implements Service {
     if (this.#blocking) abandon(this.#blocking)
     await this.#running
     this.#running = undefined
+    this.#blocking = undefined
   }
 
-  async #loop(blocking: Redis & Scripts): Promise<void> {
+  async #loop(): Promise<void> {
     const { clock, log } = this.#deps
     const { signal } = this.#stopping
     let failures = 0
     while (!signal.aborted) {
       try {
+        this.#blocking ??= this.#deps.connect()
+        const blocking = this.#blocking
         const full = this.#deps.isFull()
         if (this.#leftovers) await this.#sendLeftovers()
         if (this.#deps.leaves?.()) await clock.sleep(LEFT_WAIT_MS, signal)
@@ -258,9 +262,23 @@ export class Intake<T> implements Service {
       .then(() => Promise.all([waiting, taking]))
       .finally(() => answered.abort())
     // A half-open connection never answers; a new one does, for both are sent again on it.
-    while ((await Promise.race([both, this.#late(answered.signal)])) === 'late')
+    for (let late = 1; (await Promise.race([both, this.#late(answered.signal)])) === 'late'; ) {
+      if (late === MOST_LATE) throw this.#giveUp(blocking, both)
+      late += 1
       // One that is looking for its master would be ended for good.
       if (blocking.status === 'ready' || blocking.status === 'connect') blocking.disconnect(true)
+    }
+  }
+
+  /**
+   * Leaves a client that does not come back: the next round has one of its own. What was asked of
+   * it is not sent any more, so there are never two that take.
+   */
+  #giveUp(blocking: Redis & Scripts, asked: Promise<unknown>): Error {
+    asked.catch(() => undefined)
+    abandon(blocking)
+    this.#blocking = undefined
+    return new Error('the connection did not come back')
   }
 
   async #late(answered: AbortSignal): Promise<'late' | undefined> {

@@ -105,7 +105,7 @@ export default () => appendFileSync(${JSON.stringify(ran)}, process.env.TASKD_SC
       daemon.cli('backfill', 'dayly', '--from', '2020-01-01'),
       daemon.cli('backfill', 'daily'),
     ])
-    expect(refusals.map(one => one.code)).toEqual([2, 2, 1, 2])
+    expect(refusals.map(one => one.code)).toEqual([2, 2, 4, 2])
     const said = refusals.map(one => one.stderr.trim())
     expect(said[0]).toMatch(/^taskd: daily has \d+ ticks in this time, and the limit is 10\. /)
     expect(said[1]).toBe('taskd: boot runs at boot and has no ticks. taskd run boot runs it now')

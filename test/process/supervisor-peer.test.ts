@@ -7,7 +7,7 @@ import { waitFor } from '../support/wait.ts'
  * What a program finds when it wakes up: the same file of programs under Debian's supervisord and
  * under taskd. What is different on purpose is written down in `DIFFERENT`, with the reason.
  */
-const PROBE = `import json, os, resource, sys
+const PROBE = `import json, os, resource, stat, sys
 name = os.environ['SUPERVISOR_GROUP_NAME'] + ':' + os.environ['SUPERVISOR_PROCESS_NAME']
 status = dict(line.split(':', 1) for line in open('/proc/self/status'))
 def link(fd):
@@ -28,7 +28,7 @@ seen = {
     'leads its group': os.getpgrp() == os.getpid(),
     'leads its session': os.getsid(0) == os.getpid(),
     'has a terminal': os.isatty(0) or os.isatty(1) or os.isatty(2),
-    'stdin': os.readlink('/proc/self/fd/0').split(':')[0],
+    'stdin is a pipe': stat.S_ISFIFO(os.fstat(0).st_mode),
     'same output': os.path.sameopenfile(1, 2),
     'descriptors': [link(fd) for fd in os.listdir('/proc/self/fd') if int(fd) > 2 and link(fd)],
     'signals': [status[key].strip() for key in ('SigBlk', 'SigIgn', 'SigCgt')],
@@ -49,7 +49,6 @@ signal.pause()
 /** Facts that differ on purpose: supervisord's, ours, and the reason. */
 const DIFFERENT = {
   'leads its session': [false, true, 'what the terminal of the daemon sends does not reach it'],
-  stdin: ['pipe', '/dev/null', 'one that reads gets an end of file and does not wait for ever'],
 } as const
 
 /** Variables that only one of them sets. */
@@ -169,7 +168,9 @@ function factsOf(peer: Peer, name: string): Facts {
   const added = Object.entries(facts.environment).filter(
     ([key, value]) => inherited.get(key) !== value && !(key in OWN_VARIABLES),
   )
-  const lost = [...inherited.keys()].filter(key => !(key in facts.environment))
+  // What bin/taskd tells the daemon is nobody else's.
+  const given = [...inherited.keys()].filter(key => key !== 'TASKD_DESCRIPTORS')
+  const lost = given.filter(key => !(key in facts.environment))
   return {
     ...facts,
     environment: Object.fromEntries(added),

@@ -82,7 +82,7 @@ describe('taskd tail', () => {
   })
 
   it('of a task that waits: says so, and with -f waits for it', async () => {
-    await talk('r3', { start_time: Date.now() / 1000 + 1.5 })
+    await talk('r3', { start_time: Math.ceil(Date.now() / 1000) + 8 })
     const early = await waitFor(
       async () => {
         const result = await daemon.cli('tail', 'r3')

@@ -119,7 +119,8 @@ export class Intake<T> implements Service {
       } catch (error) {
         if (signal.aborted) return
         this.#leftovers = true
-        failures += 1
+        // One that was given up is an outage, and a new one begins.
+        failures = this.#blocking === undefined ? 1 : failures + 1
         const waitMs = backoffDelay(RETRY, failures, Math.random())
         // An outage is the health check's to report; a list of the wrong type is ours.
         if (failures === 5)
@@ -157,13 +158,19 @@ export class Intake<T> implements Service {
 
   /** Moves a batch from the plain list into the engine; how many there were. */
   async #take(blocking: Redis & Scripts): Promise<number> {
+    const items = await this.#answer(blocking, this.#ask(blocking))
+    await this.#send(items)
+    return items.length
+  }
+
+  /** Moves a batch into the private list, and gives what is at its front, also when this is sent again. */
+  #ask(blocking: Redis & Scripts): Promise<Buffer[]> {
     const { taskKey } = this.#spec
-    const { clock } = this.#deps
     // Short: the id of a task stands in Redis five times.
-    const prefix = `${clock.now().toString(36)}${randomBytes(4).toString('hex')}`
+    const prefix = `${this.#deps.clock.now().toString(36)}${randomBytes(4).toString('hex')}`
     const oversized = badMessage(taskKey, '')
     const count = Math.min(BATCH, this.#room)
-    const items = await blocking.takeBuffer(
+    return blocking.takeBuffer(
       taskKey,
       this.#mine,
       oversized,
@@ -172,9 +179,6 @@ export class Intake<T> implements Service {
       prefix,
       BATCH_BYTES,
     )
-    // The front of the private list, also when this was sent again after a broken connection.
-    if (items.length > 0) await this.#send(items)
-    return items.length
   }
 
   async #send(items: readonly Buffer[]): Promise<void> {
@@ -255,19 +259,25 @@ export class Intake<T> implements Service {
   async #waitAndTake(blocking: Redis & Scripts): Promise<void> {
     const { taskKey } = this.#spec
     const waiting = blocking.blmoveBuffer(taskKey, taskKey, 'RIGHT', 'RIGHT', BLOCK_S)
-    const taking = this.#take(blocking)
-    const answered = new AbortController()
+    const asking = this.#ask(blocking)
     // Neither is left behind when the other fails: two at once would drop what only one has sent.
-    const both = Promise.allSettled([waiting, taking])
-      .then(() => Promise.all([waiting, taking]))
-      .finally(() => answered.abort())
-    // A half-open connection never answers; a new one does, for both are sent again on it.
-    for (let late = 1; (await Promise.race([both, this.#late(answered.signal)])) === 'late'; ) {
-      if (late === MOST_LATE) throw this.#giveUp(blocking, both)
+    const both = Promise.allSettled([waiting, asking]).then(() => Promise.all([waiting, asking]))
+    const [, items] = await this.#answer(blocking, both)
+    await this.#send(items)
+  }
+
+  /** What was asked of a client, which may have to be helped. @throws Error when that was in vain */
+  async #answer<T>(blocking: Redis & Scripts, asked: Promise<T>): Promise<T> {
+    const over = new AbortController()
+    const answer = asked.finally(() => over.abort())
+    for (let late = 1; (await Promise.race([answer, this.#late(over.signal)])) === 'late'; ) {
+      if (late === MOST_LATE) throw this.#giveUp(blocking, answer)
       late += 1
-      // One that is looking for its master would be ended for good.
+      // A half-open connection never answers; a new one does, for all is sent again on it. A client
+      // that is looking for its master would be ended for good.
       if (blocking.status === 'ready' || blocking.status === 'connect') blocking.disconnect(true)
     }
+    return answer
   }
 
   /**

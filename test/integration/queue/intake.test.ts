@@ -70,6 +70,24 @@ describe('the intake', () => {
     expect(await bench.queues.isListed('sync_tasks', id)).toBe(false)
   })
 
+  test('leaves a client that does not come back, and takes with another', async () => {
+    const made: ReturnType<typeof bench.connect>[] = []
+    const connect = () => {
+      const client = bench.connect()
+      // As one of a cluster may, which has lost what it was to send.
+      if (made.length === 0) client.takeBuffer = () => new Promise(() => undefined)
+      made.push(client)
+      return client
+    }
+    const sleep = (ms: number, signal?: AbortSignal) => realClock.sleep(ms / 50, signal)
+    const intake = bench.intake(aQueue(), { connect, clock: { ...realClock, sleep } })
+    await intake.start()
+    await waitFor(() => made.length === 2, { what: 'it has another' })
+    await bench.redis.lpush('sync_tasks', message())
+    await hasWaiting(1)
+    await intake.stop()
+  })
+
   test('keeps the order of thousands, over its batches', async () => {
     const all = Array.from({ length: 2300 }, (_, n) => message({ controller: `${n}` }))
     await bench.redis.lpush('sync_tasks', ...all)

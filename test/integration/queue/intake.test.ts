@@ -86,6 +86,7 @@ describe('the intake', () => {
     await bench.redis.lpush('sync_tasks', message())
     await hasWaiting(1)
     await intake.stop()
+    expect(made[0]?.status).toBe('end')
   })
 
   test('keeps the order of thousands, over its batches', async () => {

@@ -50,7 +50,7 @@ exec sleep "$1"
 it('one that dies after 0, 1.2 or 1.3 s is FATAL soon, and comes back once in fatal_retry', async () => {
   await using daemon = await startDaemon()
   const script = daemon.script('lives.sh', LIVES)
-  const keys = { autorestart: true, exitcodes: '', backoff: '100ms', fatal_retry: '3s' }
+  const keys = { autorestart: true, exitcodes: '', backoff: '100ms', fatal_retry: '6s' }
   const lives = ['0', '1.2', '1.3']
   const section = (life: string) =>
     programSection(`lives-${life}`, { command: `${script} ${life}`, ...keys })
@@ -61,7 +61,7 @@ it('one that dies after 0, 1.2 or 1.3 s is FATAL soon, and comes back once in fa
     const starts = () => linesOf(`${script}.${life}`).map(line => Number(line.split(' ')[1]))
     const { detail } = await inState(daemon, name, 'FATAL', 40_000)
     const before = starts().length
-    expect(detail).toMatch(/exit code 0; next try in [1-3] s/)
+    expect(detail).toMatch(/exit code 0; next try in [1-6] s/)
     // Quick deaths end at startretries, others at max_deaths.
     expect([life, before]).toEqual([life, life === '0' ? 4 : 5])
     expect((await daemon.cli('why', name)).stdout).toContain(
@@ -76,9 +76,9 @@ it('one that dies after 0, 1.2 or 1.3 s is FATAL soon, and comes back once in fa
     expect(times).toHaveLength(before + 2)
     const [first = 0, second = 0] = times.slice(-2)
     // On probation: one death, and it waits the whole interval again.
-    expect(second - first).toBeGreaterThan(3 + Number(life) - 0.05)
+    expect(second - first).toBeGreaterThan(6 + Number(life) - 0.05)
     const why = (await daemon.cli('why', name)).stdout
-    for (const text of ['it died again on its second chance', 'every 3s'])
+    for (const text of ['it died again on its second chance', 'every 6s'])
       expect(why).toContain(text)
   }
   await Promise.all(lives.map(follow))

@@ -3,7 +3,7 @@ import type { Config } from './config.ts'
 /** The configuration that is in force: made first, and changed only by a reload. */
 export class LiveConfig {
   #current: Config
-  readonly #listeners = new Set<(next: Config) => void>()
+  readonly #listeners: ((next: Config) => void)[] = []
 
   constructor(config: Config) {
     this.#current = config
@@ -19,9 +19,7 @@ export class LiveConfig {
     for (const listener of this.#listeners) listener(next)
   }
 
-  /** @returns how to end it */
-  onChange(listener: (next: Config) => void): () => void {
-    this.#listeners.add(listener)
-    return () => void this.#listeners.delete(listener)
+  onChange(listener: (next: Config) => void): void {
+    this.#listeners.push(listener)
   }
 }

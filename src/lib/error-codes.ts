@@ -66,7 +66,7 @@ export const ERROR_CODES = {
   E_HOST: info(
     403,
     'the Host header names another host',
-    'ask for 127.0.0.1 or localhost, or add the name to http_hosts',
+    'ask for 127.0.0.1 or localhost; a proxy here must not hand its own host name on',
   ),
   E_HTTP: info(500, 'the HTTP port cannot be opened', 'free the port, or set another one'),
   E_INTERNAL: info(500, 'a bug of taskd', 'look at its log, and report it'),

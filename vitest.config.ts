@@ -26,7 +26,7 @@ const waiting = { maxWorkers: 3, sequence: { groupOrder: 1 }, retry: 1 }
 export default defineConfig({
   test: {
     globalSetup: ['test/support/global-setup.ts'],
-    reporters: ['default', './test/support/flaky-reporter.ts'],
+    reporters: ['default', './test/support/flaky-reporter.ts', './test/support/stuck-reporter.ts'],
     projects: [
       project('unit', ['test/unit/**/*.test.ts', 'test/property/**/*.test.ts'], quick),
       project('integration', ['test/integration/**/*.test.ts'], waiting),

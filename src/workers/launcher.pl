@@ -196,6 +196,14 @@ sub shut {
     $run->{pipes}--;
 }
 
+# We may have stood still since it was written: a read that would wait must not be made.
+sub cut_off {
+    my ($fd) = @_;
+    vec(my $there = '', $fd, 1) = 1;
+    take($fd) if select($there, undef, undef, 0) > 0;
+    shut($fd) if $run_of_fd{$fd};
+}
+
 sub reap {
     while ((my $pid = $wait4 ? syscall $wait4, -1, $status, $wnohang, $usage : waitpid -1, $wnohang) > 0) {
         my $run = $run_of_pid{$pid} or next;
@@ -209,7 +217,7 @@ sub reap {
         next if !defined $run->{status};
         if ($run->{pipes} > 0) {
             next if now() < $run->{until};
-            for my $fd (keys %run_of_fd) { shut($fd) if $run_of_fd{$fd}[0] == $run }
+            for my $fd (keys %run_of_fd) { cut_off($fd) if $run_of_fd{$fd}[0] == $run }
         }
         delete $run_of_pid{$pid};
         ended($run);

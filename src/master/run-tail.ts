@@ -88,7 +88,8 @@ export class RunTail implements AsyncIterable<Uint8Array> {
   }
 
   #leaveOut(item: TailItem | undefined): void {
-    this.#missed += this.#fresh(item).length
+    const { length } = this.#fresh(item)
+    this.#missed += length
     if (item?.type === 'ended') this.#runs.delete(item.id)
   }
 

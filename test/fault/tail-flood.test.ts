@@ -46,12 +46,17 @@ describe(`a run that writes ${FLOOD_MB} MB while it is watched`, () => {
   })
   afterAll(() => daemon.remove())
 
-  const flood = async (id: string) => {
+  let floods = 0
+  /** @returns its id: another one for each try of a test */
+  const flood = async () => {
+    floods += 1
+    const id = `f${floods}`
     const script = daemon.script('flood.sh', FLOOD)
     await daemon.push('async_tasks', { script, controller: daemon.dir, unique_task_id: id })
     await waitFor(async () => (await daemon.cli('tail', id)).stdout === 'ready\n', {
       what: `${id} is ready`,
     })
+    return id
   }
   const go = (id: string) => daemon.script(id, '')
   const family = async () => {
@@ -62,11 +67,11 @@ describe(`a run that writes ${FLOOD_MB} MB while it is watched`, () => {
     Object.fromEntries(Object.entries(await family()).map(([name, pid]) => [name, peakOf(pid)]))
 
   it('a reader that keeps up has its beginning and its end, and a count of what it missed', async () => {
-    await flood('f1')
+    const id = await flood()
     const before = await peaks()
-    await using one = follow(daemon, 'tail', '-f', 'f1')
+    await using one = follow(daemon, 'tail', '-f', id)
     await one.sees('ready\n')
-    go('f1')
+    go(id)
     expect(await one.ended).toBe(0)
     const text = one.text()
     expect(text).toMatch(/took \d+ ms\n$/)
@@ -83,14 +88,14 @@ describe(`a run that writes ${FLOOD_MB} MB while it is watched`, () => {
   })
 
   it('one that never reads holds up neither the run nor others, and costs no memory', async () => {
-    await flood('f2')
-    await using stuck = follow(daemon, 'tail', '-f', 'f2')
+    const id = await flood()
+    await using stuck = follow(daemon, 'tail', '-f', id)
     await stuck.sees('ready\n')
-    await using other = follow(daemon, 'tail', '-f', 'f2')
+    await using other = follow(daemon, 'tail', '-f', id)
     await other.sees('ready\n')
     stuck.child.kill('SIGSTOP')
     const before = await peaks()
-    go('f2')
+    go(id)
     expect(await other.ended).toBe(0)
     expect(other.text()).toMatch(/took \d+ ms\n$/)
     const after = await peaks()
@@ -102,13 +107,13 @@ describe(`a run that writes ${FLOOD_MB} MB while it is watched`, () => {
   })
 
   it('a worker that is frozen holds up nothing that it watches', async () => {
-    await flood('f3')
-    await using one = follow(daemon, 'tail', '-f', 'f3')
+    const id = await flood()
+    await using one = follow(daemon, 'tail', '-f', id)
     await one.sees('ready\n')
     const { worker } = await family()
     process.kill(worker, 'SIGSTOP')
     try {
-      go('f3')
+      go(id)
       await waitFor(() => existsSync(join(daemon.dir, 'f3.done')), {
         timeoutMs: 30_000,
         what: 'the run has written all',

@@ -167,3 +167,19 @@ test.each([
 ])('of %j the last %i lines are %j', (text, lines, expected) => {
   expect(lastLines(Buffer.from(text), lines).toString()).toBe(expected)
 })
+
+test('what a slow reader misses is counted together with what was left out before it', async () => {
+  const tail = tailOf({ only: 'a' })
+  const bytes = 'x'.repeat(10_000)
+  tail.push(first('a', ''))
+  for (let n = 0; n < 100; n += 1) tail.push(part('a', n * 30_000, bytes))
+  tail.end()
+  let text = ''
+  for await (const chunk of tail) text += Buffer.from(chunk).toString()
+  let missed = 0
+  const plain = text.replace(/\n?\[taskd: (\d+) bytes left out here\]\n/g, (_note, count) => {
+    missed += Number(count)
+    return ''
+  })
+  expect(plain.length + missed).toBe(99 * 30_000 + 10_000)
+})

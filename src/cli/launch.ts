@@ -5,7 +5,9 @@ import { createClient } from '../api/client.ts'
 import type { Control } from '../api/control.ts'
 import type { Status } from '../api/status.ts'
 import { shortagesOf } from '../config/descriptors.ts'
-import { needsRedis } from '../config/needs-redis.ts'
+import { valueOf } from '../config/section-kind.ts'
+import { programKind } from '../features/kinds.ts'
+import { needsRedis } from '../features/needs-redis.ts'
 import { realClock } from '../lib/clock.ts'
 import { messageOf, TaskdError } from '../lib/errors.ts'
 import { openFilesLimit } from '../lib/proc.ts'
@@ -34,7 +36,8 @@ export async function launchDaemon(context: Context, options: Options): Promise<
   if (typeof ended !== 'string') {
     if (options['json']) out.json({ pid: child.pid, log: logFile })
     else out.line(`taskd is ${ended.state}: pid ${child.pid}, log ${logFile}`)
-    for (const { kind, name, message, hint } of shortagesOf(config, openFilesLimit()))
+    const needs = { queues: config.queues, processes: valueOf(config, programKind).processes }
+    for (const { kind, name, message, hint } of shortagesOf(needs, openFilesLimit()))
       out.note(`taskd: ${kind} ${name}: ${message}. ${hint}`)
     if (ended.warning !== '') out.note(`taskd: ${ended.warning}`)
     return EXIT.ok

@@ -1,13 +1,8 @@
-import type { ChannelSpec, RelaySpec } from '../model/channel.ts'
 import type { FenceMode } from '../model/fence-mode.ts'
 import type { Job, Trigger } from '../model/job.ts'
-import type { NotifySpec } from '../model/notice.ts'
-import type { ProcessSpec } from '../model/program-spec.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { AllowedHost } from '../model/rpc-allow.ts'
-import type { SourceSpec } from '../model/source.ts'
 import type { Note, Problem } from './diagnostics.ts'
-import type { ProgramSpec } from './programs/processes.ts'
 import type { Rate } from './rate.ts'
 
 /** Everything the daemon was told, checked once and frozen to the last value. */
@@ -19,14 +14,8 @@ export interface Config {
   readonly settings: Settings
   readonly queues: readonly QueueSpec[]
   readonly jobs: readonly Job[]
-  /** In the order of the file; one that is in two groups stands here twice. */
-  readonly programs: readonly ProgramSpec[]
-  /** Of all programs, in the order of their start. */
-  readonly processes: readonly ProcessSpec[]
-  readonly channels: readonly ChannelSpec[]
-  readonly relays: readonly RelaySpec[]
-  readonly sources: readonly SourceSpec[]
-  readonly notify: readonly NotifySpec[]
+  /** What the sections of each other kind mean, by kind: `valueOf` reads it. */
+  readonly sections: Readonly<Record<string, unknown>>
 }
 
 /** `[taskd]`. Paths are absolute; durations are ms. */
@@ -85,19 +74,14 @@ export interface HttpAddress {
   readonly port: number
 }
 
-/** What the configuration asks of the world outside it. */
-export interface ConfigDeps {
-  /** How many files a process of ours may have open; not set: nothing is said about that. */
-  readonly openFiles?: number
-  /**
-   * Judges a schedule. A `problem` may carry its own remedy after the first full stop; notes are
-   * shown to the user and fail nothing.
-   */
-  checkSchedule(
-    trigger: Trigger,
-    timezone: string,
-  ): { readonly problem?: string; readonly notes: readonly string[] }
-}
+/**
+ * Judges a schedule. A `problem` may carry its own remedy after the first full stop; notes are shown
+ * to the user and fail nothing.
+ */
+export type CheckSchedule = (
+  trigger: Trigger,
+  timezone: string,
+) => { readonly problem?: string; readonly notes: readonly string[] }
 
 export type Environment = Readonly<Record<string, string | undefined>>
 

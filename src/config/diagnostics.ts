@@ -30,10 +30,24 @@ export interface Place {
 const MAX_FINDINGS = 10_000
 const MAX_VALUE = 200
 
+/** Which kinds of sections there are. */
+export interface KnownKinds {
+  /** What may stand before the colon of a header. */
+  readonly names: ReadonlySet<string>
+  /** Every other kind of section that has the key. */
+  homesOf(kind: string, key: string): readonly string[]
+}
+
 /** Collects every mistake, so that the user mends them in one go. */
 export class Report {
+  /** The kinds of sections that are known here; undefined for whoever looks at `[taskd]` alone. */
+  readonly kinds: KnownKinds | undefined
   readonly #problems: Problem[] = []
   readonly #notes: Note[] = []
+
+  constructor(kinds?: KnownKinds) {
+    this.kinds = kinds
+  }
 
   problem(place: Place, message: string, hint: string): void {
     if (!this.full) this.#problems.push(finding(place, message, hint))

@@ -1,12 +1,12 @@
 import { dirname, resolve } from 'node:path'
 import { computedTexts } from './computed.ts'
-import type { Config, ConfigDeps, Environment } from './config.ts'
+import type { Config, Environment } from './config.ts'
 import { defaultText } from './default-text.ts'
 import { type Note, type Problem, Report } from './diagnostics.ts'
-import { judge } from './load.ts'
+import { type ConfigDeps, judge } from './load.ts'
 import { BUILT_IN_QUEUES } from './queues.ts'
-import { type Known, SCHEMAS } from './schema.ts'
 import { type Entry, isPythons, type Section } from './section.ts'
+import type { SectionKinds } from './section-kind.ts'
 import { ENVIRONMENT, underEnvironment } from './settings.ts'
 import { gather, type Sources } from './sources.ts'
 
@@ -45,16 +45,19 @@ const INHERITED = ['environment', 'user', 'umask', 'directory']
  * they were written, secrets and all: who shows them masks them.
  */
 export function readEffective(file: string, env: Environment, deps: ConfigDeps): Effective {
-  const report = new Report()
+  const report = new Report(deps.kinds)
   const sources = gather(file, env, report)
   const loaded = judge(file, sources, env, deps, report)
   if (!loaded.ok) return { ok: false, problems: loaded.problems }
   const { config, notes } = loaded
-  const sections = inOrder(sources.sections, config, env).map(one => hereIn(one, config.file))
-  const defaults = new Map(sections.map(one => [one, defaultsOf(one, config)]))
+  const { kinds } = deps
+  const sections = inOrder(sources.sections, config, env, kinds).map(one =>
+    hereIn(one, config.file),
+  )
+  const defaults = new Map(sections.map(one => [one, defaultsOf(one, config, kinds)]))
   const attempt = (): readonly Problem[] => {
     const whole = sections.map((one, at) => withDefaults(one, defaults.get(one) ?? [], at))
-    const again = judge(file, { ...sources, sections: whole }, env, deps, new Report())
+    const again = judge(file, { ...sources, sections: whole }, env, deps, new Report(deps.kinds))
     return again.ok ? again.notes : again.problems
   }
   const unwritten = leaveOut(sections, defaults, notes, attempt)
@@ -63,13 +66,18 @@ export function readEffective(file: string, env: Environment, deps: ConfigDeps):
     notes,
     sections: sections.map(section => ({
       section,
-      keys: keysOf(section, defaultsOf(section, config), unwritten),
+      keys: keysOf(section, defaultsOf(section, config, kinds), unwritten, kinds),
     })),
   }
 }
 
 /** Each section that has an effect; `[taskd]` and the queues that nobody wrote down in front. */
-function inOrder(all: Sources['sections'], { file }: Config, env: Environment): readonly Section[] {
+function inOrder(
+  all: Sources['sections'],
+  { file }: Config,
+  env: Environment,
+  kinds: SectionKinds,
+): readonly Section[] {
   const taskd = all.find(one => one.kind === 'taskd')
   const queues = BUILT_IN_QUEUES.filter(
     name => !all.some(one => one.kind === 'queue' && one.name === name),
@@ -79,7 +87,8 @@ function inOrder(all: Sources['sections'], { file }: Config, env: Environment): 
   })
   const rest = all.filter(
     ({ kind }) =>
-      kind === 'supervisord' || (kind in SCHEMAS && !['taskd', 'include'].includes(kind)),
+      kind === 'supervisord' ||
+      (kinds.rulesOf(kind) !== undefined && !['taskd', 'include'].includes(kind)),
   )
   return [underEnvironment(taskd, file, env), ...queues, ...rest]
 }
@@ -105,9 +114,8 @@ function hereIn(section: Section, file: string): Section {
 const DEFAULT = 'default'
 
 /** What the keys mean that the section does not set. */
-function defaultsOf(section: Section, config: Config): readonly Entry[] {
-  if (!(section.kind in SCHEMAS)) return []
-  const { shape } = SCHEMAS[section.kind as Known]
+function defaultsOf(section: Section, config: Config, kinds: SectionKinds): readonly Entry[] {
+  const shape = kinds.rulesOf(section.kind)?.schema.shape ?? {}
   const computed = computedTexts(section, config)
   return Object.entries(shape).flatMap(([name, field]) => {
     const value = computed[name] ?? defaultText(field)
@@ -181,9 +189,10 @@ function keysOf(
   section: Section,
   defaults: readonly Entry[],
   unwritten: ReadonlySet<string>,
+  kinds: SectionKinds,
 ): readonly EffectiveKey[] {
   const all = [...section.entries.values(), ...defaults]
-  const order = section.kind in SCHEMAS ? Object.keys(SCHEMAS[section.kind as Known].shape) : []
+  const order = Object.keys(kinds.rulesOf(section.kind)?.schema.shape ?? {})
   return all
     .toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
     .map(entry => ({

@@ -1,7 +1,10 @@
 import { resolve } from 'node:path'
+import type { z } from 'zod'
 import type { Job, TaskTemplate, Trigger } from '../model/job.ts'
+import type { JOB } from './core-kinds.ts'
 import { resolveProgram } from './paths.ts'
-import type { Values } from './schema.ts'
+
+type JobValues = z.output<typeof JOB.schema>
 
 /** Waits for `retries` without `retry_intervals`; the last repeats. */
 const RETRY_INTERVALS_MS: readonly number[] = [10_000, 60_000, 300_000]
@@ -13,7 +16,7 @@ export interface JobContext {
   readonly root: string
 }
 
-export function buildJob(name: string, values: Values<'job'>, context: JobContext): Job {
+export function buildJob(name: string, values: JobValues, context: JobContext): Job {
   return {
     name,
     enabled: values.enabled,
@@ -31,7 +34,7 @@ export function buildJob(name: string, values: Values<'job'>, context: JobContex
 
 /** The keys that jobs and table queues have in common. */
 type TaskValues = Pick<
-  Values<'job'>,
+  JobValues,
   | 'task_key'
   | 'script'
   | 'controller'

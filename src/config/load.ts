@@ -1,21 +1,18 @@
 import { resolve } from 'node:path'
 import type { Job, Trigger } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
-import { readChannels, readRelays } from './channels.ts'
-import type { ConfigDeps, Environment, Loaded } from './config.ts'
-import { noteShortages } from './descriptors.ts'
+import type { CheckSchedule, Environment, Loaded } from './config.ts'
+import { JOB, QUEUE } from './core-kinds.ts'
 import { Report } from './diagnostics.ts'
 import { buildJob } from './jobs.ts'
-import { readNotify } from './notify.ts'
 import { placesOf } from './paths.ts'
-import { readPrograms } from './programs/read.ts'
 import { BUILT_IN_QUEUES, buildQueue } from './queues.ts'
 import { CRON_HINT, readRunTime, splitRemedy } from './run-time.ts'
 import { type Checked, checkSection, placeOf } from './schema.ts'
-import { checkName, isQueueName, type Section } from './section.ts'
+import { isQueueName, refuseJobName, refuseQueueName, type Section } from './section.ts'
+import { checkName, type SectionKinds, type Surroundings } from './section-kind.ts'
 import { buildSettings, checkSettings } from './settings.ts'
 import { gather, type Sources } from './sources.ts'
-import { readTableSources } from './table-sources.ts'
 import {
   checkJobTogether,
   checkQueueTogether,
@@ -23,12 +20,21 @@ import {
   type JobRules,
 } from './validate.ts'
 
+/** What the configuration asks of the world outside it. */
+export interface ConfigDeps {
+  /** Every kind of section that a feature has. */
+  readonly kinds: SectionKinds
+  /** How many files a process of ours may have open; not set: nothing is said about that. */
+  readonly openFiles?: number
+  readonly checkSchedule: CheckSchedule
+}
+
 /**
  * Reads a configuration: a frozen value, or every mistake in it. It never throws for what a file
  * says, and touches nothing but the files it reads.
  */
 export function loadConfig(file: string, env: Environment, deps: ConfigDeps): Loaded {
-  const report = new Report()
+  const report = new Report(deps.kinds)
   return judge(file, gather(file, env, report), env, deps, report)
 }
 
@@ -58,8 +64,8 @@ export function judge(
   const jobs: Job[] = []
   for (const section of of('job')) {
     if (report.full) break
-    checkName(section, report)
-    const checked = checkSection('job', section, report)
+    checkName({ refuseName: name => refuseJobName(name, deps.kinds.names) }, section, report)
+    const checked = checkSection(JOB, section, report)
     const trigger = schedule(checked)
     checkJobTogether(checked, trigger, rules, report)
     if (checked.complete === undefined || trigger === undefined) continue
@@ -68,24 +74,30 @@ export function judge(
     jobs.push(buildJob(section.name, checked.complete, context))
   }
 
-  const { programs, processes } = readPrograms(sections, env, places, settings.dataDir, report)
-
-  if (deps.openFiles !== undefined)
-    noteShortages({ processes, queues }, deps.openFiles, sections, report)
-
-  const around = { settings, folder: places.folder }
-  const channels = readChannels(of('channel'), around, report)
-  const relays = readRelays(of('relay'), around, channels, report)
-  const { root } = places
-  const { queueNames } = rules
-  const sources = readTableSources(of('source'), { ...around, root, queues, queueNames }, report)
-  const notify = readNotify(of('notify'), report)
+  const around: Surroundings = {
+    ...places,
+    sections,
+    environment: env,
+    settings,
+    queues,
+    queueNames: rules.queueNames,
+    openFiles: deps.openFiles,
+    legacyPaths: new Map(),
+    report,
+  }
+  const values = deps.kinds.ofFeatures.map(kind => [kind.kind, kind.read(of(kind.kind), around)])
 
   const problems = report.problems()
   const notes = report.notes()
   if (problems.length > 0) return deepFreeze({ ok: false, problems, notes })
-  const parts = { queues, jobs, programs, processes, channels, relays, sources, notify }
-  const config = { file: absolute, files, settings, ...parts }
+  const config = {
+    file: absolute,
+    files,
+    settings,
+    queues,
+    jobs,
+    sections: Object.fromEntries(values),
+  }
   return deepFreeze({ ok: true, config, notes })
 }
 
@@ -95,8 +107,8 @@ function readQueues(sections: readonly Section[], report: Report): readonly Queu
   const queues = BUILT_IN_QUEUES.filter(name => !named.has(name)).map(name => buildQueue(name, {}))
   for (const section of sections) {
     if (report.full) break
-    checkName(section, report)
-    const checked = checkSection('queue', section, report)
+    checkName({ refuseName: refuseQueueName }, section, report)
+    const checked = checkSection(QUEUE, section, report)
     checkQueueTogether(checked, report)
     if (isQueueName(section.name)) queues.push(buildQueue(section.name, checked.values))
   }
@@ -105,8 +117,8 @@ function readQueues(sections: readonly Section[], report: Report): readonly Queu
 
 /** Judges when a job runs. Thousands of jobs share few schedules, so each is judged once. */
 function scheduleCheck(deps: ConfigDeps, zone: string, report: Report) {
-  const known = new Map<string, ReturnType<ConfigDeps['checkSchedule']>>()
-  return ({ section, values }: Checked<'job'>): Trigger | undefined => {
+  const known = new Map<string, ReturnType<CheckSchedule>>()
+  return ({ section, values }: Checked<typeof JOB.schema>): Trigger | undefined => {
     if (values.trigger === undefined || values.run_time === undefined) return undefined
     const place = placeOf(section, 'run_time')
     const read = readRunTime(values.trigger, values.run_time)

@@ -1,3 +1,4 @@
+import type { JOB } from './core-kinds.ts'
 import type { Report } from './diagnostics.ts'
 import { type Checked, placeOf } from './schema.ts'
 
@@ -7,7 +8,10 @@ const IN_ORDER = ['jitter', 'priority'] as const
 const OF_THE_QUEUE = ['retries', 'retry_intervals'] as const
 
 /** Keys of a job whose tasks go into a pull queue. */
-export function checkPullJob({ section, values }: Checked<'job'>, report: Report): void {
+export function checkPullJob(
+  { section, values }: Checked<typeof JOB.schema>,
+  report: Report,
+): void {
   const at = (name: string) => placeOf(section, name)
   const given = (name: string) => section.entries.has(name)
   for (const name of FOREIGN) {

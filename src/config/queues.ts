@@ -1,5 +1,8 @@
+import type { z } from 'zod'
 import type { QueueSpec } from '../model/queue-spec.ts'
-import type { Values } from './schema.ts'
+import type { QUEUE } from './core-kinds.ts'
+
+type QueueValues = z.output<typeof QUEUE.schema>
 
 /** They exist in every configuration, and their names say their mode. */
 const BUILT_IN: ReadonlyMap<string, QueueSpec['mode']> = new Map([
@@ -9,7 +12,7 @@ const BUILT_IN: ReadonlyMap<string, QueueSpec['mode']> = new Map([
 
 export const BUILT_IN_QUEUES: readonly string[] = [...BUILT_IN.keys()]
 
-export function modeOf(name: string, values: Partial<Values<'queue'>>): QueueSpec['mode'] {
+export function modeOf(name: string, values: Partial<QueueValues>): QueueSpec['mode'] {
   return values.mode ?? BUILT_IN.get(name) ?? 'async'
 }
 
@@ -22,7 +25,7 @@ const DEFAULTS = { workers: 1, async: 16, capacity: 500_000, lease: 86_400_000, 
 const FINISH_KEEP = 100_000
 
 /** A queue with every default filled in. A pull queue has no workers of its own. */
-export function buildQueue(taskKey: string, values: Partial<Values<'queue'>>): QueueSpec {
+export function buildQueue(taskKey: string, values: Partial<QueueValues>): QueueSpec {
   const mode = modeOf(taskKey, values)
   return {
     taskKey,

@@ -56,6 +56,7 @@ class Scan {
   readonly sections: Open[] = []
   readonly #file: string
   readonly #report: Report
+  readonly #named: ReadonlySet<string>
   #bad = 0
   /** Undefined before the first header; 'unreadable' after a broken one, whose keys have no home. */
   #section: Open | 'unreadable' | undefined
@@ -64,6 +65,7 @@ class Scan {
   constructor(file: string, report: Report) {
     this.#file = file
     this.#report = report
+    this.#named = report.kinds?.names ?? new Set()
   }
 
   get hopeless(): boolean {
@@ -75,7 +77,7 @@ class Scan {
     if (text === '' || isRemark(text)) return
     const indent = raw.length - raw.trimStart().length
     if (this.#continues(indent)) {
-      if (!isIndentedHeader(text)) return this.#continue(raw)
+      if (!isIndentedHeader(text, this.#named)) return this.#continue(raw)
       const place = { file: this.#file, line, key: text, value: '' }
       const message = 'is indented, so supervisord reads it as more of the value above'
       this.#report.problem(place, message, 'remove the blanks before it')
@@ -111,7 +113,7 @@ class Scan {
     else if (name === '') this.#unreadable(place, 'has no name', 'write a header as [name]')
     else if (rest !== '' && !isRemark(rest))
       this.#unreadable(place, 'has text after the ]', 'put keys on lines of their own')
-    else this.#section = this.#open(readHeader(name), line)
+    else this.#section = this.#open(readHeader(name, this.#named), line)
   }
 
   #unreadable(place: Place, message: string, hint: string): void {
@@ -191,9 +193,9 @@ class Scan {
 }
 
 /** A whole line that is the header of a section, and of none that could be a word of a command. */
-function isIndentedHeader(text: string): boolean {
+function isIndentedHeader(text: string, named: ReadonlySet<string>): boolean {
   const [, name] = /^\[([^[\]]+)\]$/.exec(text) ?? []
-  return name !== undefined && readHeader(name.trim()).kind !== 'job'
+  return name !== undefined && readHeader(name.trim(), named).kind !== 'job'
 }
 
 function isRemark(text: string): boolean {

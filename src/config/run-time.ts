@@ -2,7 +2,7 @@ import { parseDuration } from '../lib/duration.ts'
 import type { Parsed } from '../lib/parsed.ts'
 import { suggest } from '../lib/suggest.ts'
 import type { Trigger } from '../model/job.ts'
-import type { ConfigDeps } from './config.ts'
+import type { CheckSchedule } from './config.ts'
 import { no, type Read, yes } from './fields.ts'
 
 export const TRIGGERS = ['cron', 'interval', 'date'] as const
@@ -82,12 +82,12 @@ export function judgeRunTime(
   word: TriggerWord,
   text: string,
   timezone: string,
-  deps: ConfigDeps,
+  checkSchedule: CheckSchedule,
 ): Parsed<Trigger> {
   if (text.length > MAX_RUN_TIME) return { ok: false, reason: 'is too long for a schedule' }
   const read = readRunTime(word, text)
   if (!read.ok) return { ok: false, reason: worded(read.reason, read.hint ?? '') }
-  const { problem } = deps.checkSchedule(read.value, timezone)
+  const { problem } = checkSchedule(read.value, timezone)
   if (problem === undefined) return read
   return { ok: false, reason: worded(...splitRemedy(problem, word === 'cron' ? CRON_HINT : '')) }
 }

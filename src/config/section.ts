@@ -1,9 +1,6 @@
 import { suggest } from '../lib/suggest.ts'
 import { isChannelName } from '../model/channel.ts'
-import type { Place, Report } from './diagnostics.ts'
-
-/** Kinds with a name after a colon, as in `[queue:mail]`. */
-const NAMED = ['queue', 'program', 'group', 'notify', 'channel', 'source', 'relay'] as const
+import type { Place } from './diagnostics.ts'
 
 /** What else stands in a supervisord.conf, with or without a name after a colon. */
 export const SUPERVISORS = [
@@ -17,13 +14,6 @@ export const SUPERVISORS = [
   'fcgi-program',
 ] as const
 
-export type SectionKind =
-  | 'job'
-  | 'taskd'
-  | 'include'
-  | (typeof NAMED)[number]
-  | (typeof SUPERVISORS)[number]
-
 /** The job that keys before the first section header belong to. */
 export const DEFAULT_JOB = 'default'
 
@@ -33,7 +23,8 @@ export interface Entry extends Place {
 }
 
 export interface Section {
-  readonly kind: SectionKind
+  /** `job` for a header without a kind that is known. */
+  readonly kind: string
   /** What follows the colon, or the whole header of a job. */
   readonly name: string
   readonly place: Place
@@ -43,19 +34,20 @@ export interface Section {
 }
 
 export interface Header {
-  readonly kind: SectionKind
+  readonly kind: string
   readonly name: string
 }
 
-export function readHeader(text: string): Header {
+/** @param named the kinds that may stand before a colon, beside those of supervisord */
+export function readHeader(text: string, named: ReadonlySet<string>): Header {
   if (text === 'taskd' || text === 'include') return { kind: text, name: '' }
   const colon = text.indexOf(':')
   const prefix = (colon < 0 ? text : text.slice(0, colon)).trim()
   const name = colon < 0 ? '' : text.slice(colon + 1).trim()
   const foreign = SUPERVISORS.find(one => one === prefix)
   if (foreign !== undefined) return { kind: foreign, name }
-  const kind = colon < 0 ? undefined : NAMED.find(one => one === prefix)
-  return kind === undefined ? { kind: 'job', name: text } : { kind, name }
+  const known = named.has(prefix) || PROGRAMS.includes(prefix)
+  return colon >= 0 && known ? { kind: prefix, name } : { kind: 'job', name: text }
 }
 
 /** How a section is called in messages, and what makes it unique. */
@@ -65,18 +57,19 @@ export function headerOf(header: Header): string {
 }
 
 /** In a file that is supervisord's own, whoever reads it. */
-export function isSupervisors(kind: SectionKind): boolean {
+export function isSupervisors(kind: string): boolean {
   return SUPERVISORS.some(one => one === kind)
 }
 
-const PYTHONS: readonly SectionKind[] = ['program', 'group', 'include', ...SUPERVISORS]
+const PROGRAMS = ['program', 'group']
+const PYTHONS: readonly string[] = [...PROGRAMS, 'include', ...SUPERVISORS]
 
 /**
  * Supervisor's sections are written as Python's ConfigParser has them: indented lines are more of the
  * value above, `key: value` will do, keys are the same in capitals, and quotes belong to little
  * languages of their own. Jobs have none of that.
  */
-export function isPythons(kind: SectionKind): boolean {
+export function isPythons(kind: string): boolean {
   return PYTHONS.includes(kind)
 }
 
@@ -98,46 +91,52 @@ export function refuseProcessName(name: string): readonly [string, string] | und
     : undefined
 }
 
-/** Reports a section whose name cannot be used. */
-export function checkName(section: Section, report: Report): void {
-  const { kind, name, place } = section
-  if (kind === 'queue') {
-    if (!isQueueName(name))
-      report.problem(
-        place,
-        'is not a name for a queue',
-        'use 1 to 64 of A-Z a-z 0-9 _ . -, as in [queue:mail]',
-      )
-    return
-  }
-  if (kind === 'channel' || kind === 'relay' || kind === 'source') {
-    const hint = `use 1 to 64 of A-Z a-z 0-9 _ . -, as in [${kind}:orders], and no . in front`
-    if (!isChannelName(name)) report.problem(place, `is not a name for a ${kind}`, hint)
-    return
-  }
-  if (kind === 'program' || kind === 'group') {
-    const reason = refuseProcessName(name)
-    if (reason !== undefined) report.problem(place, ...reason)
-    return
-  }
-  if (kind !== 'job') return
-  const near = nearKind(name)
-  if (near !== undefined) {
-    report.problem(place, 'is no kind of section', `did you mean ${near}?`)
-  } else if (!JOB_NAME.test(name)) {
-    const hint = 'use letters, digits, _ . - and begin with a letter or digit'
-    report.problem(place, 'is not a name for a job', hint)
-  } else if (Array.from(name).length > MAX_JOB_NAME) {
-    report.problem(place, `is longer than ${MAX_JOB_NAME} characters`, 'shorten the name')
-  }
+/** What is wrong with the name of a queue, if anything; and what to do. */
+export function refuseQueueName(name: string): readonly [string, string] | undefined {
+  return isQueueName(name)
+    ? undefined
+    : ['is not a name for a queue', 'use 1 to 64 of A-Z a-z 0-9 _ . -, as in [queue:mail]']
 }
 
-/** `[Taskd]` and `[quue:x]` are no jobs. */
-function nearKind(name: string): string | undefined {
+/**
+ * As `refuseQueueName`, for what has a folder called after it: no `..`, and nothing hidden.
+ * @param what as in `a relay` @param example a whole header
+ */
+export function refuseFolderName(
+  name: string,
+  what: string,
+  example: string,
+): readonly [string, string] | undefined {
+  if (isChannelName(name)) return undefined
+  const hint = `use 1 to 64 of A-Z a-z 0-9 _ . -, as in ${example}, and no . in front`
+  return [`is not a name for ${what}`, hint]
+}
+
+/**
+ * What is wrong with the name of a job, if anything; and what to do. `[Taskd]` and `[quue:x]` are no jobs.
+ * @param named the kinds that may stand before a colon
+ */
+export function refuseJobName(
+  name: string,
+  named: ReadonlySet<string>,
+): readonly [string, string] | undefined {
+  const near = nearKind(name, named)
+  if (near !== undefined) return ['is no kind of section', `did you mean ${near}?`]
+  if (!JOB_NAME.test(name))
+    return [
+      'is not a name for a job',
+      'use letters, digits, _ . - and begin with a letter or digit',
+    ]
+  return Array.from(name).length > MAX_JOB_NAME
+    ? [`is longer than ${MAX_JOB_NAME} characters`, 'shorten the name']
+    : undefined
+}
+
+function nearKind(name: string, named: ReadonlySet<string>): string | undefined {
   const lower = name.toLowerCase()
   if (lower === 'taskd' || lower === 'include') return `[${lower}]`
   const colon = name.indexOf(':')
   if (colon < 0) return undefined
-  const kind = suggest(name.slice(0, colon).trim(), NAMED)
+  const kind = suggest(name.slice(0, colon).trim(), [...named])
   return kind === undefined ? undefined : `[${kind}:${name.slice(colon + 1).trim()}]`
 }

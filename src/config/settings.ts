@@ -1,11 +1,15 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
+import type { z } from 'zod'
 import { suggest } from '../lib/suggest.ts'
 import type { Environment, Settings } from './config.ts'
+import { TASKD } from './core-kinds.ts'
 import type { Report } from './diagnostics.ts'
 import { type Places, resolveProgram } from './paths.ts'
-import { type Checked, checkSection, SCHEMAS, type Values } from './schema.ts'
+import { type Checked, checkSection } from './schema.ts'
 import type { Section } from './section.ts'
+
+type TaskdValues = z.output<typeof TASKD.schema>
 
 /** `TASKD_` variables that are no settings: set for scripts, or read elsewhere. */
 const OTHERS = 'CONFIG DESCRIPTORS TASK_ID TASK_KEY JOB WORKER_ID ATTEMPT SCHEDULED_AT'.split(' ')
@@ -19,9 +23,9 @@ export function checkSettings(
   file: string,
   env: Environment,
   report: Report,
-): Checked<'taskd'> {
+): Checked<typeof TASKD.schema> {
   noteUnknown(env, report)
-  return checkSection('taskd', underEnvironment(section, file, env), report)
+  return checkSection(TASKD, underEnvironment(section, file, env), report)
 }
 
 /** The section as it is with what the variables say instead. */
@@ -33,7 +37,7 @@ export function underEnvironment(
   const place = { file, line: 0, key: '[taskd]', value: '' }
   const base: Section = section ?? { kind: 'taskd', name: '', place, entries: new Map() }
   const entries = new Map(base.entries)
-  for (const name of Object.keys(SCHEMAS.taskd.shape)) {
+  for (const name of Object.keys(TASKD.schema.shape)) {
     const key = `TASKD_${name.toUpperCase()}`
     const value = env[key]?.trim()
     if (value) entries.set(name, { name, file: ENVIRONMENT, line: 0, key, value })
@@ -43,7 +47,7 @@ export function underEnvironment(
 
 /** A variable for something else is nobody's mistake, so a wrong one gets a note at most. */
 function noteUnknown(env: Environment, report: Report): void {
-  const known = Object.keys(SCHEMAS.taskd.shape).map(name => name.toUpperCase())
+  const known = Object.keys(TASKD.schema.shape).map(name => name.toUpperCase())
   for (const key of Object.keys(env)) {
     if (!key.startsWith('TASKD_')) continue
     const name = key.slice(6)
@@ -55,12 +59,12 @@ function noteUnknown(env: Environment, report: Report): void {
   }
 }
 
-export function zoneOf(values: Partial<Values<'taskd'>>): string {
+export function zoneOf(values: Partial<TaskdValues>): string {
   return values.timezone ?? Intl.DateTimeFormat().resolvedOptions().timeZone
 }
 
 /** The settings with every default filled in and every path made absolute. */
-export function buildSettings(values: Partial<Values<'taskd'>>, places: Places): Settings {
+export function buildSettings(values: Partial<TaskdValues>, places: Places): Settings {
   const all = { ...defaults(), ...values }
   const { folder, root } = places
   const dataDir = resolve(folder, all.data_dir ?? places.dataDir)
@@ -106,8 +110,8 @@ export function buildSettings(values: Partial<Values<'taskd'>>, places: Places):
   }
 }
 
-function defaults(): Values<'taskd'> {
-  return SCHEMAS.taskd.parse({})
+function defaults(): TaskdValues {
+  return TASKD.schema.parse({})
 }
 
 function databaseUrl(url: string, folder: string): string {

@@ -2,12 +2,13 @@ import { readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import type { Environment } from './config.ts'
+import { INCLUDE } from './core-kinds.ts'
 import { decode } from './decode.ts'
 import type { Place, Report } from './diagnostics.ts'
 import { expandGlob, isPattern } from './glob.ts'
-import { expandNow, scopeOf } from './programs/scope.ts'
 import { readIni } from './read-ini.ts'
 import { checkSection, placeOf } from './schema.ts'
+import { expandNow, scopeOf } from './scope.ts'
 import { headerOf, isPythons, isSupervisors, type Section } from './section.ts'
 
 export interface Sources {
@@ -112,7 +113,7 @@ function includedFiles(
   env: Environment,
   report: Report,
 ): readonly string[] {
-  const { values } = checkSection('include', section, report)
+  const { values } = checkSection(INCLUDE, section, report)
   const found: string[] = []
   const files = expandFiles(values.files ?? '')
   for (const pattern of files.split(/\s+/).filter(one => one !== '')) {

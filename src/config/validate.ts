@@ -4,10 +4,12 @@ import type { Trigger } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { isLoopback } from './addresses.ts'
 import type { Settings } from './config.ts'
+import type { JOB, QUEUE, TASKD } from './core-kinds.ts'
 import type { Report } from './diagnostics.ts'
 import { checkPullJob } from './pull-jobs.ts'
 import { BUILT_IN_QUEUES, fixedMode, modeOf } from './queues.ts'
 import { type Checked, placeOf } from './schema.ts'
+import type { Section } from './section.ts'
 
 /** Rules that need more than one key. Each looks only at keys that are in order by themselves. */
 
@@ -15,7 +17,7 @@ import { type Checked, placeOf } from './schema.ts'
 const MAX_SOCKET_BYTES = 107
 
 export function checkSettingsTogether(
-  checked: Checked<'taskd'>,
+  checked: Checked<typeof TASKD.schema>,
   settings: Settings,
   report: Report,
 ): void {
@@ -41,7 +43,11 @@ export const OPEN_DOOR =
   'whatever acts on the daemon needs the control socket or a secret'
 
 /** Runs of a node that is cut off must be dead when others take them, and a slow moment is no cut. */
-function checkFence({ section }: Checked<'taskd'>, settings: Settings, report: Report): void {
+function checkFence(
+  { section }: Checked<typeof TASKD.schema>,
+  settings: Settings,
+  report: Report,
+): void {
   const { fence, nodeTimeoutMs, killWaitMs, redis } = settings
   if (redis === 'embedded' || fence === 'off' || nodeTimeoutMs >= 2 * killWaitMs) return
   const timeout = formatDuration(nodeTimeoutMs)
@@ -55,7 +61,7 @@ const SECRETS = ['secret', 'secret_read', 'secret_push', 'secret_pull'] as const
 const GOOD_SECRET = 16
 
 function checkDoor(
-  { section, values }: Checked<'taskd'>,
+  { section, values }: Checked<typeof TASKD.schema>,
   settings: Settings,
   report: Report,
 ): void {
@@ -80,7 +86,7 @@ function checkDoor(
     report.problem(placeOf(section, one), `is of no use without ${other}`, `add ${other}`)
 }
 
-export function checkQueueTogether(checked: Checked<'queue'>, report: Report): void {
+export function checkQueueTogether(checked: Checked<typeof QUEUE.schema>, report: Report): void {
   const { section, values } = checked
   const at = (name: string) => placeOf(section, name)
   // Without a mode that can be read, nothing can be said about the rest.
@@ -105,7 +111,7 @@ export function checkQueueTogether(checked: Checked<'queue'>, report: Report): v
   checkPace(checked, mode, report)
 }
 
-function checkSync({ section, values }: Checked<'queue'>, report: Report): void {
+function checkSync({ section, values }: Checked<typeof QUEUE.schema>, report: Report): void {
   if (values.concurrency !== undefined && values.concurrency !== 1) {
     const hint = 'write concurrency = 1, or mode = async'
     report.problem(placeOf(section, 'concurrency'), 'a sync queue runs one task at a time', hint)
@@ -117,7 +123,11 @@ function checkSync({ section, values }: Checked<'queue'>, report: Report): void 
 }
 
 /** A pause between tasks can make the rate one that is never reached. */
-function checkPace({ section, values }: Checked<'queue'>, mode: string, report: Report): void {
+function checkPace(
+  { section, values }: Checked<typeof QUEUE.schema>,
+  mode: string,
+  report: Report,
+): void {
   const { rate, period } = values
   if (rate === undefined || period === undefined || period === 0 || mode === 'pull') return
   const slots = (values.workers ?? 1) * (mode === 'sync' ? 1 : (values.concurrency ?? 16))
@@ -135,7 +145,7 @@ export interface JobRules {
 }
 
 export function checkJobTogether(
-  checked: Checked<'job'>,
+  checked: Checked<typeof JOB.schema>,
   trigger: Trigger | undefined,
   rules: JobRules,
   report: Report,
@@ -163,7 +173,11 @@ export function checkJobTogether(
     )
 }
 
-function checkQueueOf({ section, values }: Checked<'job'>, rules: JobRules, report: Report): void {
+function checkQueueOf(
+  { section, values }: Checked<typeof JOB.schema>,
+  rules: JobRules,
+  report: Report,
+): void {
   const name = values.task_key
   if (name === undefined) return
   const queue = rules.queues.get(name)
@@ -183,10 +197,15 @@ function checkQueueOf({ section, values }: Checked<'job'>, rules: JobRules, repo
   }
 }
 
-export function checkRetries(
-  { section, values }: Pick<Checked<'job'> | Checked<'source'>, 'section' | 'values'>,
-  report: Report,
-): void {
+interface WithRetries {
+  readonly section: Section
+  readonly values: {
+    readonly retries?: number | undefined
+    readonly retry_intervals?: readonly number[] | undefined
+  }
+}
+
+export function checkRetries({ section, values }: WithRetries, report: Report): void {
   const { retries, retry_intervals: waits } = values
   if (retries === undefined || waits === undefined || retries >= waits.length) return
   const message = `has ${waits.length} parts, but retries = ${retries} never gets to the last`

@@ -3,6 +3,8 @@ import { join, resolve, sep } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { isPattern, matchesGlob } from '../config/glob.ts'
 import type { LiveConfig } from '../config/live.ts'
+import { valueOf } from '../config/section-kind.ts'
+import { sourceKind } from '../features/kinds.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { realFile } from '../lib/inside.ts'
 import type { TaskTemplate } from '../model/job.ts'
@@ -62,7 +64,7 @@ export class AllowedScripts {
     const config = this.#config.current
     if (this.#from === config) return this.#ofJobs
     const found = new Map<string, TaskTemplate[]>()
-    for (const { task } of [...config.jobs, ...config.sources]) {
+    for (const { task } of [...config.jobs, ...valueOf(config, sourceKind)]) {
       const others = found.get(task.script)
       if (others) others.push(task)
       else found.set(task.script, [task])

@@ -3,6 +3,8 @@ import type { Control } from '../api/control.ts'
 import { SocketServer } from '../api/listen.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { LiveConfig } from '../config/live.ts'
+import { valueOf } from '../config/section-kind.ts'
+import { channelKind, notifyKind, relayKind } from '../features/kinds.ts'
 import { realClock } from '../lib/clock.ts'
 import type { RootLog } from '../lib/log.ts'
 import { version as installedVersion } from '../lib/shipped.ts'
@@ -225,8 +227,8 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   const around = { clock, random: Math.random, log, dataDir: settings.dataDir }
-  const channels = new Channels(config.channels, around)
-  const relays = new Relays(config.relays, around)
+  const channels = new Channels(valueOf(config, channelKind), around)
+  const relays = new Relays(valueOf(config, relayKind), around)
   const sources = new Sources({
     ...around,
     events,
@@ -236,7 +238,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   const notices = new LazyNotices({
-    specs: config.notify,
+    specs: valueOf(config, notifyKind),
     ...around,
     events,
     world: worldOf({

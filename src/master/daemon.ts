@@ -3,7 +3,9 @@ import type { Status } from '../api/status.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import type { LiveConfig } from '../config/live.ts'
-import { needsRedis } from '../config/needs-redis.ts'
+import { valueOf } from '../config/section-kind.ts'
+import { channelKind, notifyKind, programKind, relayKind, sourceKind } from '../features/kinds.ts'
+import { needsRedis } from '../features/needs-redis.ts'
 import type { Clock } from '../lib/clock.ts'
 import { count } from '../lib/count.ts'
 import { TaskdError } from '../lib/errors.ts'
@@ -64,6 +66,16 @@ export interface DaemonDeps {
 /** What a part may take to stop; the engine, whose runs may take long, has limits of its own. */
 const STOP_LIMIT_MS = 5000
 
+/** What becomes of a process whose section has changed. */
+const DEEDS = {
+  restart: 'restarts',
+  start: 'starts',
+  wait: 'takes effect when it starts',
+  tune: 'changed live',
+}
+
+const processesOf = (config: Config) => valueOf(config, programKind).processes
+
 /** The whole, in order of its life: start, run, drain, stop. */
 export class Daemon {
   readonly #deps: DaemonDeps
@@ -104,7 +116,7 @@ export class Daemon {
     await this.#deps.door?.start()
     embedded?.send({ type: 'start' })
     // Programs need no Redis of ours, so they do not wait for it.
-    const programs = supervisor.start(this.#deps.config.current.processes)
+    const programs = supervisor.start(processesOf(this.#deps.config.current))
     await health.start()
     await systemd.start()
     await redisReady(this.#deps.stopping.signal, () => void programs.then(() => this.#wait()))
@@ -122,12 +134,13 @@ export class Daemon {
     // Recovery has given back what died with the daemon before: its rows can be ended now.
     await this.#deps.runRows.start()
     await this.#deps.sources.start()
-    await this.#deps.sources.configure(this.#deps.config.current.sources)
+    await this.#deps.sources.configure(valueOf(this.#deps.config.current, sourceKind))
     await sampler.start()
     await Promise.all([programs, relaying])
     if (this.#deps.stopping.signal.aborted) return
     if (this.#state === 'starting' || this.#state === 'waiting') this.#state = 'running'
-    const { jobs, queues, processes } = this.#deps.config.current
+    const { jobs, queues } = this.#deps.config.current
+    const processes = processesOf(this.#deps.config.current)
     this.#deps.root.log.info(
       { jobs: jobs.length, queues: queues.length, programs: processes.length },
       'ready',
@@ -223,7 +236,14 @@ export class Daemon {
 
   #living(): Living {
     const { supervisor, engine } = this.#deps
-    return { supervisor, pool: taskKey => engine.pools.get(taskKey) }
+    return {
+      pool: taskKey => engine.pools.get(taskKey),
+      effectOf: (kind, name, next) => {
+        if (kind !== 'program') return undefined
+        const spec = processesOf(next).find(one => one.name === name)
+        return spec && DEEDS[supervisor.deedFor(spec)]
+      },
+    }
   }
 
   /** @throws TaskdError E_STOPPING */
@@ -247,18 +267,18 @@ export class Daemon {
     // What takes effect only at a start stays as it is until then.
     this.#deps.config.replace(loaded.config)
     this.#deps.door?.renew()
-    this.#deps.supervisor.configure(loaded.config.processes)
+    this.#deps.supervisor.configure(processesOf(loaded.config))
     await this.#settle(loaded.config)
     root.log.info({ changes: report.changes.length }, 'configuration applied')
     return report
   }
 
-  #settle({ channels, relays, notify, sources }: Config): Promise<void> {
+  #settle(config: Config): Promise<void> {
     return this.#settling.settle({
-      channels: () => this.#deps.channels.configure(channels),
-      relays: () => this.#deps.relays.configure(relays),
-      notices: () => this.#deps.notices.configure(notify),
-      'table queues': () => this.#deps.sources.configure(sources),
+      channels: () => this.#deps.channels.configure(valueOf(config, channelKind)),
+      relays: () => this.#deps.relays.configure(valueOf(config, relayKind)),
+      notices: () => this.#deps.notices.configure(valueOf(config, notifyKind)),
+      'table queues': () => this.#deps.sources.configure(valueOf(config, sourceKind)),
       'workers and jobs': async () => {
         this.#deps.sqlJobs.configure()
         await this.#deps.engine.reconfigure()

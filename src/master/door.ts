@@ -17,6 +17,8 @@ import type { QueueStatus } from '../api/status.ts'
 import type { Config } from '../config/config.ts'
 import { descriptorsNeeded } from '../config/descriptors.ts'
 import type { LiveConfig } from '../config/live.ts'
+import { valueOf } from '../config/section-kind.ts'
+import { channelKind, programKind, relayKind } from '../features/kinds.ts'
 import type { Clock } from '../lib/clock.ts'
 import { openFilesLimit } from '../lib/proc.ts'
 import { Metrics } from '../monitor/metrics.ts'
@@ -46,9 +48,10 @@ export function buildDoor(parts: DoorParts): DoorService {
     now: () => clock.monotonic(),
   }
   // A reload may bring other old paths.
-  const appNow = derived(config, ({ channels, relays }) =>
-    createDoorApp({ ...common, modules: [...shared, ...oldModules({ channels, relays }, parts)] }),
-  )
+  const appNow = derived(config, next => {
+    const specs = { channels: valueOf(next, channelKind), relays: valueOf(next, relayKind) }
+    return createDoorApp({ ...common, modules: [...shared, ...oldModules(specs, parts)] })
+  })
   const { httpCert: cert, httpKey: key } = config.current.settings
   const tls = cert !== undefined && key !== undefined ? { cert, key } : undefined
   const app: DoorOptions['app'] = { fetch: (request, env) => appNow().fetch(request, env) }
@@ -69,7 +72,9 @@ const FEWEST_CONNECTIONS = 16
 
 /** Of the descriptors that the daemon and its programs leave, three quarters. */
 function connectionsBeside(config: Config): number {
-  const left = openFilesLimit() - descriptorsNeeded(config)
+  const left =
+    openFilesLimit() -
+    descriptorsNeeded({ queues: config.queues, processes: valueOf(config, programKind).processes })
   return Math.max(FEWEST_CONNECTIONS, Math.min(MOST_CONNECTIONS, Math.floor(left * 0.75)))
 }
 

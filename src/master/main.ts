@@ -2,6 +2,7 @@ import type { Control } from '../api/control.ts'
 import type { Environment } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import { loadConfig } from '../config/load.ts'
+import { KINDS } from '../features/kinds.ts'
 import { closeInherited } from '../lib/descriptors.ts'
 import { messageOf, TaskdError } from '../lib/errors.ts'
 import { openLog, type RootLog } from '../lib/log.ts'
@@ -37,7 +38,7 @@ const NO_INIT =
  */
 export async function runDaemon(options: RunOptions): Promise<number> {
   const start = ownStart(options.foreground)
-  const deps = { checkSchedule: checkTrigger, openFiles: openFilesLimit() }
+  const deps = { kinds: KINDS, checkSchedule: checkTrigger, openFiles: openFilesLimit() }
   const load = () => loadConfig(options.configFile, options.environment, deps)
   const loaded = load()
   if (!loaded.ok) {

@@ -1,6 +1,8 @@
 import type { ChangeResult, Control } from '../api/control.ts'
 import type { LiveConfig } from '../config/live.ts'
-import { processesOf } from '../config/programs/processes.ts'
+import { valueOf } from '../config/section-kind.ts'
+import { programKind } from '../features/kinds.ts'
+import { processesOf } from '../features/programs/processes.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { suggest } from '../lib/suggest.ts'
 import type { ProgramState } from '../model/program-state.ts'
@@ -97,9 +99,10 @@ export class ProcessControl {
     }
     const { config, supervisor, engine } = this.#deps
     // Twice, when it is in two groups.
-    const programs = config.current.programs.filter(one => one.name === name)
+    const all = valueOf(config.current, programKind).programs
+    const programs = all.filter(one => one.name === name)
     if (programs.length === 0) {
-      const scalable = [...engine.pools.keys(), ...config.current.programs.map(one => one.name)]
+      const scalable = [...engine.pools.keys(), ...all.map(one => one.name)]
       const what = `no queue with workers and no program is named ${name}`
       throw new TaskdError('E_NO_QUEUE', what, didYouMean(name, scalable))
     }

@@ -1,64 +1,39 @@
 import type { ReloadReport } from '../api/control.ts'
+import type { Changes } from '../config/changes.ts'
 import type { Config, Loaded } from '../config/config.ts'
-import { type Changes, diffConfig } from '../config/diff.ts'
-import type { Supervisor } from './programs/supervisor.ts'
+import { QUEUE, TASKD } from '../config/core-kinds.ts'
+import { diffConfig } from '../config/diff.ts'
+import { KINDS } from '../features/kinds.ts'
 import type { WorkerPool } from './worker-pool.ts'
-
-/** Settings that the daemon takes over only when it starts. */
-const FIXED = new Set([
-  'node',
-  'redis',
-  'database',
-  'data_dir',
-  'socket',
-  'http',
-  'http_cert',
-  'http_key',
-  'log_file',
-  'log_format',
-  'redis_server',
-  'result_keep_time',
-  'result_keep_count',
-])
-/** Queue keys that a live worker can be told, or that no worker has to know. */
-const LIVE = new Set(['workers', 'concurrency', 'capacity', 'lease', 'retries', 'finish_keep'])
 
 /** What there is, for what becomes of it depends on how it is. */
 export interface Living {
-  readonly supervisor: Pick<Supervisor, 'deedFor'>
+  /** What becomes of a changed section; undefined: its part takes over the change while it runs. */
+  readonly effectOf: (kind: string, name: string, next: Config) => string | undefined
   readonly pool: (taskKey: string) => Pick<WorkerPool, 'members' | 'restartable'> | undefined
 }
 
 /** What a new configuration means for the daemon that runs, one line each. */
 export function describeChanges(old: Config, next: Config, living: Living): string[] {
-  const diff = diffConfig(old, next)
+  const diff = diffConfig(old, next, KINDS)
   return [
     ...listed('job', diff.jobs, keys => `changed (${keys.join(', ')})`),
     ...listed('queue', diff.queues, (keys, name) => {
-      const live = keys.every(key => LIVE.has(key))
+      const live = !keys.some(key => QUEUE.waits(key))
       return `${live ? 'changed live' : ofWorkers(living.pool(name))} (${keys.join(', ')})`
     }),
-    ...listed('program', diff.processes, (keys, name) => {
-      const spec = next.processes.find(one => one.name === name)
-      return `${DEEDS[spec ? living.supervisor.deedFor(spec) : 'tune']} (${keys.join(', ')})`
-    }),
-    ...listed('channel', diff.channels, keys => `changed live (${keys.join(', ')})`),
-    ...listed('relay', diff.relays, keys => `changed live (${keys.join(', ')})`),
-    ...listed('source', diff.sources, keys => `changed live (${keys.join(', ')})`),
-    ...listed('notify', diff.notify, keys => `changed live (${keys.join(', ')})`),
+    ...[...diff.sections].flatMap(([kind, changes]) =>
+      listed(kind, changes, (keys, name) => {
+        const effect = living.effectOf(kind, name, next) ?? 'changed live'
+        return `${effect} (${keys.join(', ')})`
+      }),
+    ),
     ...diff.settings.changedKeys.map(key =>
-      FIXED.has(key)
+      TASKD.waits(key)
         ? `${key}: changed; takes effect with \`taskd restart\``
         : `${key}: changed live`,
     ),
   ]
-}
-
-const DEEDS = {
-  restart: 'restarts',
-  start: 'starts',
-  wait: 'takes effect when it starts',
-  tune: 'changed live',
 }
 
 function ofWorkers(pool: ReturnType<Living['pool']>): string {

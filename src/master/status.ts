@@ -4,6 +4,8 @@ import type { PullPort } from '../api/pull-port.ts'
 import type { SourceStatus } from '../api/source-status.ts'
 import type { JobStatus, QueueStatus, Status, UnknownQueue, WorkerStatus } from '../api/status.ts'
 import type { LiveConfig } from '../config/live.ts'
+import { valueOf } from '../config/section-kind.ts'
+import { sourceKind } from '../features/kinds.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { withoutPasswords } from '../lib/redis-nodes.ts'
 import type { Job } from '../model/job.ts'
@@ -124,7 +126,7 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
     channels,
     relays,
     notices: deps.notices.statuses,
-    sources: config.sources.map(
+    sources: valueOf(config, sourceKind).map(
       spec => sources.find(one => one.name === spec.name) ?? notAskedYet(spec),
     ),
     nodes: engine.nodes.map(node =>

@@ -9,10 +9,7 @@ import { nextAfter } from '../../src/schedule/next-times.ts'
 const rules: SqlJobRules = {
   timezone: 'America/New_York',
   tasks: '/srv/tasks',
-  readTrigger: (word, spec, timezone) =>
-    judgeRunTime(word, spec, timezone, {
-      checkSchedule: (trigger, zone) => checkTrigger(trigger, zone),
-    }),
+  readTrigger: (word, spec, timezone) => judgeRunTime(word, spec, timezone, checkTrigger),
 }
 
 const text = fc.string({ unit: 'binary', maxLength: 40 })

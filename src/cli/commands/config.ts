@@ -2,6 +2,7 @@ import { relative } from 'node:path'
 import { type EffectiveSection, type Origin, readEffective } from '../../config/effective.ts'
 import { maskValue } from '../../config/secrets.ts'
 import { headerOf } from '../../config/section.ts'
+import { KINDS } from '../../features/kinds.ts'
 import { TaskdError } from '../../lib/errors.ts'
 import { suggest } from '../../lib/suggest.ts'
 import { checkTrigger } from '../../schedule/check.ts'
@@ -13,7 +14,7 @@ import { clean } from '../render.ts'
 /** Only reads: it needs no daemon. */
 export const run = orUnknown(async (context, [name], options) => {
   const { out, env, configFile } = context
-  const read = readEffective(configFile, env, { checkSchedule: checkTrigger })
+  const read = readEffective(configFile, env, { kinds: KINDS, checkSchedule: checkTrigger })
   if (!read.ok) throw new BadConfig(read.problems)
   const wanted = select(read.sections, name)
   const shown = options['changed'] === true ? wanted.map(changed).filter(isThere) : wanted

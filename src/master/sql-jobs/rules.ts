@@ -1,4 +1,4 @@
-import type { Config, ConfigDeps } from '../../config/config.ts'
+import type { Config } from '../../config/config.ts'
 import { judgeRunTime } from '../../config/run-time.ts'
 import type { Parsed } from '../../lib/parsed.ts'
 import type { Trigger } from '../../model/job.ts'
@@ -8,10 +8,6 @@ import { checkTrigger } from '../../schedule/check.ts'
 /** Judgements that are kept: thousands of rows share few schedules. */
 const KEPT = 20_000
 
-const schedule: ConfigDeps = {
-  checkSchedule: (trigger, timezone) => checkTrigger(trigger, timezone),
-}
-
 /** By what rows are read, as the configuration now is. */
 export function sqlJobRules(): (config: Config) => SqlJobRules {
   const known = new Map<string, Parsed<Trigger>>()
@@ -19,7 +15,7 @@ export function sqlJobRules(): (config: Config) => SqlJobRules {
     const id = JSON.stringify([word, spec, timezone])
     const found = known.get(id)
     if (found) return found
-    const read = judgeRunTime(word, spec, timezone, schedule)
+    const read = judgeRunTime(word, spec, timezone, checkTrigger)
     if (known.size >= KEPT) known.clear()
     known.set(id, read)
     return read

@@ -8,10 +8,12 @@ import type { Config, Environment } from '../../../src/config/config.ts'
 import { formatProblem } from '../../../src/config/diagnostics.ts'
 import { readEffective } from '../../../src/config/effective.ts'
 import { loadConfig } from '../../../src/config/load.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
+import { sectionsOf } from '../../unit/config/load-files.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'taskd-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
-const deps = { checkSchedule: () => ({ notes: [] }) }
+const deps = { kinds: KINDS, checkSchedule: () => ({ notes: [] }) }
 
 let count = 0
 function write(files: Readonly<Record<string, string>>): string {
@@ -145,8 +147,9 @@ const configuration = fc
 /** Which line of which file a program stands on is no part of what it is. */
 function meaning(config: Config): unknown {
   const anywhere = { file: '', line: 0 }
-  const programs = config.programs.map(one => ({ ...one, ...anywhere }))
-  return { ...config, programs, file: '', files: [] }
+  const { programs, processes } = sectionsOf(config)
+  const program = { processes, programs: programs.map(one => ({ ...one, ...anywhere })) }
+  return { ...config, sections: { ...config.sections, program }, file: '', files: [] }
 }
 
 test('what is printed loads again, alone, as the same configuration', () => {

@@ -7,6 +7,7 @@ import { formatProblem, Report } from '../../../src/config/diagnostics.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { readIni } from '../../../src/config/read-ini.ts'
 import { headerOf } from '../../../src/config/section.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
 import { formatDuration, parseDuration } from '../../../src/lib/duration.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'taskd-'))
@@ -33,7 +34,7 @@ test('any value arrives as it is when it is written in quotes, with a remark beh
     fc.property(fc.dictionary(key, line, { minKeys: 1 }), fc.boolean(), (values, windows) => {
       const lines = Object.entries(values).map(([name, value]) => `${name} = ${quoted(value)} // r`)
       const text = ['[job]', ...lines].join(windows ? '\r\n' : '\n')
-      const report = new Report()
+      const report = new Report(KINDS)
       const [section] = readIni(text, 'x.ini', report)
       const read = [...(section?.entries.values() ?? [])].map(one => [one.name, one.value])
       expect(report.problems()).toEqual([])
@@ -47,7 +48,7 @@ test('a value without blanks and outer quotes arrives as it is without any cerem
   const plain = line.map(text => text.replace(/\s/g, '')).filter(text => !text.startsWith('"'))
   fc.assert(
     fc.property(plain, value => {
-      const report = new Report()
+      const report = new Report(KINDS)
       const [section] = readIni(`[job]\nparam=${value}   // r\n`, 'x.ini', report)
       expect(report.problems()).toEqual([])
       expect(section?.entries.get('param')?.value).toBe(value)
@@ -67,7 +68,7 @@ test('sections, keys and lines are found where they were written', () => {
         const header = lines.push(between, `[${name}]`)
         return [`[${name}]`, header, keys.map(one => [one, lines.push(between, `${one} = x`)])]
       })
-      const report = new Report()
+      const report = new Report(KINDS)
       const read = readIni(lines.join('\n'), 'x.ini', report).map(section => [
         headerOf(section),
         section.place.line,
@@ -116,7 +117,7 @@ test('no file makes the loader throw, and what is wrong is said in single lines'
   fc.assert(
     fc.property(fc.oneof(text, bytes), content => {
       writeFileSync(file, content)
-      const loaded = loadConfig(file, {}, { checkSchedule: () => ({ notes: [] }) })
+      const loaded = loadConfig(file, {}, { kinds: KINDS, checkSchedule: () => ({ notes: [] }) })
       if (loaded.ok) return
       expect(loaded.problems.length).toBeGreaterThan(0)
       for (const problem of loaded.problems) expect(formatProblem(problem)).toMatch(/^[^\r\n]+$/)

@@ -5,10 +5,12 @@ import * as fc from 'fast-check'
 import { afterAll, expect, test } from 'vitest'
 import { formatProblem } from '../../../src/config/diagnostics.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { readPairs } from '../../../src/config/programs/pairs.ts'
-import { processesOf } from '../../../src/config/programs/processes.ts'
-import { splitWords } from '../../../src/config/programs/shell-words.ts'
-import { SCHEMAS } from '../../../src/config/schema.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
+import { readPairs } from '../../../src/features/programs/pairs.ts'
+import { processesOf } from '../../../src/features/programs/processes.ts'
+import { PROGRAM } from '../../../src/features/programs/schema.ts'
+import { splitWords } from '../../../src/features/programs/shell-words.ts'
+import { sectionsOf } from '../../unit/config/load-files.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'taskd-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -16,7 +18,11 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 function load(text: string) {
   const file = join(folder, 'cron.ini')
   writeFileSync(file, text)
-  return loadConfig(file, { A: 'b c', HOME: '/root' }, { checkSchedule: () => ({ notes: [] }) })
+  return loadConfig(
+    file,
+    { A: 'b c', HOME: '/root' },
+    { kinds: KINDS, checkSchedule: () => ({ notes: [] }) },
+  )
 }
 
 const piece = fc.oneof(
@@ -52,7 +58,7 @@ const value = fc.array(piece, { maxLength: 6 }).map(parts =>
     .toWellFormed(),
 )
 const key = fc.oneof(
-  { weight: 5, arbitrary: fc.constantFrom(...Object.keys(SCHEMAS.program.shape)) },
+  { weight: 5, arbitrary: fc.constantFrom(...Object.keys(PROGRAM.schema.shape)) },
   { weight: 1, arbitrary: fc.constantFrom('__proto__', 'constructor', 'programs', 'PRIORITY', '') },
 )
 const header = fc.constantFrom(
@@ -111,7 +117,7 @@ test('a program that was taken makes any number of processes, with names of thei
       ].join('\n')
       const loaded = load(content)
       if (!loaded.ok) return
-      const [program] = loaded.config.programs
+      const [program] = sectionsOf(loaded.config).programs
       if (program === undefined) throw new Error('one program')
       taken += 1
       const names = processesOf(program, count).map(one => one.name)

@@ -6,9 +6,10 @@ import { exactSocket } from '../../../src/cli/exact-socket.ts'
 import { findSocket, quickSocket } from '../../../src/cli/find-daemon.ts'
 import type { Environment } from '../../../src/config/config.ts'
 import { loadConfig } from '../../../src/config/load.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
-const anySchedule = { checkSchedule: () => ({ notes: [] }) }
+const anySchedule = { kinds: KINDS, checkSchedule: () => ({ notes: [] }) }
 
 function write(root: string, files: Readonly<Record<string, string>>): string {
   for (const [name, text] of Object.entries(files)) {

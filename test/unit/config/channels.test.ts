@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { configOf, folderOf, load, mistakes, problemsOf, short } from './load-files.ts'
+import { configOf, folderOf, load, mistakes, problemsOf, sectionsOf, short } from './load-files.ts'
 
 const KEY = Buffer.alloc(32, 7).toString('base64')
 const OTHER = Buffer.alloc(32, 8).toString('base64')
@@ -14,7 +14,7 @@ const said = (text: string) => mistakes(text).map(one => one.replace(/^cron\.ini
 describe('[channel:NAME]', () => {
   test('has its defaults, and the database of the daemon', () => {
     const config = configOf(channel())
-    const [spec] = config.channels
+    const [spec] = sectionsOf(config).channels
     expect(spec).toEqual({
       name: 'orders',
       database: config.settings.database,
@@ -43,7 +43,7 @@ max_rows = 9
 spool_max = 64MB
 encrypt = 姓名
 encrypt_key = v2:${OTHER}, v1:${KEY}`
-    expect(configOf(text).channels).toMatchObject([
+    expect(sectionsOf(configOf(text)).channels).toMatchObject([
       {
         name: 'a.b-c_9',
         database: 'postgres://u:p@h/d',
@@ -66,13 +66,13 @@ encrypt_key = v2:${OTHER}, v1:${KEY}`
       },
     ])
     const url = 'encrypt_url = https://u:p@crypto.example.org/x?y=1'
-    expect(configOf(channel(url)).channels[0]?.encryptUrl).toBe(url.slice(14))
+    expect(sectionsOf(configOf(channel(url))).channels[0]?.encryptUrl).toBe(url.slice(14))
   })
 
   test('a database file is named from the folder of the main file', () => {
     const loaded = load({ 'conf/cron.ini': channel('database = sqlite:x/y.db') })
     if (!loaded.ok) throw new Error('refused')
-    const [spec] = loaded.config.channels
+    const [spec] = sectionsOf(loaded.config).channels
     expect(spec?.database).toBe(`sqlite:${join(loaded.config.file, '../x/y.db')}`)
   })
 
@@ -83,7 +83,7 @@ encrypt_key = v2:${OTHER}, v1:${KEY}`
       empty: ' \n',
     })
     const lines = [`database = @${folder}/db`, 'encrypt = phone', `encrypt_key = @${folder}/keys`]
-    expect(configOf(channel(...lines)).channels).toMatchObject([
+    expect(sectionsOf(configOf(channel(...lines))).channels).toMatchObject([
       { database: 'mysql://u:p@h/d', keys: [{ id: 'b' }, { id: 'a' }] },
     ])
     expect(said(channel(`database = @${folder}/gone`))).toEqual([
@@ -162,11 +162,11 @@ test('old paths are common to channels, and not to a channel and a relay', () =>
   const one = channel('legacy_path = /save /aes')
   const other = one.replace('[channel:orders]', '[channel:d]')
   const found = configOf(`${one}\n${other}\n${relay('legacy_path = /get_gc, /push_gc')}`)
-  expect(found.channels.map(spec => spec.legacyPaths)).toEqual([
+  expect(sectionsOf(found).channels.map(spec => spec.legacyPaths)).toEqual([
     ['/save', '/aes'],
     ['/save', '/aes'],
   ])
-  expect(found.relays.map(spec => spec.legacyPaths)).toEqual([['/get_gc', '/push_gc']])
+  expect(sectionsOf(found).relays.map(spec => spec.legacyPaths)).toEqual([['/get_gc', '/push_gc']])
   expect(mistakes(`${one}\n${relay('legacy_path = /aes')}`)).toEqual([
     expect.stringContaining('/aes is a path of [channel:orders] already. name another'),
   ])
@@ -174,7 +174,7 @@ test('old paths are common to channels, and not to a channel and a relay', () =>
 
 describe('[relay:NAME]', () => {
   test('has its defaults, and every key arrives', () => {
-    expect(configOf(relay()).relays).toEqual([
+    expect(sectionsOf(configOf(relay())).relays).toEqual([
       {
         name: 'qk',
         redis: 'redis://other',
@@ -186,7 +186,7 @@ describe('[relay:NAME]', () => {
       },
     ])
     const lines = ['take = right', 'results = back', 'max = 7', 'lease = 1h']
-    expect(configOf(relay(...lines)).relays).toMatchObject([
+    expect(sectionsOf(configOf(relay(...lines))).relays).toMatchObject([
       { take: 'right', results: 'back', max: 7, leaseMs: 3_600_000 },
     ])
   })

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { diffConfig } from '../../../src/config/diff.ts'
 import { loadConfig } from '../../../src/config/load.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
 import { anySchedule, folderOf, job } from './load-files.ts'
 
 function diff(before: string, after: string, zone = 'UTC') {
@@ -17,10 +18,11 @@ function diff(before: string, after: string, zone = 'UTC') {
     return loaded.config
   })
   if (old === undefined || next === undefined) throw new Error('two texts, two configurations')
-  return diffConfig(old, next)
+  return diffConfig(old, next, KINDS)
 }
 
 const NOTHING = { added: [], removed: [], changed: [] }
+const UNCHANGED = new Map(KINDS.ofFeatures.map(one => [one.kind, NOTHING]))
 const named = (name: string, ...lines: string[]) => `${job(...lines).replace('[a]', `[${name}]`)}\n`
 
 test('the same configuration, written in another way, changes nothing', () => {
@@ -29,11 +31,7 @@ test('the same configuration, written in another way, changes nothing', () => {
   expect(diff(text, same)).toEqual({
     jobs: NOTHING,
     queues: NOTHING,
-    processes: NOTHING,
-    channels: NOTHING,
-    relays: NOTHING,
-    notify: NOTHING,
-    sources: NOTHING,
+    sections: UNCHANGED,
     settings: { changedKeys: [] },
   })
 })
@@ -60,11 +58,7 @@ test('queues and settings too', () => {
     'http = on\nmax_run_time = 5\n[queue:q]\nmode = sync\nperiod = 1s\n[queue:async_tasks]\nworkers=2\nrate=1/1s\n'
   expect(diff(before, after)).toEqual({
     jobs: NOTHING,
-    processes: NOTHING,
-    channels: NOTHING,
-    relays: NOTHING,
-    notify: NOTHING,
-    sources: NOTHING,
+    sections: UNCHANGED,
     queues: {
       added: [],
       removed: ['r'],

@@ -3,11 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { sectionLines } from '../../../src/cli/config-text.ts'
 import { textWidth } from '../../../src/cli/render.ts'
 import type { Environment } from '../../../src/config/config.ts'
+import { TASKD } from '../../../src/config/core-kinds.ts'
 import { defaultText } from '../../../src/config/default-text.ts'
 import { type Effective, readEffective } from '../../../src/config/effective.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { SCHEMAS } from '../../../src/config/schema.ts'
 import { headerOf } from '../../../src/config/section.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
+import { PROGRAM } from '../../../src/features/programs/schema.ts'
 import { anySchedule, type Files, folderOf, job } from './load-files.ts'
 
 function effective(files: Files, env: Environment = {}): Effective & { ok: true } {
@@ -81,7 +83,7 @@ describe('every key comes with its value and where it is from', () => {
 })
 
 test('every default of every kind of section can be written down', () => {
-  const without = Object.entries(SCHEMAS).flatMap(([kind, { shape }]) =>
+  const without = KINDS.all.flatMap(({ kind, schema: { shape } }) =>
     Object.entries(shape).flatMap(([key, field]) =>
       field.safeParse(undefined).success &&
       field.safeParse(undefined).data !== undefined &&
@@ -91,12 +93,12 @@ test('every default of every kind of section can be written down', () => {
     ),
   )
   expect(without).toEqual([])
-  const { shape } = SCHEMAS.program
+  const { shape } = PROGRAM.schema
   expect(defaultText(shape.stdout_logfile_maxbytes)).toBe('50MB')
   expect(defaultText(shape.startsecs)).toBe('1s')
   expect(defaultText(shape.priority)).toBe('999')
   expect(defaultText(shape.autostart)).toBe('true')
-  expect(defaultText(SCHEMAS.taskd.shape.result_keep_count)).toBe('100000')
+  expect(defaultText(TASKD.schema.shape.result_keep_count)).toBe('100000')
 })
 
 test('a default that would be refused if it were written down stays a remark', () => {

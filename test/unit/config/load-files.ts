@@ -2,12 +2,21 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { Config, ConfigDeps, Environment, Loaded } from '../../../src/config/config.ts'
+import type { Config, Environment, Loaded } from '../../../src/config/config.ts'
 import { formatProblem, type Problem } from '../../../src/config/diagnostics.ts'
-import { loadConfig } from '../../../src/config/load.ts'
+import { type ConfigDeps, loadConfig } from '../../../src/config/load.ts'
+import { valueOf } from '../../../src/config/section-kind.ts'
+import {
+  channelKind,
+  KINDS,
+  notifyKind,
+  programKind,
+  relayKind,
+  sourceKind,
+} from '../../../src/features/kinds.ts'
 
 /** Takes every schedule; tests of the schedule itself are elsewhere. */
-export const anySchedule: ConfigDeps = { checkSchedule: () => ({ notes: [] }) }
+export const anySchedule: ConfigDeps = { kinds: KINDS, checkSchedule: () => ({ notes: [] }) }
 
 export type Files = Readonly<Record<string, string | Buffer>>
 
@@ -49,4 +58,15 @@ export function short(problem: Problem): string {
 /** A job with the keys every job needs, and more lines. */
 export function job(...lines: string[]): string {
   return ['[a]', 'task_key=sync_tasks', 'run_time=* * * * *', 'script=/a.php', ...lines].join('\n')
+}
+
+/** What the sections of each feature mean. */
+export function sectionsOf(config: Config) {
+  return {
+    ...valueOf(config, programKind),
+    channels: valueOf(config, channelKind),
+    relays: valueOf(config, relayKind),
+    sources: valueOf(config, sourceKind),
+    notify: valueOf(config, notifyKind),
+  }
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { configOf, folderOf, mistakes } from './load-files.ts'
+import { configOf, folderOf, mistakes, sectionsOf } from './load-files.ts'
 
 const hook = (...lines: string[]) =>
   ['[notify:ops]', 'url = https://hooks.example.org/x', ...lines].join('\n')
@@ -16,7 +16,7 @@ const mail = (...lines: string[]) =>
 const said = (text: string) => mistakes(text).map(one => one.replace(/^cron\.ini:\d+: /, ''))
 
 test('a webhook has its defaults', () => {
-  expect(configOf(hook()).notify).toEqual([
+  expect(sectionsOf(configOf(hook())).notify).toEqual([
     {
       name: 'ops',
       url: 'https://hooks.example.org/x',
@@ -41,7 +41,7 @@ names = a_*, !a_b  task:*
 group = 5s
 max = 3/1m
 silence_after = 1h`
-  expect(configOf(text).notify).toEqual([
+  expect(sectionsOf(configOf(text)).notify).toEqual([
     {
       name: 'a.b-c_9',
       mail: 'smtps://mail.example.org',
@@ -58,7 +58,7 @@ silence_after = 1h`
 })
 
 test('all means all', () => {
-  expect(configOf(hook('on = all')).notify[0]?.on).toEqual([
+  expect(sectionsOf(configOf(hook('on = all'))).notify[0]?.on).toEqual([
     'fail',
     'fatal',
     'recovery',
@@ -68,7 +68,7 @@ test('all means all', () => {
 })
 
 test('robots have formats and a secret of their own', () => {
-  expect(configOf(hook('format = dingtalk', 'secret = SECabc')).notify).toMatchObject([
+  expect(sectionsOf(configOf(hook('format = dingtalk', 'secret = SECabc'))).notify).toMatchObject([
     { format: 'dingtalk', secret: 'SECabc' },
   ])
   const [wecom] = said(hook('format = wecom', 'secret = SECabc'))
@@ -81,7 +81,7 @@ test('robots have formats and a secret of their own', () => {
 test('an address may stand in a file of its own', () => {
   const dir = folderOf({ hook: 'https://hooks.example.org/secret\n', mail: 'smtp://u:p@h:25\n' })
   const text = `[notify:a]\nurl = @${join(dir, 'hook')}\n[notify:b]\nmail = @${join(dir, 'mail')}\nto=a@b\nfrom=a@b`
-  expect(configOf(text).notify.map(one => one.url ?? one.mail)).toEqual([
+  expect(sectionsOf(configOf(text)).notify.map(one => one.url ?? one.mail)).toEqual([
     'https://hooks.example.org/secret',
     'smtp://u:p@h:25',
   ])

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { processesOf } from '../../../src/config/programs/processes.ts'
-import { configOf, load, short } from './load-files.ts'
+import { processesOf } from '../../../src/features/programs/processes.ts'
+import { configOf, load, sectionsOf, short } from './load-files.ts'
 import { ENV, notesIn, processesIn, section, wrongText } from './program-texts.ts'
 
 const program = (name: string, ...lines: string[]) =>
@@ -28,7 +28,7 @@ test('%(group_name)s is the group, and AUTO logs have it in their names', () => 
 test('a program in two groups runs in each, as in supervisord', () => {
   const text = `${program('a')}[group:g]\nprograms=a\n[group:h]\nprograms=a\n`
   expect(names(text)).toEqual(['g:a', 'h:a'])
-  expect(configOf(text, ENV).programs.map(one => [one.name, one.group])).toEqual([
+  expect(sectionsOf(configOf(text, ENV)).programs.map(one => [one.name, one.group])).toEqual([
     ['a', 'g'],
     ['a', 'h'],
   ])
@@ -49,13 +49,15 @@ test('started group by group, by priority, then as in the file', () => {
 })
 
 test('a program can be scaled when its processes have numbers', () => {
-  const [scalable, single] = configOf(
-    program(
-      'a',
-      'process_name = a%(process_num)02d',
-      'command = /bin/x %(process_num)d/%(numprocs)d',
-    ) + program('b'),
-    ENV,
+  const [scalable, single] = sectionsOf(
+    configOf(
+      program(
+        'a',
+        'process_name = a%(process_num)02d',
+        'command = /bin/x %(process_num)d/%(numprocs)d',
+      ) + program('b'),
+      ENV,
+    ),
   ).programs
   if (scalable === undefined || single === undefined) throw new Error('two programs')
   expect([scalable.scalable, single.scalable]).toEqual([true, false])
@@ -74,7 +76,9 @@ test('numprocs = 0 is a program without processes', () => {
 })
 
 test('the programs know where they stand', () => {
-  const { programs, file } = configOf(`; remark\n${program('a')}`, ENV)
+  const config = configOf(`; remark\n${program('a')}`, ENV)
+  const { file } = config
+  const { programs } = sectionsOf(config)
   expect(programs[0]).toMatchObject({ name: 'a', group: 'a', numprocs: 1, file, line: 2 })
 })
 
@@ -126,7 +130,7 @@ test('two sections of one name are one, and the last of one key counts', () => {
   expect(loaded.notes.map(short)).toEqual([
     'cron.ini:4: [program:a]: is already there on line 1: its keys are added, and the last of one name counts. put all its keys into one section',
   ])
-  expect(loaded.ok && loaded.config.processes).toMatchObject([
+  expect(loaded.ok && sectionsOf(loaded.config).processes).toMatchObject([
     { name: 'a', argv: ['/bin/y'], priority: 5 },
   ])
 })
@@ -136,7 +140,7 @@ test.each(['programs =', 'priority = 1'])('a group with %s has no programs', lin
   expect(loaded.notes.map(short)).toEqual([
     expect.stringContaining('programs: names no program. name some, or remove the group'),
   ])
-  expect(loaded.ok && loaded.config.processes).toMatchObject([{ name: 'a' }])
+  expect(loaded.ok && sectionsOf(loaded.config).processes).toMatchObject([{ name: 'a' }])
 })
 
 test('two programs that write one log are told so', () => {

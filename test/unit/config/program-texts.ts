@@ -1,5 +1,5 @@
 import type { ProcessSpec } from '../../../src/model/program-spec.ts'
-import { configOf, load, problemsOf, short } from './load-files.ts'
+import { configOf, load, problemsOf, sectionsOf, short } from './load-files.ts'
 
 export const ENV = { HOME: '/home/me', APP: 'shop', DB_PASSWORD: 'geheim' }
 
@@ -10,7 +10,7 @@ export function section(...lines: string[]): string {
 }
 
 export function processesIn(text: string): readonly ProcessSpec[] {
-  return configOf(text, ENV).processes
+  return sectionsOf(configOf(text, ENV)).processes
 }
 
 /** The one process of `[program:x]` with these lines. */

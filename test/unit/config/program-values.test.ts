@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import { readPairs } from '../../../src/config/programs/pairs.ts'
-import { splitWords } from '../../../src/config/programs/shell-words.ts'
+import { readPairs } from '../../../src/features/programs/pairs.ts'
+import { splitWords } from '../../../src/features/programs/shell-words.ts'
 import { one, processesIn, section, wrong } from './program-texts.ts'
 
 const argument = (text: string, ...lines: string[]) =>

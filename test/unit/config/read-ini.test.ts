@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest'
 import { formatProblem, Report } from '../../../src/config/diagnostics.ts'
 import { readIni } from '../../../src/config/read-ini.ts'
 import { headerOf } from '../../../src/config/section.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
 
 function scan(text: string) {
-  const report = new Report()
+  const report = new Report(KINDS)
   const sections = readIni(text, 'x.ini', report).map(section => [
     headerOf(section),
     Object.fromEntries([...section.entries.values()].map(({ name, value }) => [name, value])),

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { KINDS } from '../../../src/features/kinds.ts'
 import { configOf, job, load, mistakes, problemsOf, short } from './load-files.ts'
 
 const triggerOf = (...lines: string[]) =>
@@ -61,6 +62,7 @@ describe('run_time', () => {
       },
       {},
       {
+        kinds: KINDS,
         checkSchedule: (...args) => {
           asked.push(args)
           return {
@@ -86,7 +88,11 @@ describe('run_time', () => {
   })
 
   test('notes do not fail a configuration', () => {
-    const loaded = load({ 'conf/cron.ini': job() }, {}, { checkSchedule: () => ({ notes: ['n'] }) })
+    const loaded = load(
+      { 'conf/cron.ini': job() },
+      {},
+      { kinds: KINDS, checkSchedule: () => ({ notes: ['n'] }) },
+    )
     expect(loaded.ok).toBe(true)
     expect(loaded.notes.map(note => note.message)).toEqual(['n'])
   })

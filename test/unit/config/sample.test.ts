@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { loadConfig } from '../../../src/config/load.ts'
-import { SCHEMAS } from '../../../src/config/schema.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
 import { checkTrigger } from '../../../src/schedule/check.ts'
 import { load, problemsOf } from './load-files.ts'
 
 const TEXT = readFileSync('conf/cron.ini', 'utf8')
 
 test('the shipped sample runs three small jobs', () => {
-  const loaded = loadConfig('conf/cron.ini', {}, { checkSchedule: checkTrigger })
+  const loaded = loadConfig('conf/cron.ini', {}, { kinds: KINDS, checkSchedule: checkTrigger })
   expect(loaded.ok ? [] : loaded.problems).toEqual([])
   if (!loaded.ok) return
   const { jobs } = loaded.config
@@ -20,7 +20,7 @@ test('the shipped sample runs three small jobs', () => {
   for (const job of jobs) expect(readFileSync(job.task.script, 'utf8')).not.toBe('')
 })
 
-test.each(Object.entries(SCHEMAS))(
+test.each(KINDS.all.map(({ kind, schema }) => [kind, schema] as const))(
   'the sample and the manual show every key of %s',
   (kind, schema) => {
     const page = kind === 'program' || kind === 'group' ? 'programs' : 'configuration'

@@ -3,7 +3,16 @@ import { describe, expect, test } from 'vitest'
 import { findConfigFile } from '../../../src/config/find.ts'
 import { expandGlob } from '../../../src/config/glob.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { anySchedule, folderOf, job, load, mistakes, problemsOf, short } from './load-files.ts'
+import {
+  anySchedule,
+  folderOf,
+  job,
+  load,
+  mistakes,
+  problemsOf,
+  sectionsOf,
+  short,
+} from './load-files.ts'
 
 const named = (name: string, ...lines: string[]) => job(...lines).replace('[a]', `[${name}]`)
 
@@ -167,7 +176,8 @@ describe('APP_ENV', () => {
     )
     expect(problemsOf(loaded)).toEqual([])
     if (!loaded.ok) return
-    const { processes, queues, file } = loaded.config
+    const { queues, file } = loaded.config
+    const { processes } = sectionsOf(loaded.config)
     expect(processes.map(one => [one.name, one.argv, one.environment])).toEqual([
       ['p', ['/q', '-v'], { A: '1' }],
       ['new', [file.replace('cron.ini', 'online/n')], {}],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Files, load, problemsOf, short } from './load-files.ts'
+import { type Files, load, problemsOf, sectionsOf, short } from './load-files.ts'
 
 const MAIN = '[taskd]\nnode = a\n[include]\nfiles = '
 const program = (...lines: string[]) => ['[program:x]', 'command = /bin/x', ...lines, ''].join('\n')
@@ -11,7 +11,7 @@ function findings(files: Files) {
   return {
     problems: problemsOf(loaded).map(one => text({ ...one, level: 'note' })),
     notes: loaded.notes.map(text),
-    processes: loaded.ok ? loaded.config.processes : [],
+    processes: loaded.ok ? sectionsOf(loaded.config).processes : [],
   }
 }
 

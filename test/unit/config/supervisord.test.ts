@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { diffConfig } from '../../../src/config/diff.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { anySchedule, type Files, folderOf, short } from './load-files.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
+import { anySchedule, type Files, folderOf, sectionsOf, short } from './load-files.ts'
 import { ENV, notesIn, processesIn, section, wrongText } from './program-texts.ts'
 
 /** As people have it after a first tutorial, with all the remarks. */
@@ -97,7 +98,7 @@ test.each(['supervisor/supervisord.conf', 'conf/cron.ini'])(
     const folder = folderOf(TREE)
     const loaded = loadConfig(join(folder, file), ENV, anySchedule)
     if (!loaded.ok) throw new Error(loaded.problems.map(short).join('\n'))
-    const { processes } = loaded.config
+    const { processes } = sectionsOf(loaded.config)
     expect(processes.map(one => [one.name, one.argv, one.environment, one.umask])).toEqual([
       ['all-of-it:cat', ['/bin/cat', 'live'], { STAGE: 'live', LANG: 'de', A: '1' }, 0o22],
       [
@@ -158,7 +159,7 @@ test('[include] knows %(here)s and the environment, and names what it does not k
     'conf/shop.d/a.conf': '[program:a]\ncommand=/bin/a\n',
   })
   const loaded = loadConfig(join(folder, 'conf/cron.ini'), ENV, anySchedule)
-  expect(loaded.ok && loaded.config.processes.map(one => one.name)).toEqual(['a'])
+  expect(loaded.ok && sectionsOf(loaded.config).processes.map(one => one.name)).toEqual(['a'])
   expect(wrongText('[include]\nfiles = %(ENV_NOPE_AT_ALL)s/*\n')).toEqual([
     'cron.ini:2: files = %(ENV_NOPE_AT_ALL)s/*: has %(ENV_NOPE_AT_ALL)s, which is not known here. set NOPE_AT_ALL where the daemon is started, or write the value itself',
   ])
@@ -173,7 +174,7 @@ function changes(before: string, after: string) {
     return loaded.config
   })
   if (old === undefined || next === undefined) throw new Error('two configurations')
-  return diffConfig(old, next).processes
+  return diffConfig(old, next, KINDS).sections.get('program') ?? { changed: [] }
 }
 
 test('processes come and go one by one', () => {

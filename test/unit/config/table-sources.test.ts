@@ -2,7 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { diffConfig } from '../../../src/config/diff.ts'
-import { configOf, folderOf, mistakes } from './load-files.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
+import { configOf, folderOf, mistakes, sectionsOf } from './load-files.ts'
 
 const source = (...lines: string[]) =>
   ['[source:sms]', 'table = process', 'task_key = async_tasks', 'script = s.php', ...lines].join(
@@ -15,7 +16,7 @@ describe('[source:NAME]', () => {
   test('has its defaults, the database and the zone of the daemon', () => {
     const config = configOf(`timezone = Asia/Tokyo\n${source()}`.replace(/^/, '[taskd]\n'))
     const { settings } = config
-    expect(config.sources).toEqual([
+    expect(sectionsOf(config).sources).toEqual([
       {
         name: 'sms',
         database: settings.database,
@@ -68,7 +69,7 @@ retry_intervals = 1 2
 max_run_time = 9s
 [queue:q]
 mode = sync`
-    expect(configOf(text).sources).toMatchObject([
+    expect(sectionsOf(configOf(text)).sources).toMatchObject([
       {
         database: 'mysql://u:p@h/shop',
         scriptColumn: 'script',
@@ -89,7 +90,7 @@ mode = sync`
   test('the database may stand in a file', () => {
     const file = join(folderOf({}), 'url')
     writeFileSync(file, 'postgres://u:secret@h/shop\n')
-    expect(configOf(source(`database = @${file}`)).sources[0]?.database).toBe(
+    expect(sectionsOf(configOf(source(`database = @${file}`))).sources[0]?.database).toBe(
       'postgres://u:secret@h/shop',
     )
   })
@@ -139,7 +140,7 @@ script_column = b
   test('what a reload changes is told by the names of the keys', () => {
     const before = configOf(source())
     const after = configOf(source('result_column = r', 'poll = 2s', 'done = 9', 'retries = 1'))
-    expect(diffConfig(before, after).sources.changed).toEqual([
+    expect(diffConfig(before, after, KINDS).sections.get('source')?.changed).toEqual([
       {
         name: 'sms',
         keys: expect.arrayContaining(['result_column', 'poll', 'done', 'retries']) as string[],

@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { TASKD } from '../../../src/config/core-kinds.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { SCHEMAS } from '../../../src/config/schema.ts'
+import { KINDS } from '../../../src/features/kinds.ts'
 import { checkTrigger } from '../../../src/schedule/check.ts'
 import {
   environmentOf,
@@ -137,6 +138,7 @@ describe('compose.yaml', () => {
       value.replace('/run/secrets', `${folder}/container/secrets`),
     ])
     const read = loadConfig('container/taskd/cron.ini', Object.fromEntries(env), {
+      kinds: KINDS,
       checkSchedule: checkTrigger,
     })
     if (!read.ok) throw new Error(JSON.stringify(read.problems))
@@ -207,7 +209,7 @@ describe('compose.yaml', () => {
   test('its TASKD_ variables are settings, and load together with the sample', () => {
     const { settings, jobs, notes } = loaded()
     const keys = Object.keys(taskd.environment ?? {}).filter(one => one.startsWith('TASKD_'))
-    const known = Object.keys(SCHEMAS.taskd.shape).map(one => `TASKD_${one.toUpperCase()}`)
+    const known = Object.keys(TASKD.schema.shape).map(one => `TASKD_${one.toUpperCase()}`)
     expect(keys.filter(one => !known.includes(one))).toEqual([])
     expect(notes.filter(one => one.file === 'environment')).toEqual([])
     expect(settings.node).toBe('taskd-1')

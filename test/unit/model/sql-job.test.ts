@@ -13,10 +13,7 @@ import { checkTrigger } from '../../../src/schedule/check.ts'
 const rules: SqlJobRules = {
   timezone: 'Europe/Berlin',
   tasks: '/srv/points/tasks',
-  readTrigger: (word, spec, timezone) =>
-    judgeRunTime(word, spec, timezone, {
-      checkSchedule: (trigger, zone) => checkTrigger(trigger, zone),
-    }),
+  readTrigger: (word, spec, timezone) => judgeRunTime(word, spec, timezone, checkTrigger),
 }
 
 const row = (changes: Partial<SqlJobRow> = {}): SqlJobRow => ({

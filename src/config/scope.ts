@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { suggest } from '../../lib/suggest.ts'
-import type { Environment } from '../config.ts'
+import { suggest } from '../lib/suggest.ts'
+import type { Environment } from './config.ts'
 import { type Compiled, compile, hintFor, type Meaning, type Scope } from './format.ts'
 
 /** What the values of supervisord's sections can name. */

@@ -1,8 +1,10 @@
 import { constants } from 'node:os'
 import { z } from 'zod'
-import { parseSize } from '../lib/size.ts'
-import { suggest } from '../lib/suggest.ts'
-import { choice, duration, field, filled, flag, integer, no, yes } from './fields.ts'
+import { choice, duration, field, filled, flag, integer, no, yes } from '../../config/fields.ts'
+import { refuseProcessName } from '../../config/section.ts'
+import type { NamedRules } from '../../config/section-kind.ts'
+import { parseSize } from '../../lib/size.ts'
+import { suggest } from '../../lib/suggest.ts'
 
 export const DEFAULT_MAX_DEATHS = 5
 export const DEFAULT_BACKOFF_MAX_MS = 60_000
@@ -78,7 +80,7 @@ const output = {
   syslog: flag.default(false),
 }
 
-export const programSchema = z.object({
+const programSchema = z.object({
   command: filled('/usr/bin/php /srv/worker.php', MAX_COMMAND_BYTES),
   process_name: perProcess('%(program_name)s_%(process_num)02d'),
   numprocs: integer(0, 10_000, 1).default(1),
@@ -121,10 +123,30 @@ export const programSchema = z.object({
   log_timestamps: flag.default(false),
 })
 
-export const groupSchema = z.object({
+const groupSchema = z.object({
   programs: field<string>(yes, 'a,b', 'may be empty').default(''),
   priority: signed.default(999),
 })
+
+/** The keys of `[program:NAME]`. */
+export const PROGRAM = {
+  kind: 'program',
+  home: '[program:NAME]',
+  schema: programSchema,
+  examples: { command: '/usr/bin/php /srv/worker.php' },
+  refuseName: refuseProcessName,
+} as const satisfies NamedRules
+
+export type ProgramValues = z.output<typeof programSchema>
+
+/** The keys of `[group:NAME]`. */
+export const GROUP = {
+  kind: 'group',
+  home: '[group:NAME]',
+  schema: groupSchema,
+  examples: { programs: 'a,b' },
+  refuseName: refuseProcessName,
+} as const satisfies NamedRules
 
 /** For `[supervisord]`, whose user and umask the programs have where they name none. */
 export const supervisordSchema = z.object({ user: account, umask })

@@ -1,11 +1,11 @@
+import type { Report } from '../../config/diagnostics.ts'
+import { type Checked, placeOf } from '../../config/schema.ts'
 import { count } from '../../lib/count.ts'
 import { formatDuration } from '../../lib/duration.ts'
-import type { Report } from '../diagnostics.ts'
-import { type Checked, placeOf, SCHEMAS } from '../schema.ts'
-import { DEFAULT_BACKOFF_MAX_MS } from '../schema-program.ts'
 import { isAuto, isNone, NO_SYSLOG, syslogRemedy } from './log-path.ts'
+import { DEFAULT_BACKOFF_MAX_MS, PROGRAM } from './schema.ts'
 
-type Program = Checked<'program'>
+type Program = Checked<typeof PROGRAM.schema>
 
 const STREAMS = ['stdout', 'stderr'] as const
 
@@ -98,7 +98,7 @@ function noteJoinedLines({ section }: Program, report: Report): void {
   for (const entry of section.entries.values()) {
     if (entry.name === 'command' || entry.name === 'environment') continue
     for (const [, name = ''] of entry.value.matchAll(/\s([a-z_]{3,30})\s{0,20}[=:]/g)) {
-      if (!Object.hasOwn(SCHEMAS.program.shape, name)) continue
+      if (!Object.hasOwn(PROGRAM.schema.shape, name)) continue
       const message = `goes on to the end of the line, with ${name} in it`
       report.note(entry, message, `put ${name} on a line of its own`)
     }

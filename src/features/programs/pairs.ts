@@ -1,4 +1,4 @@
-import { no, type Read, yes } from '../fields.ts'
+import { no, type Read, yes } from '../../config/fields.ts'
 
 const EXAMPLE = 'write A="x",B="y", with commas between'
 

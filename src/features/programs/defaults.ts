@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { Environment } from '../config.ts'
-import type { Report } from '../diagnostics.ts'
-import type { Places } from '../paths.ts'
-import { supervisordSchema } from '../schema-program.ts'
-import type { Section } from '../section.ts'
+import type { Environment } from '../../config/config.ts'
+import type { Report } from '../../config/diagnostics.ts'
+import type { Places } from '../../config/paths.ts'
+import { expandNow, type Names, scopeOf } from '../../config/scope.ts'
+import type { Section } from '../../config/section.ts'
 import { inFolder, type LogFolders } from './log-path.ts'
 import { readPairs } from './pairs.ts'
-import { expandNow, type Names, scopeOf } from './scope.ts'
+import { supervisordSchema } from './schema.ts'
 
 /** What all programs of a configuration share. */
 export interface ProgramWorld {

@@ -1,9 +1,19 @@
 import { z } from 'zod'
-import { suggest } from '../lib/suggest.ts'
-import { NOTICE_FORMATS, NOTICE_KINDS, type NoticeKind } from '../model/notice.ts'
-import { choice, duration, field, no, type Read, yes } from './fields.ts'
-import { orFromFile } from './from-file.ts'
-import { rate } from './rate.ts'
+import { diffByName } from '../../config/changes.ts'
+import type { Report } from '../../config/diagnostics.ts'
+import { choice, duration, field, no, type Read, yes } from '../../config/fields.ts'
+import { orFromFile } from '../../config/from-file.ts'
+import { rate } from '../../config/rate.ts'
+import { type Checked, placeOf } from '../../config/schema.ts'
+import { refuseFolderName } from '../../config/section.ts'
+import { readEach, type SectionKind } from '../../config/section-kind.ts'
+import { suggest } from '../../lib/suggest.ts'
+import {
+  NOTICE_FORMATS,
+  NOTICE_KINDS,
+  type NoticeKind,
+  type NotifySpec,
+} from '../../model/notice.ts'
 
 /** What is wrong is said without the address: in many a path is the password. */
 const readUrl: Read<string> = text => {
@@ -80,7 +90,7 @@ const readNames: Read<readonly string[]> = text => {
   return yes(names)
 }
 
-export const notifySchema = z.object({
+const schema = z.object({
   url: field(orFromFile(readUrl), 'https://hooks.example.org/taskd').optional(),
   format: choice(NOTICE_FORMATS).default('json'),
   secret: field(orFromFile(readSecret), 'SEC…').optional(),
@@ -93,3 +103,68 @@ export const notifySchema = z.object({
   max: rate.default({ max: 10, durationMs: 3_600_000 }),
   silence_after: duration('10m', 1000).default(600_000),
 })
+
+/** `[notify:NAME]` */
+export const notifyKind: SectionKind<readonly NotifySpec[], typeof schema> = {
+  kind: 'notify',
+  home: '[notify:NAME]',
+  schema,
+  examples: { to: 'ops@example.org', from: 'taskd@example.org' },
+  commonKeys: true,
+  refuseName: name => refuseFolderName(name, 'a notify section', '[notify:ops]'),
+  read: (sections, { report }) =>
+    readEach(notifyKind, sections, report, checked => {
+      checkTogether(checked, report)
+      checkSecret(checked, report)
+      return checked.complete && specOf(checked.section.name, checked.complete)
+    }),
+  diff: diffByName,
+}
+
+function specOf(name: string, values: z.output<typeof schema>): NotifySpec {
+  const { url, format, secret, mail, to = [], from, on, names, group, max, silence_after } = values
+  return {
+    name,
+    ...(url !== undefined && { url }),
+    format,
+    ...(secret !== undefined && { secret }),
+    ...(mail !== undefined && { mail }),
+    to,
+    ...(from !== undefined && { from }),
+    on,
+    names,
+    groupMs: group,
+    max,
+    silenceAfterMs: silence_after,
+  }
+}
+
+/** Looks only at which keys there are: each is judged by itself. */
+function checkTogether({ section }: Checked<typeof schema>, report: Report): void {
+  const at = (name: string) => placeOf(section, name)
+  const has = (name: string) => section.entries.has(name)
+  if (has('url') && has('mail'))
+    report.problem(at('mail'), 'cannot stand beside url', 'make a section for each')
+  if (!has('url') && !has('mail')) {
+    const hint = 'add url = https://… for a webhook, or mail = smtp://… with to and from'
+    report.problem(section.place, 'says not where to', hint)
+  }
+  for (const name of ['to', 'from']) {
+    if (has('mail') && !has(name))
+      report.problem(at(name), 'is missing beside mail', `add ${name} = ops@example.org`)
+    if (!has('mail') && has(name)) report.problem(at(name), 'needs mail', 'add mail = smtp://…')
+  }
+  if (has('mail') && has('format'))
+    report.problem(at('format'), 'is for webhooks', 'remove it: a mail is text')
+}
+
+/** Only two robots sign; elsewhere a secret would do nothing, and nobody would know. */
+function checkSecret({ section, values }: Checked<typeof schema>, report: Report): void {
+  const { format } = values
+  if (!section.entries.has('secret') || format === 'dingtalk' || format === 'feishu') return
+  const hint =
+    format === 'wecom'
+      ? 'remove it: the key of a WeCom robot stands in its url'
+      : 'add format = dingtalk or format = feishu, or remove it'
+  report.problem(placeOf(section, 'secret'), 'signs for robots of DingTalk and Feishu only', hint)
+}

@@ -1,4 +1,4 @@
-import { no, type Read, yes } from '../fields.ts'
+import { no, type Read, yes } from '../../config/fields.ts'
 
 const BLANK = /[ \t\r\n]/
 

@@ -1,12 +1,11 @@
 import type { RestartPolicy } from '../../model/program-state.ts'
-import type { Values } from '../schema.ts'
-import { DEFAULT_BACKOFF_MAX_MS, DEFAULT_MAX_DEATHS } from '../schema-program.ts'
+import { DEFAULT_BACKOFF_MAX_MS, DEFAULT_MAX_DEATHS, type ProgramValues } from './schema.ts'
 
 const FACTOR = 2
 const JITTER = 0.2
 
 /** When it is started again, and when no more. */
-export function restartOf(values: Values<'program'>): RestartPolicy {
+export function restartOf(values: ProgramValues): RestartPolicy {
   const { backoff: baseMs, death_window: windowMs, startretries } = values
   const capMs = values.backoff_max ?? Math.max(DEFAULT_BACKOFF_MAX_MS, baseMs)
   const backoff = { baseMs, factor: FACTOR, capMs, jitter: JITTER }

@@ -1,5 +1,5 @@
-import { suggest } from '../../lib/suggest.ts'
-import { no, yes } from '../fields.ts'
+import { suggest } from '../lib/suggest.ts'
+import { no, yes } from './fields.ts'
 
 /** A text with holes that every process fills in for itself. */
 export type Format = readonly (string | Hole)[]

@@ -1,13 +1,14 @@
-import type { Report } from '../diagnostics.ts'
-import { checkSection, placeOf, type Values } from '../schema.ts'
-import { refuseProcessName, type Section } from '../section.ts'
+import type { Report } from '../../config/diagnostics.ts'
+import { type Compiled, compile, type Format, holds, render } from '../../config/format.ts'
+import { checkSection, placeOf } from '../../config/schema.ts'
+import { expandNow, type Names, scopeOf } from '../../config/scope.ts'
+import { refuseProcessName, type Section } from '../../config/section.ts'
 import type { ProgramWorld } from './defaults.ts'
-import { type Compiled, compile, type Format, holds, render } from './format.ts'
 import type { Membership } from './groups.ts'
 import { readPairs } from './pairs.ts'
 import { type ProgramSpec, type ProgramTemplate, processOf } from './processes.ts'
 import { restartOf } from './restart.ts'
-import { expandNow, type Names, scopeOf } from './scope.ts'
+import { PROGRAM, type ProgramValues } from './schema.ts'
 import { checkProgramTogether } from './together.ts'
 
 /** They may hold the number of the process, so they are expanded for each. */
@@ -33,7 +34,7 @@ export function checkProgram(
     more: world.environment,
   }
   const { texts, sound } = expandFixed(section, names, report)
-  const checked = checkSection('program', sound, report, one => texts.get(one.name) ?? one.value)
+  const checked = checkSection(PROGRAM, sound, report, one => texts.get(one.name) ?? one.value)
   checkProgramTogether(checked, report)
   noteUser(sound, checked.values.user, world, report)
   const formats = readFormats(sound, names, report)
@@ -127,7 +128,7 @@ function variablesOf(environment: Format): ReadonlySet<string> {
 
 function buildTemplate(
   { program, group, groupPriority }: Membership,
-  values: Values<'program'>,
+  values: ProgramValues,
   formats: Formats,
   world: ProgramWorld,
 ): ProgramTemplate {

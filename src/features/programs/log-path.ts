@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
+import { no, type Read, yes } from '../../config/fields.ts'
 import type { LogFileSpec, OutputSpec } from '../../model/program-spec.ts'
-import { no, type Read, yes } from '../fields.ts'
 
 export interface LogFolders {
   /** What relative paths start from. */

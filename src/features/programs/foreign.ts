@@ -1,5 +1,5 @@
-import type { Report } from '../diagnostics.ts'
-import type { Section, SectionKind } from '../section.ts'
+import type { Report } from '../../config/diagnostics.ts'
+import type { Section } from '../../config/section.ts'
 
 const USED = ['environment', 'user', 'umask', 'directory'] as const
 /** What a Linux process has anyway. */
@@ -28,7 +28,7 @@ export function judgeForeign(section: Section, report: Report): void {
   }
 }
 
-const NOTES: Partial<Record<SectionKind, string>> = {
+const NOTES: Partial<Record<string, string>> = {
   supervisord: 'the settings of the daemon stand in [taskd]',
   supervisorctl: 'taskd is its own command line, and finds the daemon by --config',
   unix_http_server: 'the control socket is set by socket in [taskd]',
@@ -37,7 +37,7 @@ const NOTES: Partial<Record<SectionKind, string>> = {
   ctlplugin: 'taskd is its own command line',
 }
 
-const REFUSALS: Partial<Record<SectionKind, readonly [string, string]>> = {
+const REFUSALS: Partial<Record<string, readonly [string, string]>> = {
   eventlistener: [
     'is not supported: taskd has no events for listeners',
     'remove the section; what happened is in the log of taskd, and `taskd status --json` tells the state',

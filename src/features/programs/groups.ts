@@ -1,9 +1,11 @@
+import type { Environment } from '../../config/config.ts'
+import type { Report } from '../../config/diagnostics.ts'
+import { checkSection, placeOf } from '../../config/schema.ts'
+import { expandNow, scopeOf } from '../../config/scope.ts'
+import { headerOf, type Section } from '../../config/section.ts'
+import { checkName } from '../../config/section-kind.ts'
 import { suggest } from '../../lib/suggest.ts'
-import type { Environment } from '../config.ts'
-import type { Report } from '../diagnostics.ts'
-import { checkSection, placeOf } from '../schema.ts'
-import { checkName, headerOf, type Section } from '../section.ts'
-import { expandNow, scopeOf } from './scope.ts'
+import { GROUP } from './schema.ts'
 
 /** A program in the place where it runs: its group, or alone. */
 export interface Membership {
@@ -47,14 +49,14 @@ export function readGroups(
   }
 
   function membersOf(section: Section) {
-    checkName(section, report)
+    checkName(GROUP, section, report)
     const texts = new Map<string, string>()
     for (const entry of section.entries.values()) {
       const read = expandNow(entry.value, scopeOf({ texts: {}, env }, entry.file))
       if (read.ok) texts.set(entry.name, read.value)
       else report.problem(entry, read.reason, read.hint ?? '')
     }
-    const { values } = checkSection('group', section, report, one => texts.get(one.name) ?? '999')
+    const { values } = checkSection(GROUP, section, report, one => texts.get(one.name) ?? '999')
     const names = (values.programs ?? '').split(',').map(one => one.trim())
     if (names.join('') === '' && values.programs === '') {
       report.note(

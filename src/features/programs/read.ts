@@ -1,17 +1,20 @@
+import { noteShortages } from '../../config/descriptors.ts'
+import { Report } from '../../config/diagnostics.ts'
+import { placeOf } from '../../config/schema.ts'
+import { headerOf, type Section } from '../../config/section.ts'
+import { checkName, type Surroundings } from '../../config/section-kind.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
-import type { Environment } from '../config.ts'
-import { Report } from '../diagnostics.ts'
-import type { Places } from '../paths.ts'
-import { placeOf } from '../schema.ts'
-import { checkName, headerOf, type Section } from '../section.ts'
 import { checkProgram } from './check.ts'
 import { type ProgramWorld, programWorld } from './defaults.ts'
 import { judgeForeign } from './foreign.ts'
 import { type Membership, readGroups } from './groups.ts'
 import { type ProgramSpec, processesOf } from './processes.ts'
+import { PROGRAM } from './schema.ts'
 
 export interface Programs {
+  /** In the order of the file; one that is in two groups stands here twice. */
   readonly programs: readonly ProgramSpec[]
+  /** Of all programs, in the order of their start. */
   readonly processes: readonly ProcessSpec[]
 }
 
@@ -19,18 +22,14 @@ export interface Programs {
 const MAX_PROCESSES = 100_000
 
 /** Everything that a supervisord.conf says, as far as it is about programs. */
-export function readPrograms(
-  sections: readonly Section[],
-  env: Environment,
-  places: Places,
-  dataDir: string,
-  report: Report,
-): Programs {
+export function readPrograms(around: Surroundings): Programs {
+  const { sections, environment, settings, queues, openFiles, report } = around
   for (const section of sections) judgeForeign(section, report)
   const main = sections.find(one => one.kind === 'supervisord')
-  const world = programWorld(main, env, places, dataDir, report)
-  const members = readGroups(sections, env, report)
-  for (const section of sections) if (section.kind === 'program') checkName(section, report)
+  const world = programWorld(main, environment, around, settings.dataDir, report)
+  const members = readGroups(sections, environment, report)
+  for (const section of sections)
+    if (section.kind === 'program') checkName(PROGRAM, section, report)
   const programs = checkAll(members, world, report)
   const processes: Owned[] = []
   for (const spec of programs) {
@@ -43,7 +42,10 @@ export function readPrograms(
   }
   refuseDoubles(processes, members, report)
   noteSharedLogs(processes, members, report)
-  return { programs, processes: inStartOrder(programs, processes) }
+  const started = inStartOrder(programs, processes)
+  if (openFiles !== undefined)
+    noteShortages({ processes: started, queues }, openFiles, sections, report)
+  return { programs, processes: started }
 }
 
 interface Owned {

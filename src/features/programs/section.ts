@@ -1,0 +1,20 @@
+import { diffByName } from '../../config/changes.ts'
+import type { SectionKind } from '../../config/section-kind.ts'
+import { changedKeysOf } from './changed-keys.ts'
+import { type Programs, readPrograms } from './read.ts'
+import { GROUP, PROGRAM } from './schema.ts'
+
+/** `[program:NAME]`; groups and what else supervisord has are read with it. */
+export const programKind: SectionKind<Programs> = {
+  ...PROGRAM,
+  read: (_sections, around) => readPrograms(around),
+  // Each process by itself, with the keys as they are called in supervisord's sections.
+  diff: (old, next) => diffByName(old.processes, next.processes, changedKeysOf),
+}
+
+/** `[group:NAME]`: what it says is part of its programs. */
+export const groupKind: SectionKind<undefined> = {
+  ...GROUP,
+  read: () => undefined,
+  diff: () => ({ added: [], removed: [], changed: [] }),
+}

@@ -1,9 +1,9 @@
+import type { ChannelStatus } from '../features/channel/data-port.ts'
+import type { RelayStatus } from '../features/relay/port.ts'
+import type { SourceStatus } from '../features/table-queue/status.ts'
 import type { NotifyStatus } from '../model/notice.ts'
 import type { ProgramState } from '../model/program-state.ts'
-import type { ChannelStatus } from './data-port.ts'
 import type { LastRunStatus } from './last-run-status.ts'
-import type { RelayStatus } from './relay-port.ts'
-import type { SourceStatus } from './source-status.ts'
 import type { SqlJobsStatus } from './sql-jobs-port.ts'
 
 /** How it all is: what `GET /api/status` answers, and `taskd status --json` prints. */

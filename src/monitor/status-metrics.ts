@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import { addChannelMetrics, type WatchedChannel } from './channel-metrics.ts'
-import { addNotifyMetrics, type WatchedNotices } from './notify-metrics.ts'
+import { addChannelMetrics, type WatchedChannel } from '../features/channel/metrics.ts'
+import { addNotifyMetrics, type WatchedNotices } from '../features/notify/metrics.ts'
+import { addSourceMetrics, type WatchedSource } from '../features/table-queue/metrics.ts'
 import { setKnown } from './set-known.ts'
-import { addSourceMetrics, type WatchedSource } from './source-metrics.ts'
 
 interface WatchedChild {
   readonly name: string

@@ -7,10 +7,11 @@
  * `statement n`: before the n-th statement; `stored n`: once n batches are committed, before the
  * last of them is dropped from the disk.
  */
+
+import { Replay } from '../../src/features/channel/replay.ts'
+import { Spool } from '../../src/features/channel/spool.ts'
+import { openChannelStore } from '../../src/features/channel/store.ts'
 import { realClock } from '../../src/lib/clock.ts'
-import { Replay } from '../../src/master/channels/replay.ts'
-import { openChannelStore } from '../../src/store/channel-store.ts'
-import { Spool } from '../../src/store/spool.ts'
 
 const [, , json, dir, moment, last] = process.argv
 const spec = JSON.parse(json)

@@ -1,6 +1,6 @@
+import type { Sender } from '../../src/features/notify/sender.ts'
+import type { JobSign, World } from '../../src/features/notify/world.ts'
 import type { Notice, NoticeEvent, NotifySpec } from '../../src/model/notice.ts'
-import type { Sender } from '../../src/monitor/notify/sender.ts'
-import type { JobSign, World } from '../../src/monitor/notify/world.ts'
 
 export function notifySpec(changes: Partial<NotifySpec> = {}): NotifySpec {
   return {

@@ -2,23 +2,23 @@ import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import type { BrokerPort } from '../../../src/api/broker-port.ts'
-import type { DataPort } from '../../../src/api/data-port.ts'
 import type { DoorModule } from '../../../src/api/door-routes.ts'
-import type { EncryptPort } from '../../../src/api/encrypt-port.ts'
 import { flag, integer } from '../../../src/api/fields.ts'
 import type { PullPort } from '../../../src/api/pull-port.ts'
-import type { RelayPort } from '../../../src/api/relay-port.ts'
 import { brokerRoutes } from '../../../src/api/routes/broker.ts'
+import { pullRoutes } from '../../../src/api/routes/pull.ts'
+import { legacyPullRoutes } from '../../../src/api/routes/pull-legacy.ts'
+import type { DataPort } from '../../../src/features/channel/data-port.ts'
+import { dataRoutes } from '../../../src/features/channel/data-routes.ts'
+import type { EncryptPort } from '../../../src/features/channel/encrypt-port.ts'
+import { encryptRoutes } from '../../../src/features/channel/encrypt-routes.ts'
 import {
   channelLegacyRoutes,
   type OldPathPorts,
   type OldPathSpecs,
-} from '../../../src/api/routes/channel-legacy.ts'
-import { dataRoutes } from '../../../src/api/routes/data.ts'
-import { encryptRoutes } from '../../../src/api/routes/encrypt.ts'
-import { pullRoutes } from '../../../src/api/routes/pull.ts'
-import { legacyPullRoutes } from '../../../src/api/routes/pull-legacy.ts'
-import { relayRoutes } from '../../../src/api/routes/relay.ts'
+} from '../../../src/features/channel/legacy-routes.ts'
+import type { RelayPort } from '../../../src/features/relay/port.ts'
+import { relayRoutes } from '../../../src/features/relay/routes.ts'
 import { openDoor } from './open-door.ts'
 
 const example: DoorModule = door => {

@@ -1,10 +1,13 @@
 import { expect, test } from 'vitest'
-import type { DataPort } from '../../../src/api/data-port.ts'
-import type { EncryptPort } from '../../../src/api/encrypt-port.ts'
 import type { PullPort } from '../../../src/api/pull-port.ts'
-import type { RelayPort } from '../../../src/api/relay-port.ts'
-import { channelLegacyRoutes, type OldPathSpecs } from '../../../src/api/routes/channel-legacy.ts'
 import { legacyPullRoutes } from '../../../src/api/routes/pull-legacy.ts'
+import type { DataPort } from '../../../src/features/channel/data-port.ts'
+import type { EncryptPort } from '../../../src/features/channel/encrypt-port.ts'
+import {
+  channelLegacyRoutes,
+  type OldPathSpecs,
+} from '../../../src/features/channel/legacy-routes.ts'
+import type { RelayPort } from '../../../src/features/relay/port.ts'
 import type { ErrorCode } from '../../../src/lib/error-codes.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import { openDoor } from './open-door.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { readColumns } from '../../../src/config/columns.ts'
-import { checkRows } from '../../../src/model/check-rows.ts'
+import { checkRows } from '../../../src/features/channel/check-rows.ts'
 
 function check(columns: string, rows: readonly unknown[]) {
   const read = readColumns(columns)

@@ -1,0 +1,165 @@
+import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { turns } from '../../api/body.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { TaskdError } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import type { Service } from '../../lib/service.ts'
+import { suggest } from '../../lib/suggest.ts'
+import type { ChannelSpec } from '../../model/channel.ts'
+import { Channel } from './channel.ts'
+import { isRow } from './check-rows.ts'
+import type { ChannelStatus, DataAnswer, DataBatch, DataPort } from './data-port.ts'
+import type { EncryptAnswer, EncryptPort, EncryptRequest } from './encrypt-port.ts'
+import { encryptionOf } from './encryption.ts'
+import { badRows } from './refusals.ts'
+import { openChannelStore } from './store.ts'
+import { askUpstream } from './upstream.ts'
+
+export interface ChannelsDeps {
+  readonly dataDir: string
+  readonly clock: Clock
+  /** A number in [0, 1). */
+  readonly random: () => number
+  readonly log: Logger
+}
+
+/** Problems that are told by row. */
+const MAX_PROBLEMS = 20
+
+/** All channels, as the configuration has them. */
+export class Channels implements Service, DataPort, EncryptPort {
+  readonly name = 'channels'
+  readonly #deps: ChannelsDeps
+  readonly #stopping = new AbortController()
+  #channels: ReadonlyMap<string, Channel> = new Map()
+  #wanted: readonly ChannelSpec[]
+  #changing: Promise<void> = Promise.resolve()
+
+  constructor(specs: readonly ChannelSpec[], deps: ChannelsDeps) {
+    this.#wanted = specs
+    this.#deps = deps
+  }
+
+  start(): Promise<void> {
+    return this.configure(this.#wanted)
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.configure([])
+  }
+
+  /** Makes it so. A channel that is as it was is not disturbed; calls are done in turn. */
+  configure(specs: readonly ChannelSpec[]): Promise<void> {
+    this.#wanted = specs
+    this.#changing = this.#changing.then(() => this.#change(specs))
+    return this.#changing
+  }
+
+  async #change(specs: readonly ChannelSpec[]): Promise<void> {
+    const before = this.#channels
+    const kept = (spec: ChannelSpec) => {
+      const known = before.get(spec.name)
+      return known && isDeepStrictEqual(known.spec, spec) ? known : undefined
+    }
+    const staying = new Set(specs.map(kept))
+    const leaving = [...before.values()].filter(one => !staying.has(one))
+    // The files of a channel have one owner at a time.
+    await Promise.all(leaving.map(one => one.stop()))
+    const now = specs.map(spec => kept(spec) ?? this.#make(spec, before))
+    await Promise.all(now.filter(one => !staying.has(one)).map(one => one.start()))
+    this.#channels = new Map(now.map(one => [one.spec.name, one]))
+  }
+
+  #make(spec: ChannelSpec, before: ReadonlyMap<string, Channel>): Channel {
+    const { dataDir, clock, random, log } = this.#deps
+    return new Channel({
+      spec,
+      dir: join(dataDir, 'spool', spec.name),
+      store: openChannelStore(spec, clock),
+      encryption: encryptionOf(spec, turns),
+      clock,
+      random,
+      log,
+      inserted: before.get(spec.name)?.inserted ?? 0,
+    })
+  }
+
+  async insert(name: string, batch: DataBatch): Promise<DataAnswer> {
+    return (await this.#named(name)).insert(batch)
+  }
+
+  async encrypt(request: EncryptRequest): Promise<EncryptAnswer> {
+    const channel = await this.#encrypting(request.channel)
+    const { spec, encryption } = channel
+    if (spec.encryptUrl !== undefined)
+      return askUpstream(spec.encryptUrl, request.whole, this.#stopping.signal)
+    const { fields } = request
+    const rows = fields === undefined ? request.rows : [fields]
+    if (rows === undefined)
+      throw new TaskdError('E_BAD_REQUEST', 'there is nothing to encrypt', 'send rows or fields')
+    if (rows.length > spec.maxRows)
+      throw badRows(spec.name, [`${rows.length} are more than max_rows = ${spec.maxRows}`], 0)
+    const problems: string[] = []
+    let count = 0
+    for (const [index, row] of rows.entries()) {
+      await turns.wait()
+      const found = problemsOf(row, index, spec.encrypt)
+      count += found.length
+      if (problems.length < MAX_PROBLEMS) problems.push(...found)
+    }
+    if (count > 0) throw badRows(spec.name, problems.slice(0, MAX_PROBLEMS), count - MAX_PROBLEMS)
+    const encrypted = (await encryption.encrypt(rows, { once: false })).filter(isRow)
+    if (fields === undefined) return { kind: 'rows', rows: encrypted }
+    return { kind: 'fields', fields: encrypted[0] ?? {} }
+  }
+
+  async statuses(): Promise<ChannelStatus[]> {
+    return Promise.all([...this.#channels.values()].map(one => one.status()))
+  }
+
+  async #named(name: string): Promise<Channel> {
+    await this.#changing
+    const found = this.#channels.get(name)
+    if (found && !this.#stopping.signal.aborted) return found
+    if (this.#stopping.signal.aborted) throw new TaskdError('E_STOPPING', 'taskd stops')
+    const near = suggest(name, [...this.#channels.keys()])
+    const hint =
+      near === undefined ? 'add [channel:NAME] to the configuration' : `did you mean ${near}?`
+    throw new TaskdError('E_NO_CHANNEL', `no channel named ${name.slice(0, 64)}`, hint)
+  }
+
+  async #encrypting(name: string | undefined): Promise<Channel> {
+    await this.#changing
+    const all = [...this.#channels.values()].filter(isEncrypting)
+    const [only] = all
+    if (name === undefined && only !== undefined && all.length === 1) return only
+    if (name === undefined)
+      throw new TaskdError(
+        'E_BAD_REQUEST',
+        all.length === 0 ? 'no channel encrypts' : 'several channels encrypt',
+        all.length === 0 ? 'add encrypt = to a [channel:NAME]' : 'say which: "channel"',
+      )
+    const found = await this.#named(name)
+    if (isEncrypting(found)) return found
+    throw new TaskdError(
+      'E_BAD_REQUEST',
+      `channel ${name} encrypts nothing`,
+      `add encrypt = and encrypt_key = to [channel:${name}]`,
+    )
+  }
+}
+
+function isEncrypting({ spec, encryption }: Channel): boolean {
+  return spec.encryptUrl !== undefined || encryption.active
+}
+
+/** What cannot be encrypted in a row. */
+function problemsOf(row: unknown, index: number, encrypt: readonly string[]): string[] {
+  if (!isRow(row)) return [`rows[${index}]: is no object`]
+  return encrypt
+    .filter(field => Object.hasOwn(row, field))
+    .filter(field => typeof row[field] === 'object' && row[field] !== null)
+    .map(field => `rows[${index}].${field}: is neither text nor number`)
+}

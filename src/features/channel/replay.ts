@@ -1,0 +1,132 @@
+import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { messageOf } from '../../lib/errors.ts'
+import type { Spool } from './spool.ts'
+import { type Batch, type ChannelStore, InsertError } from './store.ts'
+
+/** A batch as it waits on disk. */
+export interface SpooledBatch extends Batch {
+  /** When it came, ISO 8601. */
+  readonly at: string
+}
+
+export interface ReplayDeps {
+  readonly channel: string
+  readonly store: ChannelStore
+  readonly clock: Clock
+  /** A number in [0, 1). */
+  readonly random: () => number
+  /** It is in the table, now or since before. */
+  readonly onStored: (batch: SpooledBatch, rows: number) => void
+  /** It is in a file. The reason may quote values. */
+  readonly onBad: (batch: SpooledBatch) => void
+  /** It has to wait. */
+  readonly onTrouble: (error: unknown) => void
+}
+
+const AWAY: BackoffPolicy = { baseMs: 500, factor: 2, capMs: 30_000, jitter: 0.2 }
+export const BUSY: BackoffPolicy = { baseMs: 50, factor: 2, capMs: 1000, jitter: 0.5 }
+/** The connection broke so often in a row over one batch, while the server is there. */
+const CUTS = 3
+/** Over fewer characters no server breaks a connection: 1 MiB even when each takes four bytes. */
+const LARGE = 1 << 18
+
+/**
+ * Moves what waits on disk into the table, the oldest first:
+ *
+ *     read -> insert, with a mark of its id in the same transaction -> drop
+ *
+ * A kill between insert and drop sends the batch again, and its mark says that it is there. A
+ * batch that the database will never take is set aside and holds up nothing.
+ */
+export class Replay {
+  readonly #deps: ReplayDeps
+  readonly #spool: Spool
+  readonly #abort = new AbortController()
+  #wake: () => void = () => undefined
+  #running: Promise<void> | undefined
+  #cuts = 0
+
+  constructor(spool: Spool, deps: ReplayDeps) {
+    this.#spool = spool
+    this.#deps = deps
+  }
+
+  start(): void {
+    this.#running ??= this.#run(this.#abort.signal)
+  }
+
+  /** There is something to do. */
+  wake(): void {
+    this.#wake()
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort()
+    this.#wake()
+    await this.#running
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { clock, random, onTrouble } = this.#deps
+    for (let failures = 0; !signal.aborted; ) {
+      const more = new Promise<void>(resolve => {
+        this.#wake = resolve
+      })
+      try {
+        const text = await this.#spool.head()
+        if (text === undefined) {
+          await more
+          continue
+        }
+        await this.#send(JSON.parse(text) as SpooledBatch, text.length > LARGE)
+        failures = 0
+      } catch (error) {
+        if (signal.aborted) return
+        failures += 1
+        onTrouble(error)
+        const busy = error instanceof InsertError && error.failure === 'busy'
+        await clock.sleep(backoffDelay(busy ? BUSY : AWAY, failures, random()), signal)
+      }
+    }
+  }
+
+  async #send(batch: SpooledBatch, large: boolean): Promise<void> {
+    const { store, onStored } = this.#deps
+    try {
+      const { duplicate } = await store.insert(batch)
+      onStored(batch, duplicate ? 0 : batch.rows.length)
+    } catch (error) {
+      const reason = await this.#refusal(error, large)
+      await this.#setAside(batch, reason)
+      return
+    }
+    this.#cuts = 0
+    await this.#spool.drop()
+  }
+
+  /**
+   * Why the batch is at fault; throws when the database is. A connection that breaks is the
+   * database's fault, unless it breaks again and again over one large batch while the server is
+   * well: so a packet that is too large may show. A wait that is too long, for a lock or for a
+   * server that hangs, is never a batch's fault.
+   */
+  async #refusal(error: unknown, large: boolean): Promise<string> {
+    if (!(error instanceof InsertError)) throw error
+    if (error.failure === 'cut' && large) {
+      this.#cuts += 1
+      if (this.#cuts < CUTS) throw error
+      await this.#deps.store.ping()
+    } else if (error.failure !== 'refused') throw error
+    return messageOf(error)
+  }
+
+  async #setAside(batch: SpooledBatch, reason: string): Promise<void> {
+    const { channel, clock, onBad } = this.#deps
+    const { id, at, rows } = batch
+    const content = { channel, batch: id, at, refused_at: new Date(clock.now()).toISOString() }
+    await this.#spool.setAside(id, `${JSON.stringify({ ...content, reason, rows }, null, 1)}\n`)
+    this.#cuts = 0
+    onBad(batch)
+  }
+}

@@ -1,0 +1,137 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../../lib/clock.ts'
+import { TaskdError } from '../../lib/errors.ts'
+import type { Logger } from '../../lib/log.ts'
+import { suggest } from '../../lib/suggest.ts'
+import type { Events } from '../../model/events.ts'
+import type { NotifySpec, NotifyStatus, NotifyTested } from '../../model/notice.ts'
+import { Hearing } from './hearing.ts'
+import { mailer } from './mail.ts'
+import { Memory, type OutletState } from './memory.ts'
+import { Section } from './notifier.ts'
+import type { Sender } from './sender.ts'
+import { webhook } from './webhook.ts'
+import type { World } from './world.ts'
+
+export interface NoticesDeps {
+  readonly dataDir: string
+  readonly clock: Clock
+  /** A number in [0, 1). */
+  readonly random: () => number
+  readonly log: Logger
+  readonly events: Events
+  readonly world: World
+}
+
+const LOOK_MS = 2000
+
+/** All `[notify:NAME]` sections, as the configuration has them. */
+export class Notices {
+  readonly #deps: NoticesDeps
+  readonly #memory: Memory
+  readonly #stopping = new AbortController()
+  #sections: ReadonlyMap<string, Section> = new Map()
+  #saved: Readonly<Record<string, OutletState>>
+  #looking: Promise<void>
+  #unsubscribe: () => void
+
+  constructor(specs: readonly NotifySpec[], deps: NoticesDeps) {
+    const { dataDir, clock, log, events, world } = deps
+    this.#deps = deps
+    this.#memory = new Memory(dataDir, clock, log, () => this.#states())
+    this.#saved = this.#memory.read()
+    const hearing = new Hearing(world, clock, () => this.#sections.values())
+    this.#unsubscribe = events.subscribe(event => hearing.hear(event))
+    this.configure(specs)
+    this.#looking = this.#look(this.#stopping.signal)
+  }
+
+  async stop(): Promise<void> {
+    this.#unsubscribe()
+    this.#stopping.abort()
+    await Promise.all([this.#looking, ...this.#all().map(one => one.stop())])
+    this.#memory.write('now')
+  }
+
+  /** Makes it so. What waits in a section that has changed goes its new way. */
+  configure(specs: readonly NotifySpec[]): void {
+    const before = this.#sections
+    const saved = this.#saved
+    // What was written is read once: a section that comes back later begins anew.
+    this.#saved = {}
+    this.#sections = new Map(
+      specs.map(spec => {
+        const known = before.get(spec.name)
+        if (known && !isDeepStrictEqual(known.spec, spec)) known.configure(spec)
+        return [spec.name, known ?? this.#make(spec, saved[spec.name])]
+      }),
+    )
+    for (const section of before.values())
+      if (!this.#all().includes(section)) void this.#end(section)
+    this.#memory.write('soon')
+  }
+
+  #make(spec: NotifySpec, saved: OutletState | undefined): Section {
+    const { clock, random, log, world } = this.#deps
+    const remember = (when: 'soon' | 'now') => this.#memory.write(when)
+    const sender = (one: NotifySpec) => senderOf(one, () => clock.now())
+    const deps = { clock, random, log, world, senderOf: sender, remember }
+    const section = new Section(spec, deps, saved)
+    section.start()
+    return section
+  }
+
+  async #end(section: Section): Promise<void> {
+    await section.stop()
+    const { name, waiting } = section.outlet.status
+    if (waiting > 0)
+      this.#deps.log.warn(
+        { notify: name, events: waiting },
+        'a notify section is no longer configured; what waited in it is not sent',
+      )
+  }
+
+  get statuses(): NotifyStatus[] {
+    return this.#all().map(one => one.outlet.status)
+  }
+
+  /** @throws TaskdError E_NO_NAME */
+  async test(name: string): Promise<NotifyTested> {
+    const section = this.#sections.get(name)
+    if (section) return section.outlet.test()
+    throw noSuchSection(name, [...this.#sections.keys()])
+  }
+
+  #all(): Section[] {
+    return [...this.#sections.values()]
+  }
+
+  #states(): Record<string, OutletState> {
+    return Object.fromEntries(this.#all().map(one => [one.spec.name, one.state]))
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { clock, world } = this.#deps
+    while (!signal.aborted) {
+      const conditions = world.conditions()
+      for (const section of this.#all()) section.look(conditions)
+      await clock.sleep(LOOK_MS, signal)
+    }
+  }
+}
+
+function senderOf(spec: NotifySpec, now: () => number): Sender {
+  const { url, format, secret = '', mail, from, to } = spec
+  return url === undefined
+    ? mailer({ server: mail ?? '', from: from ?? '', to })
+    : webhook({ url, format, secret, now })
+}
+
+export function noSuchSection(name: string, known: readonly string[]): TaskdError {
+  const near = suggest(name, known)
+  const hint =
+    near === undefined
+      ? 'add [notify:NAME] to the configuration and `taskd reload`'
+      : `did you mean ${near}?`
+  return new TaskdError('E_NO_NAME', `no [notify:${name.slice(0, 64)}] is configured`, hint)
+}

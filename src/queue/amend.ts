@@ -31,16 +31,22 @@ export interface Looping {
 
 interface Watch {
   readonly held: HeldJobs
-  /** Resolves when tasks may be asked for: after a loss of Redis, not before those we hold are sure. */
+  /**
+   * Resolves when tasks may be asked for: after an outage of Redis, once it is sure which tasks we
+   * still hold.
+   */
   readonly mayTake: () => Promise<void>
-  /** Told of each question that may bring a task, when it goes to Redis. */
+  /** Called with each request that may bring a task, when it is sent to Redis. */
   readonly onAsked: (answer: Promise<unknown>) => void
-  /** Whether a task that has arrived is to begin; if not, it is as if it had never been heard of. */
+  /** Whether a task that has arrived may begin. If not, it counts as one whose arrival was lost. */
   readonly accepts: (job: Job<StoredTask, StoredAnswer>) => boolean
   readonly onArrival: (job: Job<StoredTask, StoredAnswer>) => void
 }
 
-/** Adds to the engine's own steps what they lack: who is held, haste, and patience. */
+/**
+ * Wraps the engine's own steps: tracks the tasks that are held, begins each as soon as it arrives, and
+ * keeps a verdict until Redis has taken it.
+ */
 export function amend(
   worker: Worker<StoredTask, StoredAnswer>,
   { held, mayTake, onAsked, accepts, onArrival }: Watch,
@@ -67,8 +73,8 @@ export function amend(
     onArrival(job)
     return job
   }
-  // The engine begins a job only when it has asked for the next one: with room for sixteen, that
-  // is a round trip for each that waits and one in vain. So we begin as soon as it arrives.
+  // The engine begins a job only after it has asked for the next one: with room for sixteen, that
+  // takes a round trip for each waiting job, and one more for nothing. So we begin as soon as it arrives.
   const moveToActive = inner.moveToActive.bind(worker)
   const more = askingAhead(worker, token => inner.moveToActive(token, worker.opts.name))
   inner.moveToActive = async (...args) => {
@@ -94,9 +100,9 @@ export function amend(
 
 /**
  * The engine asks for a job, waits for the answer, and asks for the next: of ten that are due at
- * one tick the last waits for ten round trips. So while they come, each asks for one more beside
- * the engine's own, within the room there is; what comes is put where the engine takes it from.
- * @returns to be told of each answer, whether it was a job
+ * one tick the last waits for ten round trips. So while jobs come, each arrival asks for one more
+ * beside the engine's own request, as far as there is room; what arrives goes into the engine's queue.
+ * @returns to be called after each answer, with whether it was a job
  */
 function askingAhead(
   worker: Worker<StoredTask, StoredAnswer>,
@@ -105,7 +111,7 @@ function askingAhead(
   let asked = 0
   let before = false
   return came => {
-    // The first after a pause is mostly alone.
+    // The first job after a pause is mostly alone.
     const goesOn = came && before
     before = came
     const { mainLoopQueue: queue } = worker as unknown as Looping

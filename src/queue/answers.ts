@@ -16,19 +16,19 @@ export async function answers(redis: Redis, limitMs: number): Promise<boolean> {
   }
 }
 
-/** Waits for Redis no more: what was asked, and what will be, fails at once. */
+/** Waits for Redis no longer: commands that are pending, and later ones, fail at once. */
 export function abandon(redis: Redis): void {
   redis.options.enableOfflineQueue = false
   redis.disconnect()
-  // The client does so itself only when it was connected.
+  // The client itself does this only when it was connected.
   const client = redis as unknown as Queued
   const closed = new Error('Connection is closed.')
   client.flushQueue(closed)
-  // What a connection that was lost had left unanswered, and the next one would send again.
+  // Commands that a lost connection left unanswered; the next connection would send them again.
   for (const { command } of client.prevCommandQueue?.toArray() ?? []) command.reject(closed)
 }
 
-/** Inside of the client. */
+/** The client's internals. */
 interface Queued {
   flushQueue(error: Error): void
   readonly prevCommandQueue?: {

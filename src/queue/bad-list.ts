@@ -4,8 +4,8 @@ import { badList, badListAside } from './keys.ts'
 import { writeAnyway } from './scripts.ts'
 
 /**
- * Puts messages that nobody understands on the list for them; or beside it, where somebody has made
- * a key of another type of it: the messages behind them must not wait for that.
+ * Puts messages that cannot be understood on the list for them; or on a second list, where the key of
+ * the first has another type: the messages behind them must not wait for that.
  * @returns the key they are in now
  */
 export async function pushBad(

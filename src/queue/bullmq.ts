@@ -15,7 +15,7 @@ export { Job, Queue, UnrecoverableError, WaitingError, Worker } from 'bullmq'
  */
 const afterDelete = (lua: string) => `redis.call('DEL', '${WRITE_PROBE}')\n${lua}`
 
-/** What takes tasks, keeps them, and settles them; and what a person does to a queue. */
+/** The scripts that take, keep and settle tasks, and those behind what a person does to a queue. */
 const DRAINING = [
   'moveToActive',
   'moveToFinished',
@@ -36,14 +36,14 @@ for (const name of DRAINING) {
 }
 
 /**
- * Lets the engine add tasks over this client also when Redis is full: for those that lie in it
- * already, in a plain list. To be called before the engine has seen the client.
+ * Lets the engine add tasks over this client even when Redis is full: for tasks that are in Redis
+ * already, in a plain list. Must be called before the engine gets the client.
  */
 export function addsAnyway(client: Redis): Redis {
   const { version } = createRequire(import.meta.url)('bullmq/package.json') as { version: string }
   for (const one of ADDING) {
     const { name, keys, content } = scriptOf(one)
-    // The engine leaves alone what bears this name already.
+    // The engine does not define a command whose name is taken.
     client.defineCommand(`${name}:${version}`, { numberOfKeys: keys, lua: afterDelete(content) })
   }
   return client
@@ -73,7 +73,7 @@ for (const name of ADDING) {
 
 function scriptOf(name: string) {
   const script = scripts[name]
-  // It is pinned exactly; another version must be looked at before it is used.
+  // The version is pinned exactly; check these scripts before using another.
   if (script === undefined) throw new Error(`bullmq has no script ${name} any more`)
   return script
 }

@@ -1,12 +1,15 @@
 import { Cluster, type ClusterNode, type Redis, type RedisOptions } from 'ioredis'
 import type { ClusterNodes } from '../lib/redis-nodes.ts'
 
-/** How often who serves what is asked anew: a node that is gone without a word is then left. */
+/** How often the client asks again which node serves what. Only so does it leave a node that vanished. */
 const REFRESH_MS = 5000
 const REFRESH_LIMIT_MS = 1000
 const CLOSED = 'Connection is closed.'
 const AGAIN_MS = 100
-/** Of `ask`: together shorter than its time limit, so that nothing is sent after a refusal. */
+/**
+ * For `ask`: all attempts together take less than its time limit, so that nothing is sent after it
+ * has failed.
+ */
 const ATTEMPTS = 6
 
 interface Handlers {
@@ -15,7 +18,7 @@ interface Handlers {
 
 type Options = NonNullable<ConstructorParameters<typeof Cluster<'legacy'>>[1]>
 
-/** What of ioredis' Cluster is not for everybody, and is needed to mend it. */
+/** Private parts of ioredis' Cluster that SturdyCluster needs. */
 interface Inner {
   manuallyClosing: boolean
   connectionPool: { removeAllListeners(event: 'drain'): void }
@@ -24,14 +27,14 @@ interface Inner {
 }
 
 /**
- * Cluster as it is meant. A patient one sends a command again until a node takes it, as a plain
- * client does; itself it does so only while another of its nodes is connected. And it comes back
- * from every loss: by itself it says "closed" once for each of its nodes, and what it says late
- * may end the next attempt, after which there is no other.
+ * ioredis' Cluster with its faults repaired. A patient one sends a command again until a node takes
+ * it, as a plain client does; itself it does so only while another of its nodes is connected. And
+ * it comes back from every loss: by itself it says "closed" once for each of its nodes, and what it
+ * says late may end the next attempt, after which there is no other.
  */
 class SturdyCluster extends Cluster {
   readonly #patient: boolean
-  /** Of the current attempt, those that have not ended. */
+  /** The nodes of the current attempt that have not ended. */
   #nodes = new Set<Redis>()
 
   constructor(startupNodes: ClusterNode[], options: Options, patient: boolean) {
@@ -64,7 +67,7 @@ class SturdyCluster extends Cluster {
     const begins = !['connecting', 'connect', 'ready'].includes(this.status)
     if (begins) {
       this.#nodes = new Set()
-      // Whoever connects wants it for good, also when this attempt fails.
+      // Keep trying after this attempt fails.
       this.#inner.manuallyClosing = false
     }
     return super.connect()
@@ -103,7 +106,7 @@ export function createCluster(
     ...(retryStrategy && { clusterRetryStrategy: retryStrategy }),
     slotsRefreshTimeout: REFRESH_LIMIT_MS,
     slotsRefreshInterval: REFRESH_MS,
-    // A certificate speaks of names.
+    // A certificate holds names, not addresses.
     ...(tls && { dnsLookup: (host, then) => then(null, host) }),
     redisOptions: {
       ...nodeOptions,

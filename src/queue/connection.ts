@@ -19,7 +19,7 @@ const reconnectDelay = (attempt: number) => Math.min(20 * 2 ** Math.min(attempt 
  */
 export type Purpose = 'work' | 'ask'
 
-/** With what it takes to answer, within that second. */
+/** Leaves time to answer within that second. */
 const ASK_TIMEOUT_MS = 900
 
 type Options = RedisOptions & { replyMapping: 'legacy' }
@@ -31,7 +31,7 @@ function optionsFor(purpose: Purpose, name: string): Options {
     connectionName: name,
     retryStrategy: reconnectDelay,
     connectTimeout: 5000,
-    // How long a process that is otherwise done stays for a connection that was closed before.
+    // How long a finished process waits for a connection that is being closed.
     disconnectTimeout: 100,
     keepAlive: 10_000,
     lazyConnect: true,
@@ -65,14 +65,17 @@ export function createClient(url: string, purpose: Purpose, name: string): Redis
   )
 }
 
-/** What Redis says when it takes no write for now: disk or memory full, a failover. */
+/** What Redis answers when it takes no write for now: disk or memory full, a failover. */
 const REFUSED =
   /(?:^|: -)(?:MISCONF|OOM|EXECABORT|READONLY|LOADING|NOREPLICAS|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|UNBLOCKED)\b/
 
-/** True for an error that says nothing but that the command was not carried out, for now. */
+/** True for an error that only says that the command was not carried out, for now. */
 export const isRefused = (error: unknown) => error instanceof Error && REFUSED.test(error.message)
 
-/** Its memory is used up: what may add is refused. In a MULTI the reason stands in its commands. */
+/**
+ * True when Redis has used up its memory and refuses what may add. In a MULTI the reason is in the
+ * commands.
+ */
 export function isOutOfMemory(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   const { previousErrors = [] } = error as { previousErrors?: readonly Error[] }
@@ -93,7 +96,7 @@ const UNREACHED = [
 ]
 const AWAY = new RegExp(UNREACHED.join('|'))
 
-/** True for an error that says nothing but that Redis could not be asked. */
+/** True for an error that only says that Redis could not be asked. */
 export function isAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false
   // A script's error is wrapped in the engine's own words.
@@ -157,9 +160,9 @@ function unixTarget(url: string) {
   return { path: path.replace(/^\/\/(?=\/)/, ''), ...(db !== null && { db: Number(db) }) }
 }
 
-/** A sentinel that accepts connections and is dead otherwise. */
+/** The limit for a sentinel that accepts connections but never answers. */
 const SENTINEL_LIMIT_MS = 1000
-/** For `work`, longer than any wait for tasks or messages; nothing that asks waits for anything. */
+/** For `work` longer than any wait for tasks or messages; `ask` never waits for those. */
 const SILENCE_MS = { work: 12_000, ask: 2000 }
 
 function sentinelTarget(nodes: SentinelNodes, purpose: Purpose) {
@@ -175,11 +178,11 @@ function sentinelTarget(nodes: SentinelNodes, purpose: Purpose) {
     ...(tls && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
     connectTimeout: 2000,
     sentinelCommandTimeout: SENTINEL_LIMIT_MS,
-    // A machine that is gone closes no connection: commands would wait on it until the kernel
+    // A machine that vanished closes no connection: commands would wait until the kernel
     // gives up, a quarter of an hour later. Not by the client's own failover detector: one that
     // strikes while the master is being looked for ends the client for good.
     socketTimeout: SILENCE_MS[purpose],
-    // A master that was made a replica, and has not yet told its clients to go.
+    // A master that has become a replica and has not yet disconnected its clients.
     reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
   }
 }

@@ -22,7 +22,7 @@ import { returnUnheard } from './unheard.ts'
 
 /** How long a task waits whose run could not be begun or recorded. */
 const FAULT_WAIT_MS = 1000
-/** For so long the engine may take to stop, and then Redis to answer. */
+/** How long the engine may take to stop, and then Redis to answer. */
 const LEAVE_MS = 1000
 
 /** A task that this worker has taken. */
@@ -32,7 +32,7 @@ export interface Claim {
   readonly attempt: number
   /** Workers that died with this task since its last verdict. */
   readonly deaths: number
-  /** When a failure now would be retried: the wait, ms. */
+  /** The wait before a retry if this attempt fails, ms; undefined when it would be the last. */
   readonly retryInMs: number | undefined
 }
 
@@ -45,7 +45,7 @@ export type Settlement =
       readonly kind?: FailKind | ''
       readonly retry: boolean
     }
-  /** Given back unharmed: it was we who stopped it. With `inMs`, nobody has it before then. */
+  /** Given back, not failed: we ended it ourselves. With `inMs`, nobody gets it before then. */
   | { readonly type: 'returned'; readonly inMs?: number }
   /** Another worker has it by now: the queue is told nothing. */
   | { readonly type: 'taken' }
@@ -58,9 +58,9 @@ export interface ConsumerOptions {
   readonly keepMs: number
   readonly keepCount: number
   handle(claim: Claim): Promise<Settlement>
-  /** Whether so much time has passed since Redis was last reached that others may have our tasks. */
+  /** Whether Redis was last reached so long ago that others may have our tasks. */
   readonly isStale?: () => boolean
-  /** Another worker has a task that `handle` has: what comes of it here is not taken. */
+  /** Another worker has a task that `handle` is running here: its result here will not count. */
   onTaken?(taskId: string): void
   /** The queue knows how a task that `handle` had has ended, or somebody else has it. */
   onOver?(taskId: string): void
@@ -73,7 +73,7 @@ export const RETRYING: AdvancedOptions = {
     retryDelay((job?.data as StoredTask | undefined)?.retryIntervalsMs, made),
 }
 
-/** In the words of the engine; its message is kept with the task. */
+/** An error as the engine wants it; its message is kept with the task. */
 export function failure({
   answer,
   kind = '',
@@ -83,19 +83,19 @@ export function failure({
   return retry ? new Error(text) : new UnrecoverableError(text)
 }
 
-/** Takes tasks from one queue and settles them: BullMQ's Worker behind a small door. */
+/** Takes tasks from one queue and settles them: BullMQ's Worker behind a small interface. */
 export class Consumer {
   readonly #worker: Worker<StoredTask, StoredAnswer>
   readonly #options: ConsumerOptions
   readonly #held: HeldJobs
   readonly #begun = new WeakMap<Job, Promise<Settlement>>()
-  /** From a loss of Redis until the queue has said what of ours is still ours. */
+  /** From a loss of Redis until the queue has said which of our tasks are still ours. */
   #doubt: Deferred | undefined
   #looks = 0
   #unwatch = () => {}
   /** From a new connection until the tasks that were handed to us unheard are given back. */
   #looking: Promise<void> | undefined
-  /** What Redis was asked that may bring a task, until it has answered. */
+  /** Pending requests to Redis that may bring a task. */
   readonly #asked = new Set<Promise<unknown>>()
   #lookAgain = false
 
@@ -121,7 +121,7 @@ export class Consumer {
         concurrency: queue.concurrency,
         lockDuration: LOCK_MS,
         skipLockRenewal: true,
-        // It judges by locks alone, and would give away tasks of workers that live.
+        // The check goes by locks alone, and would give away tasks of living workers.
         skipStalledCheck: true,
         runRetryDelay: 500,
         removeOnComplete: keep,
@@ -145,7 +145,7 @@ export class Consumer {
   #begin(job: Job<StoredTask, StoredAnswer>): void {
     if (this.#begun.has(job)) return
     const settlement = this.#options.handle(this.#claim(job))
-    // The engine asks for it later; until then a failure is nobody's to hear.
+    // The engine awaits it later; until then a rejection must not count as unhandled.
     settlement.catch(() => undefined)
     this.#begun.set(job, settlement)
   }
@@ -157,7 +157,7 @@ export class Consumer {
     return this.#held.isTaken(toJobId(taskId))
   }
 
-  /** Resolves when it is known what we have: nothing else is taken before. */
+  /** Resolves when it is known which tasks we hold; no other is taken before. */
   async #sure(): Promise<void> {
     while (this.#doubt || this.#looking) await (this.#doubt?.promise ?? this.#looking)
   }
@@ -169,8 +169,8 @@ export class Consumer {
   }
 
   /**
-   * The client asks anew what the lost connection left unanswered. What comes of that is younger
-   * than a task whose answer was lost, so it goes back with that one, and both come in their order.
+   * The client repeats requests that the lost connection left unanswered. A task that they bring is younger
+   * than one whose answer was lost, so both go back together and come again in order.
    */
   #accepts({ id = '' }: Job): boolean {
     if (!this.#looking || this.#held.has(id)) return true
@@ -179,8 +179,8 @@ export class Consumer {
   }
 
   /**
-   * First what we hold, before anything is told of it and before anything else is taken; then
-   * what we may hold unheard, see unheard.ts.
+   * First checks the tasks that we hold, before a verdict on them is told and before others are taken; then
+   * looks for those handed to us without our knowing, see unheard.ts.
    */
   #look(): void {
     this.confirm()
@@ -200,7 +200,7 @@ export class Consumer {
     this.#looking = undefined
   }
 
-  /** Asks the queue what of that which we hold is still ours; until it says so, all of it is in doubt. */
+  /** Asks the queue which of the tasks that we hold are still ours; until it answers, all are in doubt. */
   confirm(): void {
     this.#doubt ??= deferred()
     this.#looks += 1
@@ -209,7 +209,7 @@ export class Consumer {
 
   async #confirm(look: number): Promise<void> {
     await this.#held.confirm().catch((error: unknown) => this.#fault(error))
-    // Redis was lost once more meanwhile: the next look says.
+    // Redis was lost once more meanwhile: the next look tells.
     if (look !== this.#looks) return
     this.#doubt?.resolve()
     this.#doubt = undefined
@@ -243,7 +243,7 @@ export class Consumer {
 
   /**
    * Takes no more tasks; resolves when those it has are settled. A Redis that is away is waited
-   * for as long as there is something to tell it.
+   * for as long as there is a verdict to report.
    * @returns false when it is away
    */
   async stop(): Promise<boolean> {

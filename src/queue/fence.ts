@@ -5,7 +5,7 @@ export interface FenceDeps {
   readonly sign: Pick<NodeSign, 'age' | 'timeoutMs' | 'others'>
   readonly clock: Clock
   readonly killWaitMs: () => number
-  /** Whether this fence is for anything, as it is now. */
+  /** Whether this fence applies at present. */
   readonly applies: () => boolean
   readonly onClosed: () => void
   readonly onOpened: () => void

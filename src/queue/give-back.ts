@@ -3,7 +3,7 @@ import { realClock } from '../lib/clock.ts'
 import { engineKeys } from './keys.ts'
 import { type Scripts, writeAnyway } from './scripts.ts'
 
-/** A task that is being worked on, in the words of the engine. */
+/** A task that is being worked on, with the names that the engine uses. */
 export interface HeldJob {
   readonly taskKey: string
   readonly jobId: string
@@ -12,9 +12,9 @@ export interface HeldJob {
 }
 
 export interface GiveBackOptions {
-  /** It was we who ended or never began it: neither an attempt nor a death. */
+  /** We ended it or never began it: neither an attempt nor a death. */
   readonly uncounted?: boolean
-  /** Nobody has it before this has passed, ms. */
+  /** Nobody gets it before this has passed, ms. */
   readonly inMs?: number
 }
 
@@ -46,7 +46,7 @@ export async function giveBack(
   return moved === 1
 }
 
-/** Lets a worker that waits look at its queue, should the one that was woken have died of it. */
+/** Wakes a waiting worker of the queue, in case the one that was woken has died. */
 export async function wake(redis: Redis, taskKey: string): Promise<void> {
   await writeAnyway(redis, [['ZADD', engineKeys(taskKey).marker, 0, '0']])
 }

@@ -5,15 +5,15 @@ import type { Scripts } from './scripts.ts'
 import type { StoredTask } from './stored-task.ts'
 
 /**
- * A lock says whose a task is, and never by its end that nobody has it any more: whether an owner
- * lives is judged by other means (master/recovery.ts). So it holds for longer than anything runs.
+ * A lock names the owner of a task; it does not expire to show that the owner is gone. Whether an owner
+ * lives is judged otherwise (master/recovery.ts). So a lock lasts longer than any run.
  */
 export const LOCK_MS = 10 * 365 * 86_400_000
 
 /** What the queue says of a task that we hold. */
 export type Standing =
   | 'ours'
-  /** Somebody else has it by now, or has settled it: what became of it here counts for nothing. */
+  /** Somebody else has it by now, or has settled it: the result here does not count. */
   | 'taken'
   /** The queue has our verdict already, or has forgotten the task. */
   | 'over'
@@ -33,9 +33,9 @@ export interface HeldJobsDeps {
   readonly taskKey: string
   /** The text form of this incarnation, see model/owner.ts. */
   readonly owner: string
-  /** Called once for each that somebody else turns out to have. */
+  /** Called once for each task that turns out to be somebody else's. */
   readonly onTaken: (jobId: string) => void
-  /** Called once the queue knows of the end of one, or it is not ours any more. */
+  /** Called when the queue knows how a task has ended, or when it is no longer ours. */
   readonly onOver: (jobId: string) => void
 }
 
@@ -57,8 +57,8 @@ export class HeldJobs {
   }
 
   /**
-   * @returns false when we hold it already: a failover had lost that, and the queue has handed it
-   * to us once more. It stays one task, under its new lock. What is just leaving us is no longer
+   * @returns false when we hold it already: a failover has lost that, and the queue has handed it
+   * to us again. It stays one task, under its new lock. A task whose verdict is on its way is no longer
    * held: its retry may arrive before we hear that the queue has taken the verdict.
    */
   add(job: Job<StoredTask>): boolean {
@@ -89,7 +89,7 @@ export class HeldJobs {
     return this.#holds.get(jobId)?.standing === 'taken'
   }
 
-  /** Asks the queue, and takes the task's lock again where that was lost. */
+  /** Asks the queue, and restores the task's lock where it was lost. */
   async standingOf(jobId: string): Promise<Standing> {
     const hold = this.#holds.get(jobId)
     if (!hold) return 'over'
@@ -109,14 +109,14 @@ export class HeldJobs {
     return standing
   }
 
-  /** The same for all of them but those that are leaving, which ask for themselves. */
+  /** The same for all except those that are leaving, which ask for themselves. */
   async confirm(): Promise<void> {
     const staying = [...this.#holds].filter(([, hold]) => !hold.leaving)
     await Promise.all(staying.map(([id]) => this.standingOf(id)))
   }
 
   /**
-   * Makes a move that the queue takes only from a task's owner. Then we hold it no longer.
+   * Makes a move that the queue accepts only from a task's owner. Afterwards we no longer hold it.
    * @param token of its lock, where we do not know a newer one
    * @returns undefined when the task is not ours any more, and nothing was moved
    */
@@ -138,7 +138,7 @@ export class HeldJobs {
         } catch (error) {
           if (!isDisowned(error)) throw error
         }
-        // It has come to us again meanwhile: that one is another hold.
+        // It has come to us again meanwhile; that is a new hold.
         const replaced = this.#holds.get(id) !== hold
         if (!replaced && (await this.standingOf(id)) === 'ours') continue
         this.#deps.onOver(id)

@@ -17,12 +17,12 @@ export interface Taken<T> {
 export interface IntakeSink<T> {
   /** @param message what JSON gave for `text` @param id for a message that brings none */
   read(message: unknown, text: string, id: string): Parsed<T>
-  /** To be repeated at will: each message becomes a task once. */
+  /** May be repeated: each message becomes a task once. */
   add(taken: readonly Taken<T>[]): Promise<void>
   /** The same also when Redis is full. */
   addAnyway(taken: readonly Taken<T>[]): Promise<void>
   /**
-   * Those of them that find no room; what was added before is none of them.
+   * Those that find no room; never any that were added before.
    * @param most so many that are not due may be there at present, if `capacity` is not less
    */
   excess(taken: readonly Taken<T>[], most: number): Promise<readonly Taken<T>[]>
@@ -67,7 +67,7 @@ export function engineSink(
     },
     dropped: taken => queues.forgetMessages(taskKey, messagesOf(taken)),
     async waiting() {
-      // Those that are not due have a room of their own, see `excess`.
+      // Tasks that are not due have a capacity of their own, see `excess`.
       return (await queues.counts(taskKey)).waiting
     },
   }

@@ -15,22 +15,22 @@ import { badMessage, intakeList } from './keys.ts'
 import { decodeText, parseMessage } from './message.ts'
 import type { Scripts } from './scripts.ts'
 
-/** addBulk of more at once would hold up everybody else on that Redis. */
+/** Adding more at once would hold up everybody else on that Redis. */
 const BATCH = 500
 const BATCH_BYTES = 8 << 20
 const BLOCK_S = 5
 /** How much longer than BLOCK_S an answer may take before the connection counts as dead. */
 const BLOCK_GRACE_MS = 3000
-/** After so many of these waits a client is given up: one of a cluster may never come back by itself. */
+/** After this many such waits a client is given up: one of a cluster may never recover by itself. */
 const MOST_LATE = 2
 /** How long a look at the queue's length is trusted, while there is plenty of room. */
 const ROOM_AGE_MS = 30_000
 const FULL_WAIT_MS = 250
-/** How often a node looks whether the list has become its own to take. */
+/** How often a node that leaves the list to others checks whether it may take from it. */
 const LEFT_WAIT_MS = 250
 /**
- * So many tasks that are due may wait in the engine while Redis is full, and so many that are not:
- * each takes more room there.
+ * How many due tasks may wait in the engine while Redis is full, and how many that are not due:
+ * a task takes more memory there than in its list.
  */
 const MOST_WHEN_FULL = 100
 const RETRY = { baseMs: 50, factor: 2, capMs: 2000, jitter: 0.2 }
@@ -38,15 +38,15 @@ const RETRY = { baseMs: 50, factor: 2, capMs: 2000, jitter: 0.2 }
 export interface IntakeDeps<T> {
   /** Makes a connection of the intake's own: it blocks. */
   readonly connect: () => Redis & Scripts
-  /** For everything that does not block. */
+  /** For all commands that do not block. */
   readonly redis: Redis & Scripts
   readonly sink: IntakeSink<T>
   readonly clock: Clock
   readonly log: Logger
   readonly node: string
   /**
-   * Whether the list is left to other nodes, where its tasks run. Two that take from one list keep
-   * no order between them, and the order of a sync queue is a promise.
+   * Whether the list is left to the other nodes, which run its tasks. Two nodes that take from one list
+   * do not keep its order, and a sync queue promises order.
    */
   readonly leaves?: () => boolean
   /** Whether Redis has no memory to spare. */
@@ -55,7 +55,7 @@ export interface IntakeDeps<T> {
 }
 
 /**
- * The public door: takes what anybody LPUSHes to a plain list and puts it into the engine.
+ * The public entry: takes what anybody LPUSHes to a plain list and puts it into the engine.
  *
  * A message lies in the plain list, then (with an id) in this node's private list, then in the
  * engine; it leaves each place only after it has reached the next. Killed anywhere in between,
@@ -88,7 +88,7 @@ export class Intake<T> implements Service {
     this.#running = this.#loop()
   }
 
-  /** The private list has got something from elsewhere; it is sent with the next round. */
+  /** Something was put into the private list from elsewhere; the next round sends it. */
   noteLeftovers(): void {
     this.#leftovers = true
   }
@@ -122,7 +122,7 @@ export class Intake<T> implements Service {
         // One that was given up is an outage, and a new one begins.
         failures = this.#blocking === undefined ? 1 : failures + 1
         const waitMs = backoffDelay(RETRY, failures, Math.random())
-        // An outage is the health check's to report; a list of the wrong type is ours.
+        // The health check reports outages; we report a list of the wrong type.
         if (failures === 5)
           log.warn(
             { task_key: this.#spec.taskKey, error: messageOf(error) },
@@ -146,7 +146,7 @@ export class Intake<T> implements Service {
     await clock.sleep(FULL_WAIT_MS, this.#stopping.signal)
   }
 
-  /** Whatever lies in the private list goes into the engine; it may have been left by a KILL. */
+  /** Puts what is in the private list into the engine; a KILL may have left it there. */
   async #sendLeftovers(): Promise<void> {
     for (;;) {
       const items = await this.#deps.redis.lrangeBuffer(this.#mine, 0, BATCH - 1)
@@ -156,17 +156,17 @@ export class Intake<T> implements Service {
     this.#leftovers = false
   }
 
-  /** Moves a batch from the plain list into the engine; how many there were. */
+  /** Moves a batch from the plain list into the engine. @returns how many messages */
   async #take(blocking: Redis & Scripts): Promise<number> {
     const items = await this.#answer(blocking, this.#ask(blocking))
     await this.#send(items)
     return items.length
   }
 
-  /** Moves a batch into the private list, and gives what is at its front, also when this is sent again. */
+  /** Moves a batch into the private list and returns the front of that list, also when it is repeated. */
   #ask(blocking: Redis & Scripts): Promise<Buffer[]> {
     const { taskKey } = this.#spec
-    // Short: the id of a task stands in Redis five times.
+    // Short, because Redis holds the id of a task five times.
     const prefix = `${this.#deps.clock.now().toString(36)}${randomBytes(4).toString('hex')}`
     const oversized = badMessage(taskKey, '')
     const count = Math.min(BATCH, this.#room)
@@ -205,7 +205,7 @@ export class Intake<T> implements Service {
     }
     const back = [...excess].flatMap(one => read.get(one) ?? [])
     const dropped = await redis.dropTaken(this.#mine, taskKey, items.length, first, ...back)
-    // Else another node may have taken them over, and send them yet.
+    // Otherwise another node may have taken them over and may still send them.
     if (dropped === 1) await sink.dropped(taken)
     this.#room -= taken.length
     this.#deps.onTaken?.(taskKey, taken.length)
@@ -266,7 +266,7 @@ export class Intake<T> implements Service {
     await this.#send(items)
   }
 
-  /** What was asked of a client, which may have to be helped. @throws Error when that was in vain */
+  /** What was asked of a client, which may have to be helped. @throws Error when that did not help */
   async #answer<T>(blocking: Redis & Scripts, asked: Promise<T>): Promise<T> {
     const over = new AbortController()
     const answer = asked.finally(() => over.abort())
@@ -281,7 +281,7 @@ export class Intake<T> implements Service {
   }
 
   /**
-   * Leaves a client that does not come back: the next round has one of its own. What was asked of
+   * Gives up a client that does not recover: the next round makes a new one. What was asked of
    * it is not sent any more, so there are never two that take.
    */
   #giveUp(blocking: Redis & Scripts, asked: Promise<unknown>): Error {

@@ -4,8 +4,8 @@ const LIKE_A_KEY = /^[a-z-]+$/
 const LIKE_A_NUMBER = /^(?:-?\d+|NaN)$/
 
 /**
- * BullMQ takes neither every id (`:` and numbers are refused) nor keeps its own keys apart from
- * them, and ours are whatever the producer likes. A plain id stays as it is; others become `~`
+ * BullMQ refuses some ids (`:` and numbers) and does not keep its own keys apart from ids,
+ * while producers choose ours freely. A plain id stays as it is; others become `~`
  * and their URL encoding.
  */
 export function toJobId(taskId: string): string {

@@ -33,10 +33,13 @@ export const engineKeys = (taskKey: string) => {
   }
 }
 
-/** Never there: deleting it tells whether writes are taken where the engine's keys are. */
+/** A key that never exists: deleting it tells whether the server of the engine's keys takes writes. */
 export const WRITE_PROBE = `${ENGINE_PREFIX}:probe`
 
-/** HASH: `mark`, a random id of the data here; `pauses of <mark>`, once those of an earlier one are back. */
+/**
+ * HASH: `mark`, a random id of the data here; `pauses of <mark>`, once those of an earlier one are
+ * back.
+ */
 export const DATA_MARK = 'Task:Data'
 
 /** Rows are leases: a dead machine's rows vanish by themselves. */
@@ -92,12 +95,12 @@ export const DAY_COUNTS_MS = (COUNTED_DAYS + 1) * 86_400_000
 export const removedTask = (id: string) => `Task:Removed:${id}`
 
 /**
- * HASH, expires: the nodes that have not the file of bin_path which a task names, as
+ * HASH, expires: the nodes without the file of bin_path that a task names, as
  * `node:<name>` -> why, beside `since` (ms) and `looks`.
  */
 export const absentFile = (id: string) => `Task:Absent:${id}`
 
-/** STRING, JSON, for `result_keep_time`: which task came of a call that its caller named. */
+/** STRING, JSON, for `result_keep_time`: the task that was made for a named call. */
 export const onceKey = (digest: string) => `Task:Once:${digest}`
 
 /** STRING, leased: which installation uses this node name. Nodes of version 0.1 go by it alone. */
@@ -138,7 +141,7 @@ const PULL_PARTS = [
    * attempt at which this life began, and how many attempts do not count as tries.
    */
   'runs',
-  /** STREAM of deaths that nobody was told of yet, see lua/pull-end.lua. */
+  /** STREAM of deaths that are not reported yet, see lua/pull-end.lua. */
   'died',
   /** HASH `finished dead`: counts that never go back. */
   'total',
@@ -201,5 +204,5 @@ export const ORDERS_CHANNEL = 'Task:Orders'
 /** PUB/SUB: rows of the table `task` have changed, whatever the message says: all nodes look now. */
 export const JOBS_CHANNEL = 'Task:Jobs'
 
-/** Keys of ours, which a task's `reply_to` may not name. */
+/** Our own keys, which a task's `reply_to` may not name. */
 export const isReserved = (key: string) => key.startsWith('Task:') || key.startsWith(ENGINE_PREFIX)

@@ -3,7 +3,7 @@ import { toJobId } from './job-id.ts'
 import { ENGINE_PREFIX, runRow } from './keys.ts'
 import type { StoredTask } from './stored-task.ts'
 
-/** What names a run, in the words of the tables. */
+/** What names a run, with the column names of the tables. */
 export interface RunName {
   readonly unique_task_id: string
   readonly attempt: number
@@ -12,8 +12,9 @@ export interface RunName {
 
 /**
  * Whether a run is under way, on whatever node: its task is locked for that very attempt, by
- * whichever worker has it by now, or its row says so. The lock is there from the claim until the queue knows of the end,
- * and the row is written anew with each heartbeat, should Redis have lost all else.
+ * whichever worker has it by now, or its row says so. The lock is there from the claim until the
+ * queue knows of the end, and the row is written anew with each heartbeat, should Redis have lost
+ * all else.
  */
 export async function isLive(
   redis: Redis,

@@ -29,7 +29,7 @@ export function parseMessage(text: string): Parsed<unknown> {
   }
 }
 
-/** In all but large numbers as JSON.parse: of a key that comes twice, the last one counts. */
+/** Like JSON.parse except for large numbers: of a repeated key, the last one counts. */
 const EXACT = {
   parseNumber: exactNumber,
   onDuplicateKey: ({ newValue }: { readonly newValue: unknown }) => newValue,

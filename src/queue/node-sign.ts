@@ -3,10 +3,10 @@ import { parseOwner } from '../model/owner.ts'
 import { HEARTBEAT_MS, SIGNS } from './keys.ts'
 import type { Scripts } from './scripts.ts'
 
-/** What all nodes have said last, by field (`<node>@<instance>`). */
+/** The last sign of each node, by field (`<node>@<instance>`). */
 export type Signs = ReadonlyMap<string, string>
 
-/** Names a node of one installation: what its signs stand under. */
+/** The field under which a node of one installation gives its signs. */
 export const signField = (node: string, instance: string) => `${node}@${instance}`
 
 /** The field of the node that a task's owner belongs to; the text itself when it names no owner. */
@@ -20,10 +20,10 @@ export function fieldOfOwner(text: string, taskKey: string): string {
 
 const GONE = 'gone '
 
-/** What stands for a node that others have found gone. @param at ISO 8601 */
+/** The sign of a node that others have found gone. @param at ISO 8601 */
 export const goneSign = (at: string) => `${GONE}${at}`
 
-/** Since when a node is gone, in the words of who found it so; undefined for one that is not. */
+/** Since when a node is gone, as the finder wrote it; undefined for a node that is not gone. */
 export const goneSince = (sign: string | undefined) =>
   sign?.startsWith(GONE) ? sign.slice(GONE.length) : undefined
 
@@ -37,8 +37,8 @@ export function timeoutOf(sign: string): number | undefined {
 export const renewEvery = (timeoutMs: number) => Math.min(HEARTBEAT_MS, timeoutMs / 6)
 
 /**
- * After how much silence a node ends its own runs, ms: early enough that they are dead, also those
- * that take a KILL, when others may take it for gone.
+ * After how much silence a node ends its own runs, ms: early enough that all of them are dead, even those
+ * that take a KILL, before others may take the node for gone.
  */
 export const fenceAfter = (timeoutMs: number, killWaitMs: number) =>
   timeoutMs - killWaitMs - timeoutMs / 12
@@ -62,12 +62,12 @@ export interface NodeSignDeps {
   readonly onRefused?: () => void
 }
 
-/** Redis is reached, and takes no write from anybody: nobody can be judged by it, nor judge. */
+/** Redis answers but takes no write from anybody: then no node can be judged, and none can judge. */
 const FULL = /(?:^|: -)(?:MISCONF|OOM)\b/
 
 /**
  * A node's sign of life in Redis. The master and every worker of a node give it, so that it lasts
- * as long as anything of the node runs tasks. It is never a time: others look whether it changes.
+ * as long as anything of the node runs tasks. It holds no time: others look whether it changes.
  */
 export class NodeSign {
   readonly field: string
@@ -88,7 +88,7 @@ export class NodeSign {
     return this.#deps.clock.monotonic() - sentAt
   }
 
-  /** How much of its silence others are sure to wait for, ms. */
+  /** How long others are sure to wait for a sign, ms. */
   get timeoutMs(): number {
     return Math.min(this.#deps.timeoutMs(), this.#renewed?.timeoutMs ?? Number.POSITIVE_INFINITY)
   }
@@ -117,7 +117,7 @@ export class NodeSign {
       const sentAt = clock.monotonic()
       const timeoutMs = this.#deps.timeoutMs()
       if (await this.#renew(sentAt, timeoutMs)) begun()
-      // One that waited for Redis says nothing of now: the next follows at once.
+      // A sign that had to wait for Redis is old: the next follows at once.
       const left = sentAt + renewEvery(timeoutMs) - clock.monotonic()
       await clock.sleep(Math.max(left, 20), signal)
     }

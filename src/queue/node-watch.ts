@@ -1,18 +1,18 @@
 import { goneSince, type Renewal, renewEvery, timeoutOf } from './node-sign.ts'
 
-/** A node of version 0.1 gives no sign; its lease is given each 10 s, for 30 s. */
+/** A node of version 0.1 gives no sign; it renews a lease of 30 s each 10 s. */
 const SIGNLESS_MS = 60_000
 
 interface Seen {
   readonly sign: string
-  /** When it was first seen, monotonic, ms; or when this observer was last not sure to see. */
+  /** When it was first seen, monotonic, ms; or when this observer was last unable to look. */
   since: number
 }
 
 /**
  * What one node sees of the others. A node is gone when its sign has not changed for its
  * `node_timeout` by this observer's own monotonic clock, all of which it was connected itself: an
- * outage for all makes nobody gone, and no clocks of machines are compared.
+ * outage for all makes no node gone, and clocks of machines are not compared.
  */
 export class NodeWatch {
   readonly #me: string
@@ -20,18 +20,18 @@ export class NodeWatch {
   readonly #seen = new Map<string, Seen>()
   #lastLook = Number.NEGATIVE_INFINITY
 
-  /** @param me this node's field @param timeoutMs for nodes that do not tell theirs */
+  /** @param me this node's field @param timeoutMs the timeout of nodes that do not give theirs */
   constructor(me: string, timeoutMs: () => number) {
     this.#me = me
     this.#timeoutMs = timeoutMs
   }
 
-  /** Nobody could be seen: all counts begin anew with the next look. */
+  /** A look has failed: all counts start again with the next one. */
   missed(): void {
     this.#lastLook = Number.NEGATIVE_INFINITY
   }
 
-  /** Takes in one look at all signs, in which every node also gives its own. */
+  /** Takes the result of one look at all signs; each look also gives the looking node's own sign. */
   look({ signs, sentAt, answeredAt }: Renewal): void {
     const every = renewEvery(this.#timeoutMs())
     const steady = answeredAt - sentAt <= every && sentAt - this.#lastLook <= 2 * every
@@ -45,24 +45,24 @@ export class NodeWatch {
     }
   }
 
-  /** Watches for a node that an active task speaks of, and that gives no sign. */
+  /** Watches for a node that an active task names but that gives no sign. */
   expect(field: string, now: number): void {
     if (field !== this.#me && !this.#seen.has(field))
       this.#seen.set(field, { sign: '', since: now })
   }
 
-  /** It lives by another sign than ours: a node of version 0.1 gives none. */
+  /** It has shown life in another way: a node of version 0.1 gives no sign. */
   lives(field: string, now: number): void {
     const seen = this.#seen.get(field)
     if (seen?.sign === '') seen.since = now
   }
 
-  /** Those that give no sign of ours. */
+  /** The nodes that give no sign. */
   get silent(): string[] {
     return [...this.#seen].flatMap(([field, { sign }]) => (sign === '' ? field : []))
   }
 
-  /** Nodes that have become gone: to be marked so by compare-and-set with their last sign. */
+  /** Nodes that have become gone; the caller marks them by compare-and-set with their last sign. */
   overdue(now: number): { readonly field: string; readonly sign: string }[] {
     return [...this.#seen].flatMap(([field, { sign, since }]) => {
       if (sign === '' || goneSince(sign) !== undefined) return []
@@ -70,7 +70,7 @@ export class NodeWatch {
     })
   }
 
-  /** Whether a node's tasks are anybody's by now. */
+  /** Whether other nodes may take this node's tasks. */
   isGone(field: string, now: number): boolean {
     const seen = this.#seen.get(field)
     if (!seen || field === this.#me) return false
@@ -78,12 +78,12 @@ export class NodeWatch {
     return goneSince(seen.sign) !== undefined
   }
 
-  /** It was marked so, by us. */
+  /** We have marked it as gone. */
   marked(field: string, sign: string, now: number): void {
     this.#seen.set(field, { sign, since: now })
   }
 
-  /** All that give signs or did, with since when they are gone. */
+  /** All nodes that give or gave signs, with the time since when they are gone. */
   get nodes(): { readonly field: string; readonly gone: string | undefined }[] {
     return [...this.#seen].flatMap(([field, { sign }]) =>
       sign === '' ? [] : { field, gone: goneSince(sign) },

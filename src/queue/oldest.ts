@@ -15,7 +15,7 @@ export async function oldestWaiting(redis: Redis, taskKey: string): Promise<numb
   if (ids.length === 0) return undefined
   const stamps = redis.pipeline()
   for (const id of ids) stamps.hget(key(id), 'timestamp')
-  // One that was taken in between has a stamp still, or none at all.
+  // A task that was taken in between still has a stamp, or none.
   const found = (await valuesOf(stamps)).map(Number).filter(at => at > 0)
   return found.length === 0 ? undefined : Math.min(...found)
 }

@@ -19,7 +19,7 @@ export interface OrderHandlers {
   readonly onReread?: (job: string) => void
   /** Something was paused or resumed. */
   readonly onPauses?: () => void
-  /** Somebody says that jobs in SQL are other ones now. */
+  /** Somebody says that jobs in SQL have changed. */
   readonly onJobs?: () => void
 }
 
@@ -42,7 +42,7 @@ export class Orders {
     await this.#heard.subscribe(ORDERS_CHANNEL, JOBS_CHANNEL)
   }
 
-  /** A subscriber that is never asked anything would not notice that its master is gone. */
+  /** Sends something, because a silent subscriber would not notice that its master is gone. */
   beat(): void {
     this.#heard.ping().catch(() => undefined)
   }
@@ -59,7 +59,7 @@ export class Orders {
   }
 }
 
-/** Anybody can publish anything; what is no order is nothing to us. */
+/** Anybody can publish anything; what is not an order is ignored. */
 function read(text: string): Partial<Order> | undefined {
   try {
     return JSON.parse(text) ?? undefined

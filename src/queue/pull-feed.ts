@@ -11,9 +11,9 @@ import type { Progress } from './task-queues.ts'
 export type PullPlace = 'open' | 'finished' | 'dead' | 'unknown'
 
 /**
- * The way from the inside into a pull queue: what comes from plain lists, the schedule and the
- * command line. There the same id twice is one task, also when it is over already, for as long as
- * that is remembered: so a batch may be sent again after a crash, and two nodes may send one tick.
+ * Adds tasks to a pull queue from plain lists, the schedule and the command line. Here the same id
+ * twice is one task, even when the first is over, for as long as that is remembered: so a batch may
+ * be sent again after a crash, and two nodes may send one tick.
  */
 export class PullFeed {
   readonly #redis: Redis & Scripts
@@ -66,7 +66,7 @@ export class PullFeed {
     return place === 'open'
   }
 
-  /** How far a task is. One that was claimed runs, as far as anybody here knows. */
+  /** How far a task is. A claimed one counts as running: more is not known here. */
   async progress(taskKey: string, id: string): Promise<Progress> {
     const [place = 'unknown'] = await this.places(taskKey, [id])
     switch (place) {
@@ -85,7 +85,7 @@ export class PullFeed {
     }
   }
 
-  /** How many wait. */
+  /** How many tasks wait. */
   waiting(taskKey: string): Promise<number> {
     return this.#redis.zcard(pullKeys(taskKey).todo)
   }

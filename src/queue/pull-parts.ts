@@ -19,8 +19,8 @@ export function* inChunks<T>(
 }
 
 /**
- * Hands on the items part by part; `act` answers with a letter for each, or for the first ones
- * when it has had enough, and then gets the others again.
+ * Hands the items to `act` part by part. It answers with a letter for each, or only for the first
+ * ones; then it gets the others again.
  */
 export async function inTurn<T>(
   items: readonly T[],

@@ -20,12 +20,12 @@ import { deathsOf } from './pull-deaths.ts'
 import { inChunks, inTurn } from './pull-parts.ts'
 import type { Scripts } from './scripts.ts'
 
-/** Of one script call, so that Redis serves others in between. */
+/** The most items in one script call, so that Redis serves others in between. */
 const CHUNK = 500
 const CHUNK_BYTES = 4 << 20
-/** Of one claim: tasks may have a megabyte each. */
+/** The most bytes in one claim: a task may have a megabyte. */
 const CLAIM_BYTES = 16 << 20
-/** Dead ones that are kept to be looked at; all of them were handed over. */
+/** How many dead tasks are kept for inspection; all of them have been handed over. */
 const KEPT_DEAD = 100_000
 /** Deaths handed over at once; each may hold a megabyte. */
 const DEATHS = 16
@@ -47,11 +47,11 @@ export interface PullQueueDeps {
 export interface PushOptions {
   /** To the front. */
   readonly promote?: boolean
-  /** Also when Redis has no memory to spare: for what lies in it already, in a plain list. */
+  /** Even when Redis has no memory to spare: for tasks that are in it already, in a plain list. */
   readonly anyway?: boolean
 }
 
-/** What has come of leases that were over. */
+/** What became of tasks whose lease was over. */
 export interface ExpiredLeases {
   readonly requeued: number
   readonly dead: number
@@ -161,8 +161,8 @@ export class PullQueue implements PullStore {
   }
 
   /**
-   * Puts back in front what nobody reported in time, however often; `max_leases` ends that. One small
-   * command when there is nothing.
+   * Puts tasks that were not reported in time back in front, however often that happens, up to
+   * `max_leases`. Takes one small command when there are none.
    */
   async expire(): Promise<ExpiredLeases> {
     const sum = { requeued: 0, dead: 0 }
@@ -189,9 +189,9 @@ export class PullQueue implements PullStore {
   }
 
   /**
-   * Tells of each death, oldest first, and forgets it once that has succeeded: killed in between,
-   * it is told of again, as it may be by two nodes at once. One small command when there is none.
-   * @returns how many were told of
+   * Reports each death, oldest first, and forgets it once that has succeeded. After a KILL in between it is
+   * reported again, and two nodes may report the same one. Takes one small command when there is none.
+   * @returns how many were reported
    */
   async handOverDead(onDead: (dead: readonly DeadTask[]) => Promise<void>): Promise<number> {
     const { died } = this.#keys
@@ -204,7 +204,7 @@ export class PullQueue implements PullStore {
     }
   }
 
-  /** Those of them that are there. */
+  /** The tasks of these ids that still exist. */
   async #tasks(ids: readonly string[]): Promise<PullTask[]> {
     if (ids.length === 0) return []
     const contents = await this.#redis.hmget(this.#keys.tasks, ...ids)

@@ -12,13 +12,13 @@ import type { Scripts } from './scripts.ts'
 import { type StoredAnswer, toStoredAnswer } from './stored-answer.ts'
 import { fromStored, type StoredTask } from './stored-task.ts'
 
-/** How the owners of tasks are judged, by the text form. */
+/** Judges the owners of tasks, given by their text form. */
 export interface Judge {
-  /** Whether its tasks are anybody's by now. */
+  /** Whether others may take its tasks. */
   isDead(owner: string): boolean
   /** The sign of life that it was judged by, see node-sign.ts; '' for one judged otherwise. */
   signOf(owner: string): string
-  /** Under which owner its tasks are taken: should we die in between, we are judged like any. */
+  /** The owner under which its tasks are taken, so that they can be recovered again should we die. */
   readonly me: string
 }
 
@@ -27,20 +27,20 @@ export interface Orphan {
   readonly task: Task
   /** The text form of the dead owner. */
   readonly owner: string
-  /** When it was handed out, ms; as the clock of its node had it. */
+  /** When it was handed out, ms, by the clock of its node. */
   readonly begunAt: number | undefined
   readonly attempt: number
   /** Workers that died with it, this one included. */
   readonly deaths: number
   /** Back to the front of its queue. */
   giveBack(): Promise<void>
-  /** As its owner would have told the queue. */
+  /** Settles it with the queue as its owner would have. */
   settle(settlement: Settlement & { readonly type: 'done' | 'failed' }): Promise<void>
 }
 
 /**
- * The running tasks of one queue whose owner is dead. Nothing but the queue itself is asked, so
- * this finds also what a worker had taken and not yet told anybody.
+ * The running tasks of one queue whose owner is dead. Only the queue itself is asked, so
+ * this also finds tasks that a worker had taken without telling anybody.
  */
 export async function findOrphans(
   redis: Redis & Scripts,
@@ -66,7 +66,7 @@ export async function findOrphans(
     if ((await redis.seizeLock(keys.lock(id), SIGNS, ...args)) === 0) continue
     queue ??= openQueue(redis, taskKey)
     const job = await Job.fromId<StoredTask, StoredAnswer>(queue, id)
-    // Whoever died while it recovered had not run it.
+    // An owner that died while recovering it has not run it.
     if (job) orphans.push(toOrphan(redis, taskKey, job, processedBy ?? owner, token))
   }
   return orphans

@@ -2,7 +2,7 @@ import type { Redis } from 'ioredis'
 import { TaskdError } from '../lib/errors.ts'
 import { onceKey } from './keys.ts'
 
-/** A call that its caller named, so that a repetition makes no second task. */
+/** A call that its caller has named, so that repeating it makes no second task. */
 export interface Once {
   /** A digest of who calls what, and of the name. */
   readonly name: string
@@ -17,7 +17,7 @@ interface Kept {
   readonly added?: true
 }
 
-/** Remembers which task came of which call. */
+/** Remembers which task was made for which call. */
 export class Repeats {
   readonly #redis: Redis
 
@@ -26,9 +26,9 @@ export class Repeats {
   }
 
   /**
-   * The id that the task of this call has. It is remembered before the task is added, so that a
-   * repetition adds the same one, and nothing when the first call got so far.
-   * @param newId what it is called when the call comes for the first time
+   * The id of the task of this call. It is remembered before the task is added, so that a
+   * repetition adds the same one, or nothing if the first call had added it.
+   * @param newId its id when the call comes for the first time
    * @param add adds the task of this id; harmless when it is there already
    * @throws TaskdError E_KEY_USED when the name was given to another call; what `add` throws
    */

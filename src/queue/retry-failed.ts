@@ -8,7 +8,7 @@ type Retrying = Redis & {
 
 /**
  * Puts a task of the engine that has failed back on its queue.
- * @param data what is kept of it from now on, JSON
+ * @param data its data from now on, JSON
  * @returns false when it is not among the failed ones any more
  */
 export async function retryFailed(

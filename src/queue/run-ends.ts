@@ -45,7 +45,7 @@ export class RunEnds {
     }
   }
 
-  /** What somebody else put there would be read for ever. */
+  /** Sets an entry aside that is not ours: otherwise it would be read for ever. */
   async #setAside(field: string, message: string): Promise<void> {
     const reason = 'an entry that is no end of a run'
     const at = new Date().toISOString()

@@ -3,14 +3,14 @@ import { isoWithOffset } from '../lib/clock.ts'
 import type { RunRecord } from '../model/run-record.ts'
 import { jobRuns, queueRuns } from './keys.ts'
 
-/** How many of the newest runs stay, at least; the stream is cut a whole block at a time. */
+/** How many of the newest runs are kept, at least; the stream is trimmed by whole blocks. */
 export const KEPT_OF_JOB = 100
 export const KEPT_OF_QUEUE = 1000
-/** What of the output stays, bytes. */
+/** How much of the output is kept, bytes. */
 export const KEPT_OUTPUT = 1024
-/** Of what is said of a failure, characters. */
+/** How much of a failure's message is kept, characters. */
 const KEPT_MSG = 500
-/** A key's life is renewed this often at most: so it ends up to an hour early. */
+/** The expiry of a key is renewed this often at most, so it may expire an hour early. */
 const RENEW_MS = 3_600_000
 const MAX_RENEWED = 10_000
 
@@ -21,8 +21,8 @@ export type EndedRun = Omit<RunRecord, 'start_runtime' | 'end_runtime' | 'durati
 }
 
 /**
- * Writes the history of runs, for people to look at: nobody waits for it, and a Redis that takes
- * no write loses the entry and nothing else. One command a run, in the write that settles it.
+ * Writes the history of runs, which is informational: nothing waits for it, and a failed write loses
+ * an entry, never a task. One command for each run, in the same write as those that settle it.
  */
 export class RunHistory {
   readonly #redis: Redis
@@ -116,10 +116,10 @@ function byId(a: string, b: string): number {
 
 type WrittenRun = Omit<EndedRun, 'msg'> & { readonly msg?: string }
 
-/** What somebody else put there is no run. */
+/** An entry that somebody else put there is ignored. */
 function read(json: string): RunRecord | undefined {
   try {
-    // A release before wrote no msg.
+    // An earlier release wrote no msg.
     const { startedAt, endedAt, ...rest } = JSON.parse(json) as WrittenRun
     return {
       ...rest,

@@ -85,9 +85,9 @@ const KEY_COUNTS = {
 export type Write = readonly [command: string, key: string, ...rest: (string | number)[]]
 
 /**
- * Carries out writes together, also when Redis has no memory to spare: for what a task leaves
- * behind at its end, without which its end could not be told, and what fills Redis not be worked
- * off. In a cluster their keys must be in one slot.
+ * Carries out writes together, even when Redis has no memory to spare: for the records of a task's
+ * end. Without them tasks could not be settled, and a full Redis could not drain. In a cluster
+ * their keys must be in one slot.
  */
 export async function writeAnyway(redis: Redis, writes: readonly Write[]): Promise<void> {
   const client = redis as Redis & { writeAnyway?: (...words: Arguments) => Promise<unknown> }

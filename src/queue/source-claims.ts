@@ -11,12 +11,12 @@ export interface Taken {
   readonly over: boolean
 }
 
-/** A verdict that is not in its table yet. */
+/** A verdict that has not been written to its table. */
 export interface WaitingVerdict extends SourceVerdict {
   readonly row: string
-  /** As it lies in Redis; with no `claim` it is of a life of the row that is over. */
+  /** The entry in Redis; without `claim` it belongs to an earlier life of the row. */
   readonly text: string
-  /** Whether the claim is still open; one that is not was run again by `taskd retry`. */
+  /** Whether the claim is still open. If not, `taskd retry` has run the task again. */
   readonly open: boolean
 }
 
@@ -25,7 +25,7 @@ const APPLYING_MS = 10_000
 
 /**
  * Which rows of a table are tasks at present, and what became of them. A row has one open claim at
- * a time, from before its task is enqueued until its verdict stands in the table: whoever takes it
+ * a time, from before its task is enqueued until its verdict is in the table: whoever takes it
  * again meanwhile, after a crash, on another node or because somebody set it back to ready, gets
  * the same claim and so the same task id, which the queue takes once.
  */
@@ -76,14 +76,14 @@ export class SourceClaims {
         const text = found[2 * n + 1] ?? ''
         const verdict = read(text)
         const claim = open[n] ?? null
-        // Of an earlier life of the row, which has begun another one.
+        // It belongs to an earlier life of the row; a new one has begun.
         if (!verdict || (claim !== null && claim !== verdict.claim)) return { ...NONE, row, text }
         return { ...verdict, row, text, open: claim !== null }
       })
     } while (cursor !== '0')
   }
 
-  /** Forgets verdicts that are in the table, and their claims; unless there is a newer one. */
+  /** Forgets verdicts that have been written, and their claims; unless there is a newer one. */
   async settle(verdicts: readonly WaitingVerdict[]): Promise<void> {
     if (verdicts.length === 0) return
     const { claims, verdicts: waiting } = this.#keys
@@ -105,7 +105,7 @@ export class SourceClaims {
     return this.#redis.hlen(this.#keys.verdicts)
   }
 
-  /** Of several nodes one writes at a time: two would only do the same. */
+  /** Only one of several nodes writes at a time; two would do the same work. */
   async begin(): Promise<boolean> {
     return (await this.#redis.set(this.#keys.applying, '1', 'PX', APPLYING_MS, 'NX')) === 'OK'
   }
@@ -116,8 +116,8 @@ export class SourceClaims {
 }
 
 /**
- * Writes down what the task of a row came to, for a master to put it into the table. To be done
- * before the queue is told: so no end of a task is lost.
+ * Records how the task of a row ended, for a master to put it into the table. Must be done
+ * before the queue is told, so that no end of a task is lost.
  */
 export async function recordSourceVerdict(
   redis: Redis,
@@ -128,7 +128,7 @@ export async function recordSourceVerdict(
   await writeAnyway(redis, [['HSET', verdicts, row, JSON.stringify({ claim, ...verdict })]])
 }
 
-/** A verdict that is to be forgotten and changes nothing. */
+/** Stands for a verdict that changes nothing and is to be forgotten. */
 const NONE = { claim: '', succeeded: false, answer: '', open: false }
 
 function newClaim(): string {

@@ -14,7 +14,7 @@ export const STORED_NAME = 'task'
 export interface StoreOptions {
   /** Runs that an earlier life of this id had. */
   readonly earlierAttempts?: number
-  /** The message of a plain list that it was; that message becomes no other task. */
+  /** The message of a plain list that it came from; that message becomes no second task. */
   readonly taken?: string | undefined
 }
 
@@ -35,7 +35,7 @@ export function toStored(
     jobId: toJobId(id),
     priority,
     ...(taken !== undefined && { taken }),
-    // Counted from the same moment: from a later one it would be due too late.
+    // Counted from the same moment as `delay`; from a later one it would be due too late.
     ...(delay > 0 && { delay, timestamp: now }),
     ...(task.retries > 0 && { attempts: task.retries + 1, backoff: { type: 'sequence' } }),
   }

@@ -45,9 +45,9 @@ export interface FoundTask {
   readonly dueAt?: number
 }
 
-/** Several nodes add the same tick, one of them a little later. */
+/** How much later another node may add the same tick. */
 const MOMENTS_MS = 30_000
-/** Longer than any message lies in a private list while other nodes or its own one take tasks in. */
+/** Longer than any message stays in a private list while a node takes tasks in. */
 const MESSAGE_MS = 7 * 86_400_000
 
 export interface FailedAnswer extends Answer {
@@ -64,15 +64,15 @@ export interface RemovedTask {
 }
 
 export interface AddOptions {
-  /** Runs that earlier lives of these ids had. */
+  /** Runs in earlier lives of these ids. */
   readonly earlierAttempts?: number
-  /** The messages that the tasks were, by their ids: each becomes a task once. */
+  /** The ids of the messages that the tasks came from: each becomes a task once. */
   readonly messages?: readonly string[]
   /** The ids were made just now, so none of them is known. */
   readonly made?: boolean
 }
 
-/** The producing and asking side of every queue: BullMQ's Queue behind a small door. */
+/** The producing and asking side of every queue: BullMQ's Queue behind a small interface. */
 export class TaskQueues {
   readonly #redis: Redis
   readonly #now: () => number
@@ -95,7 +95,7 @@ export class TaskQueues {
       queue = new Queue(taskKey, { connection: this.#redis, prefix: ENGINE_PREFIX })
       queue.on('error', () => undefined)
       this.#queues.set(taskKey, queue)
-      // One that was made while Redis went away would say so for ever.
+      // A queue object that is made while Redis goes away would report that for ever.
       const made = queue
       made.waitUntilReady().catch(() => {
         if (this.#queues.get(taskKey) === made) this.#queues.delete(taskKey)
@@ -127,8 +127,8 @@ export class TaskQueues {
   }
 
   /**
-   * As `add`, for tasks that were accepted and lie in Redis already: one by one, because a Redis
-   * that is full refuses a transaction, whatever is in it. Its client is one that `addsAnyway`.
+   * As `add`, for tasks that were accepted and are in Redis already. One by one, because a full Redis
+   * refuses every transaction. The client must be one of `addsAnyway`.
    */
   async addAnyway(
     taskKey: string,
@@ -145,11 +145,11 @@ export class TaskQueues {
     return scores.map(score => score !== null)
   }
 
-  /** These messages lie nowhere any more, and cannot come again. */
+  /** These messages are in no list any more and cannot come again. */
   async forgetMessages(taskKey: string, messages: readonly string[]): Promise<void> {
     const { taken } = engineKeys(taskKey)
     if (messages.length > 0) await this.#redis.zrem(taken, ...messages)
-    // Of a node that could not say so: killed right before this, or without the answer that they left.
+    // Marks of a node that could not remove them: it was killed right before, or lost the answer.
     await this.#redis.zremrangebyscore(taken, 0, this.#now() - MESSAGE_MS)
   }
 
@@ -182,8 +182,8 @@ export class TaskQueues {
   }
 
   /**
-   * What ended too long ago is unknown from now on. The engine itself looks at ages only when a task
-   * ends, so an id of a queue that rests would be known for ever.
+   * Forgets tasks that ended too long ago. The engine itself checks ages only when a task ends, so an
+   * idle queue would remember its ids for ever.
    */
   async #forget(taskKey: string, ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return
@@ -272,7 +272,7 @@ export class TaskQueues {
     return undefined
   }
 
-  /** Remembers a task that was taken out of its queue, for those who ask what became of it. */
+  /** Remembers a task that was taken out of its queue, so that its fate can be asked for. */
   async noteRemoved(removed: RemovedTask, keepMs: number): Promise<void> {
     const key = removedTask(removed.id)
     await writeAnyway(this.#redis, [['SET', key, JSON.stringify(removed), 'PX', keepMs]])
@@ -309,7 +309,7 @@ export class TaskQueues {
     const state = await this.state(taskKey, id)
     const job = state === 'failed' ? await this.#job(taskKey, id) : undefined
     if (!job) return false
-    // The engine counts from 0 again; the attempts of before stay counted in the task.
+    // The engine counts from 0 again; the earlier attempts stay counted in the task.
     const earlierAttempts = (job.data.earlierAttempts ?? 0) + job.attemptsStarted
     const data = JSON.stringify({ ...job.data, earlierAttempts })
     return retryFailed(this.#redis, taskKey, toJobId(id), data)
@@ -339,7 +339,7 @@ function answerOf(job: Job<StoredTask, StoredAnswer>, state: TaskState): Answer 
   return failed && { code: failed.code, msg: failed.msg, data: failed.data }
 }
 
-/** Also of a task that is to be tried again; entries of before have no kind. */
+/** Also for a task that is to be retried; entries of earlier releases have no kind. */
 function failureOf(job: Job<StoredTask, StoredAnswer>): FailedAnswer | undefined {
   const { failedReason } = job
   if (!failedReason) return undefined
@@ -349,7 +349,7 @@ function failureOf(job: Job<StoredTask, StoredAnswer>): FailedAnswer | undefined
   return { kind, ...answer }
 }
 
-/** Of a plain list, in parts: a message may have a megabyte. */
+/** How much of a plain list is read at once: a message may have a megabyte. */
 const LISTED_READ = 10_000
 const LISTED_PART = 200
 

@@ -9,19 +9,19 @@ export interface Holder {
   readonly taskKey: string
   /** The text form of this incarnation: what its locks begin with. */
   readonly owner: string
-  /** Whether we know of a job that the queue says is ours. */
+  /** Whether we hold a job that the queue says is ours. */
   readonly holds: (jobId: string) => boolean
 }
 
 /**
  * Gives back tasks that the queue has handed to us without our knowing: Redis had done the move
  * when the connection broke, and its answer never came. Nobody runs them, and as long as we live
- * nobody takes us for dead; so it is for us to look, after each new connection. To be called when
- * no answer that may bring a task is on its way. They keep their order.
+ * nobody else recovers them. So we look after each new connection. Must be called while
+ * no answer that may bring a task is pending. The tasks keep their order.
  */
 export async function returnUnheard(holder: Holder): Promise<void> {
   const { redis, taskKey } = holder
-  // The newest first, each to the front; and uncounted, for they were never begun.
+  // The newest first, each to the front; not counted as starts, because they never began.
   for (const [jobId, token] of await insist(() => unheardOf(holder)))
     await insist(() => giveBack(redis, { taskKey, jobId, token }, { uncounted: true }))
 }

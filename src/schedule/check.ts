@@ -48,12 +48,12 @@ function checkCron(expression: string, timezone: string, nowMs: number): Trigger
   if ('problem' in parsed) return { problem: parsed.problem, notes: [] }
   const { cron } = parsed
   const notes = [...dayNotes(cron), ...weekdayNotes(cron)]
-  // A job that names no hour loses one turn of many in a gap: not worth a word.
+  // A job that names no hour loses one run of many in a gap: not worth a note.
   if (!cron.fields[2]?.startsWith('*')) notes.push(...gapNotes(cron, zoneOf(timezone), nowMs))
   return { notes }
 }
 
-/** Where Vixie's day rule is not what the line seems to say. */
+/** Notes where Vixie's day rule differs from what the line seems to say. */
 function dayNotes(cron: Cron): string[] {
   const [, , , day = '', , weekday = ''] = cron.fields
   if (/^[*?]$/.test(day) || /^[*?]$/.test(weekday)) return []

@@ -1,4 +1,4 @@
-/** The fields of a cron expression and what may stand in them. */
+/** The fields of a cron expression and what they may contain. */
 export interface Field {
   readonly name: 'second' | 'minute' | 'hour' | 'day' | 'month' | 'weekday'
   readonly min: number
@@ -24,7 +24,7 @@ const RANGE = /^(\*|\?|[a-z0-9]+)(?:-([a-z0-9]+))?(?:\/([a-z0-9]*))?$/i
 
 /**
  * What is wrong with one item of a field's list, or undefined. Stricter than the parser behind
- * it, which takes `*\/61` for an hourly job, and worded for the one who has to mend it.
+ * it, which takes `*\/61` for an hourly job, and worded for the user who has to correct it.
  */
 export function itemProblem(field: Field, item: string): string | undefined {
   const where = `in the ${field.name} field`
@@ -105,11 +105,11 @@ function wrapProblem(field: Field, item: string, range: Range, where: string): s
   return `${item} ${where} runs backwards. write ${forwards(field, start, end, Number(range.step ?? 1))}`
 }
 
-/** What a range means that goes on from the start when it has come to the end: `57-59/2,1-51/2`. */
+/** The ranges that a backward one stands for, as it wraps around at the end: `57-59/2,1-51/2`. */
 function forwards(field: Field, from: number, end: number, step: number): string {
   const isWeekday = field.name === 'weekday'
   const last = isWeekday ? 6 : field.max
-  // 7 is Sunday, too; a week that ends with it needs no second part.
+  // 7 is Sunday, too; a range that ends with it needs no second part.
   const start = isWeekday && from === 7 ? 0 : from
   if (start <= end) return span(start, end, step)
   if (isWeekday && end === 0) return span(start, 7, step)

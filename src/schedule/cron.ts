@@ -16,7 +16,10 @@ export const MACROS: Readonly<Record<string, string>> = {
 
 const SHAPE = '5 fields (minute hour day month weekday), or 6 with seconds first'
 
-/** Parses a cron expression (not `@every` or `@reboot`: those are triggers); what is wrong with it comes back as one line. */
+/**
+ * Parses a cron expression (not `@every` or `@reboot`: those are triggers); what is wrong with it
+ * comes back as one line.
+ */
 export function parseCron(expression: string): ParsedCron {
   const text = expression.trim()
   if (text === '') {

@@ -10,17 +10,17 @@ export interface Entry {
   next: number
   /** The tick that waits for the run before it (overlap = queue). */
   held: number | undefined
-  /** It is being looked at. */
+  /** It is being dealt with. */
   busy: boolean
-  /** Meanwhile the run ended that its tick may wait for. */
+  /** The run that its tick may wait for has ended meanwhile. */
   released: boolean
   /** The newest task it made, as far as this node knows. */
   lastId: string
-  /** What was asked just before the tick, so that nothing has to be asked at the tick. */
+  /** What was read just before the tick, so that nothing has to be read at the tick. */
   prepared: Prepared | undefined
-  /** Until it is placed: where a job begins whose cursor is not there yet; now when not given. */
+  /** Until it is placed: where a job without a cursor begins; by default now. */
   since: number | undefined
-  /** Where it stood when that was last known. */
+  /** Its standing when that was last read. */
   stood: Stood | undefined
   /** Until it is placed: the clock was set back. */
   setBack: SetBack | undefined
@@ -30,7 +30,7 @@ export interface Entry {
 export interface SetBack {
   /** ms */
   readonly by: number
-  /** What the clock, as it is now, would have shown when it was last looked at. */
+  /** What the clock, as it is now, would have shown at the last look. */
   readonly to: number
 }
 
@@ -40,7 +40,7 @@ export interface Prepared {
   readonly open: boolean
 }
 
-/** To be looked at before anything else, which reads its cursor. */
+/** An entry that is due at once: dealing with it first reads its cursor. */
 export function freshEntry(job: Job, since?: number): Entry {
   return {
     job,

@@ -13,7 +13,7 @@ export interface KnownRun {
   readonly open: boolean
 }
 
-/** What came of some due ticks: the newest task, and the tick that has to wait, if one has. */
+/** The result of firing some due ticks: the newest task, and the tick that has to wait, if any. */
 export interface Fired {
   readonly lastId: string
   readonly held: number | undefined
@@ -27,7 +27,7 @@ export class Firing {
     this.#deps = deps
   }
 
-  /** @param known of the newest task, when it was asked about already */
+  /** @param known the newest task, if it was asked about before */
   async run(
     job: Job,
     state: CronState,
@@ -65,7 +65,7 @@ export class Firing {
     return this.#deps.queue.isOpen(job.task.taskKey, id)
   }
 
-  /** Why the job does not fire at present; a row of failures pauses it here. */
+  /** Why the job does not fire at present, or ''. Too many failures in a row pause it here. */
   async #heldBack(job: Job, state: CronState): Promise<string> {
     if (state.paused !== '') return state.paused
     if (job.pauseOnFailures === 0 || state.failures < job.pauseOnFailures) return ''

@@ -18,9 +18,9 @@ export interface CatchUp {
   readonly run: readonly number[]
   /** How many missed ticks are not run. */
   readonly skipped: number
-  /** There were more than `skipped`: counting stopped. */
+  /** Whether there were more than `skipped`: counting stopped there. */
   readonly skippedMore: boolean
-  /** The last of those that are not run, all of which come before those that are. */
+  /** The last tick that is not run; all such ticks come before those that are. */
   readonly passed: number | undefined
   /** The last tick that is dealt with once `run` is. */
   readonly cursor: number

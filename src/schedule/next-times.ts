@@ -14,7 +14,7 @@ export interface Upcoming {
   readonly note: string
 }
 
-/** The instants that dates can hold, less the room that looking around them takes. */
+/** The latest instant that a Date can hold, less a margin for looking around it. */
 const MAX_INSTANT = 8.64e15 - 1000 * 366 * 86_400_000
 
 /**
@@ -86,7 +86,7 @@ function nextStep(everyMs: number, anchorMs: number, afterMs: number): number | 
   return next < MAX_INSTANT ? next : undefined
 }
 
-/** A schedule of one wall time. */
+/** A schedule with a single wall time. */
 function once(text: string): NextWall {
   const parsed = parseWallTime(text)
   if ('problem' in parsed) throw new RangeError(parsed.problem)
@@ -98,7 +98,7 @@ interface Compiled {
   readonly next: NextWall
 }
 
-/** Expressions parsed already, so that triggers can stay plain data. */
+/** A cache of parsed expressions, so that triggers can stay plain data. */
 const known = new Map<string, Compiled>()
 const KNOWN_LIMIT = 50_000
 

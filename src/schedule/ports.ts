@@ -9,8 +9,8 @@ export interface TickStore {
   read(job: string): Promise<CronState>
   readMany(jobs: readonly string[]): Promise<CronState[]>
   /**
-   * @param era of the state that the tick was worked out from
-   * @param pass in which it comes again, or 0
+   * @param era the era of the state that the tick was computed from
+   * @param pass the pass in which it comes again, or 0
    */
   advance(job: string, tick: number, taskId: string, era: number, pass: number): Promise<boolean>
   /**
@@ -39,7 +39,7 @@ export interface TickerDeps {
   readonly events: Events
   readonly log: Logger
   readonly node: string
-  /** What tells one boot of this machine (or container) from the next. */
+  /** The id of this boot of the machine (or container). */
   readonly boot: string
   readonly random: () => number
 }

@@ -4,10 +4,10 @@ import { parseCron } from './cron.ts'
 import { nextAfter } from './next-times.ts'
 
 /**
- * Where a job stands when the clock was set back. Its cursor lies ahead of the clock then, and up to
- * there ticks come again. By cronie's rule those of a job that follows the clock run again; so do
- * the steps of an interval, counted on from the last one. Fixed times wait for the cursor. After a
- * correction of the clock (by more than 3 hours) all of them run again.
+ * Where a job stands when the clock was set back. Its cursor is ahead of the clock then, and the
+ * ticks up to the cursor come again. By cronie's rule those of a job that follows the clock run
+ * again; so do the steps of an interval, counted on from the last one. Fixed times wait for the
+ * cursor. After a correction of the clock (by more than 3 hours) all of them run again.
  */
 export interface Standing {
   /** The last tick that was dealt with. */
@@ -21,7 +21,7 @@ export interface Standing {
 
 type Scheduled = Pick<Job, 'trigger' | 'timezone'>
 
-/** What of a job's state says where it stands. */
+/** The part of a job's state that tells where it stands. */
 export type Stood = Pick<CronState, 'cursor' | 'again' | 'pass' | 'anchor'>
 
 /**

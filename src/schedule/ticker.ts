@@ -18,22 +18,22 @@ import { specOf } from './ticks.ts'
 
 /** A clock that was ahead by more than this was corrected, not set back for a season. */
 const CORRECTION_MS = 3 * 3_600_000
-/** What is set back by less was put right a little, and so was one that is not noticed at all. */
+/** A smaller step is a small correction, which changes nothing. */
 const SET_BACK_MS = 60_000
 const NOTICED_MS = 1000
-/** By no more do the clocks of nodes differ that are in order. */
+/** The clocks of nodes in good order do not differ by more. */
 const AHEAD_MS = 5 * 60_000
-/** How often a job is looked at whose cursor is ahead: another node may have begun a pass. */
+/** How often a job whose cursor is ahead is looked at: another node may have begun a pass. */
 const AHEAD_POLL_MS = 30_000
-/** No sleep is longer, so a jump of the clock is noticed. */
+/** No sleep is longer, so that a jump of the clock is noticed. */
 const LONGEST_SLEEP_MS = 30_000
 /** Node's long timers are late by 0.1 % of their length: come close, then wait the rest. */
 const NEAR_MS = 1000
 const NEARER_MS = 50
-/** For so long what was prepared for a tick is good for it. */
+/** How long what was prepared for a tick stays valid. */
 const PREPARED_MS = 500
 const RETRY_MS = 500
-/** For so long the jobs that are due are waited for together; then the others go on without them. */
+/** How long the due jobs are waited for together; after that the others go on without the slow ones. */
 const TOGETHER_MS = 100
 /** How often a tick that waits for the run before it is looked at, when no event says more. */
 const HELD_POLL_MS = 1000
@@ -62,14 +62,14 @@ export class Ticker implements Service {
     this.setJobs(jobs)
   }
 
-  /** Takes over changed jobs. One that is as it was costs nothing and loses nothing. */
+  /** Takes over changed jobs. An unchanged one costs nothing and loses nothing. */
   setJobs(jobs: readonly Job[]): void {
     const enabled = jobs.filter(job => job.enabled)
     this.#entries = entriesFor(enabled, this.#entries)
     this.#wake.abort()
   }
 
-  /** Somebody has moved the job's cursor: forgets where it stood. */
+  /** The job's cursor was moved by hand: forgets where it stood. */
   reread(name: string): void {
     const entry = this.#entries.get(name)
     if (!entry) return
@@ -104,7 +104,7 @@ export class Ticker implements Service {
     const running = this.#running
     await running
     await Promise.all(this.#attending)
-    // It may have been started anew meanwhile.
+    // It may have been started again meanwhile.
     if (this.#running === running) this.#running = undefined
   }
 
@@ -139,13 +139,13 @@ export class Ticker implements Service {
     }
   }
 
-  /** Every next time that was made by the clock of before has to be made anew. */
+  /** When the clock was set back, every next time has to be computed again. */
   #noticeSetBack(wall: number): void {
     const { clock, log } = this.#deps
     const monotonic = clock.monotonic()
     const before = this.#seen ?? { wall, monotonic }
     this.#seen = { wall, monotonic }
-    // Whole ms, as ticks are.
+    // In whole ms, like ticks.
     const by = Math.round(monotonic - before.monotonic - (wall - before.wall))
     if (by < NOTICED_MS) return
     if (by >= SET_BACK_MS)
@@ -192,7 +192,7 @@ export class Ticker implements Service {
     return entries.some(entry => entry.prepared?.at === at)
   }
 
-  /** Asked at the same time as what the newest task is: most of the time it is the one we made. */
+  /** Reads the state and asks about the newest task in one go: mostly it is the one that we made. */
   async #ask({ job, lastId }: Entry): Promise<Omit<Prepared, 'at'>> {
     const [state, open] = await Promise.all([
       this.#deps.store.read(job.name),
@@ -283,8 +283,8 @@ export class Ticker implements Service {
   }
 
   /**
-   * Together, and then not longer than a moment: one that makes up for many ticks keeps no other
-   * job from its own.
+   * Together, but only for a moment: a job that makes up for many ticks must not keep others from
+   * theirs.
    */
   async #attendTo(due: readonly Entry[]): Promise<void> {
     const over = new AbortController()
@@ -308,7 +308,7 @@ export class Ticker implements Service {
     try {
       await act()
     } catch (error) {
-      this.#deps.log.debug({ job: entry.job.name, error: messageOf(error) }, 'tick put off')
+      this.#deps.log.debug({ job: entry.job.name, error: messageOf(error) }, 'tick delayed')
       entry.next = this.#deps.clock.now() + RETRY_MS
     }
   }
@@ -319,13 +319,13 @@ export class Ticker implements Service {
     const { lastId } = entry
     const { prepared } = entry
     entry.prepared = undefined
-    // A run that was open may have ended since; one that was not does not open again.
+    // An open run may have ended since; one that was not open does not open again.
     const usable = isFresh(prepared, clock.now()) && !prepared.open
     const { state, open } = usable ? prepared : await this.#ask(entry)
     const now = clock.now()
     const spec = specOf(job)
     const known = state.spec === spec ? standingOf(state, now, joinedBy(entry)) : undefined
-    // Without a cursor Redis was flushed; with another's, a node has not seen yet that the schedule
+    // Without a cursor Redis was flushed; with one of another schedule, a node has not seen yet that it
     // has changed. The tick that is due is still due.
     const due = entry.next - 1
     const standing = known ?? standingAt(due)
@@ -340,7 +340,7 @@ export class Ticker implements Service {
     else this.#await(entry, advanced, state.pass)
   }
 
-  /** @returns where the job stands then; undefined when a tick waits for the run before it */
+  /** @returns where the job stands afterwards; undefined when a tick waits for the run before it */
   async #fireDue(
     entry: Entry,
     state: CronState,
@@ -362,7 +362,7 @@ export class Ticker implements Service {
     })
     const pass = (tick: number) =>
       store.advance(job.name, tick, '', state.era, passOf(standing, tick))
-    // Behind the cursor at once: they are told and counted once, also while others wait.
+    // The cursor passes them at once, so that they are reported and counted once, also while others wait.
     if (due.passed !== undefined && (await pass(due.passed)))
       this.#firing.tell(
         job,
@@ -401,7 +401,7 @@ function passFrom(
     return undefined
   const isInterval = job.trigger.kind === 'interval'
   if (!setBack) return isInterval ? lastStep(job.trigger.everyMs, standing, now) : now
-  // What was dealt with just before the step would else come again as what had gone before it.
+  // Otherwise ticks that were dealt with just before the step would count as older ones and run again.
   const shifted = reached - setBack.by
   return isInterval ? shifted : Math.max(setBack.to, shifted)
 }
@@ -411,7 +411,7 @@ function lastStep(everyMs: number, { anchor = 0 }: Standing, instant: number): n
   return anchor + Math.floor((instant - anchor) / everyMs) * everyMs
 }
 
-/** Of a job that nothing is known of but that it begins here. */
+/** The standing of a job of which only the beginning is known. */
 function standingAt(reached: number): Standing {
   return { reached, pass: 0, until: reached, anchor: undefined }
 }
@@ -421,7 +421,7 @@ function joinedBy({ stood }: Entry): number {
   return stood?.again === undefined ? 0 : stood.pass
 }
 
-/** A step that a job would miss more than one of its ticks for, or that lasts a minute. */
+/** Whether a step is so long that a job would miss more than one of its ticks, or at least a minute. */
 function isFar(job: Job, standing: Standing, ahead: number, setBack: SetBack | undefined): boolean {
   if (!setBack) return ahead > AHEAD_MS
   const following = nextTick(job, standing, standing.reached) ?? Number.POSITIVE_INFINITY

@@ -4,18 +4,18 @@ import { nextAfter } from './next-times.ts'
 
 /**
  * The id of the task that a tick makes, whichever node makes it, and however often.
- * @param pass of a tick that comes again because the clock was set back: it is another task
+ * @param pass the pass of a tick that comes again because the clock was set back: it makes another task
  */
 export function tickId(job: string, tick: number, pass = 0): string {
   return `cron-${job}-${tick}${pass === 0 ? '' : `-again-clock${pass}`}`
 }
 
-/** @param id another than the tick's own, for a run beside the one it had */
+/** @param id another id than the tick's own, for a second run of the tick */
 export function tickTask(job: Job, tick: number, id = tickId(job.name, tick)): Task {
   return { ...job.task, id, job: job.name, scheduledAt: tick }
 }
 
-/** What makes the cursor meaningless when it changes. */
+/** The schedule as a text: when it changes, the cursor means nothing any more. */
 export function specOf(job: Pick<Job, 'trigger' | 'timezone'>): string {
   return JSON.stringify([job.trigger, job.timezone])
 }

@@ -89,7 +89,7 @@ function segmentsOf(name: string, year: number): readonly Segment[] {
   let offset = offsetAt(start)
   for (let at = start; at < end; ) {
     const next = Math.min(at + PROBE_MS, end)
-    // The last probe is the last second of the year: the next year looks after itself.
+    // The last probe is the last second of the year; the next year is a table of its own.
     const probe = next === end ? end - 1000 : next
     if (offsetAt(probe) !== offset) {
       const change = bisect(at, probe, instant => offsetAt(instant) !== offset)

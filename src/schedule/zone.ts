@@ -17,7 +17,7 @@ export type NextWall = (after: number) => number | undefined
 const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
-/** After this long no change is felt any more: a clock that was set back has caught up. */
+/** After this long a change has no effect any more: a clock that was set back has caught up. */
 const SETTLED = 2 * DAY
 
 /** Matches further away than this are approached in one leap, to `NEAR` before them. */
@@ -89,7 +89,7 @@ function canLeap(segment: Segment, from: number, at: number): boolean {
 
 interface Progress {
   readonly segment: Segment
-  /** Every wall time up to here has had its turn. */
+  /** Every wall time up to here has been dealt with. */
   readonly reached: number
 }
 

@@ -5,9 +5,9 @@ import type { RelaySpec } from '../../model/channel.ts'
 import { relayKeys } from '../../queue/keys.ts'
 import { scriptText } from '../../queue/scripts.ts'
 
-/** Of one answer, and not much more. */
+/** The most bytes in one answer, give or take a task. */
 const TAKE_BYTES = 8 << 20
-/** For so long a report that comes again is known. */
+/** How long a repeated report is recognised. */
 const REMEMBER_MS = 86_400_000
 
 export interface Leased {
@@ -16,7 +16,7 @@ export interface Leased {
 }
 
 export interface Returned {
-  /** Whether this report was known: then nothing was done. */
+  /** Whether this report had come before; then nothing was done. */
   readonly again: boolean
   /** For each id whether it was leased. */
   readonly leased: readonly boolean[]
@@ -60,7 +60,7 @@ export class RelayList {
     })
   }
 
-  /** Both or neither. @param name the caller's own name for this report, if it has one */
+  /** Takes both or neither. @param name the caller's own name for this report, if it has one */
   async push(
     results: readonly string[],
     ids: readonly string[],

@@ -1,6 +1,6 @@
 import type { Parsed } from './parsed.ts'
 
-/** The years that times may be of: a time before is none that anything waits for. */
+/** The first year that a time may have: nothing waits for an earlier one. */
 const FIRST_YEAR = 1970
 
 const ISO =
@@ -9,7 +9,7 @@ const ISO =
 /** The end of the year 9999, Unix seconds. */
 const END_S = 253_402_300_800
 
-/** Why there is no such time, where Date would make another of it; '' when there is one. */
+/** Why the calendar has no such time (Date would silently take another); '' when it has. */
 export function calendarProblem(parts: readonly number[]): string {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = parts
   const date = new Date(0)

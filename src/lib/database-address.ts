@@ -5,7 +5,7 @@ export interface SqliteAddress {
 
 export interface ServerAddress {
   readonly kind: 'mysql' | 'postgres'
-  /** Of a TCP server; '' with a socket. */
+  /** The host of a TCP server; '' with a socket. */
   readonly host: string
   readonly port: number
   /** MySQL: the socket. PostgreSQL: the folder of the socket. */
@@ -13,7 +13,7 @@ export interface ServerAddress {
   readonly user: string
   readonly password: string
   readonly database: string
-  /** `trust` encrypts without asking who is there; `verify` checks the certificate. */
+  /** `trust` encrypts without checking who answers; `verify` checks the certificate. */
   readonly tls: 'off' | 'trust' | 'verify'
 }
 
@@ -24,7 +24,7 @@ export const DATABASE_FORMS =
 
 export type ReadAddress =
   | { readonly ok: true; readonly value: Address }
-  /** Neither holds the password. */
+  /** Neither text contains the password. */
   | { readonly ok: false; readonly reason: string; readonly hint: string }
 
 /**
@@ -107,7 +107,7 @@ function readTls(options: URLSearchParams): ServerAddress['tls'] {
   }
 }
 
-/** For people: without the password. */
+/** The address for people to read, without the password. */
 export function describeAddress(address: Address): string {
   if (address.kind === 'sqlite') return `sqlite:${address.path}`
   const where = address.socket || `${address.host}:${address.port}`

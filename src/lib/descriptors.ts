@@ -1,17 +1,17 @@
 import { closeSync, readdirSync, readFileSync } from 'node:fs'
 
-/** By bin/taskd: its pid, then the descriptors above 2 that it was started with. */
+/** Set by bin/taskd: its pid, then the descriptors above 2 that it was started with. */
 export const DESCRIPTORS_VARIABLE = 'TASKD_DESCRIPTORS'
 
-/** Of /proc/PID/fdinfo/FD, in octal (proc(5)). */
+/** A flag in /proc/PID/fdinfo/FD, octal there (proc(5)). */
 const CLOSE_ON_EXEC = 0o2000000
 
 /**
- * Closes what whoever started us has left open, but for 0, 1 and 2: a daemon that keeps it holds
+ * Closes the descriptors that our parent left open, except 0, 1 and 2: a daemon that keeps them holds
  * that lock, pipe or port for as long as it and its children live. Node marks the first 15 to close
  * in its children (uv_disable_stdio_inheritance), so afterwards only bin/taskd can tell which of
  * those are not Node's own; the others lack that mark, which all that Node opens has.
- * @param env read, and rid of the variable: it is true of this process alone
+ * @param env the variable is read and removed, since it holds for this process alone
  */
 export function closeInherited(env: NodeJS.ProcessEnv): void {
   const [pid, ...listed] = (env[DESCRIPTORS_VARIABLE] ?? '').split(' ').map(Number)
@@ -26,7 +26,7 @@ export function closeInherited(env: NodeJS.ProcessEnv): void {
       }
 }
 
-/** What would come to our children. */
+/** The descriptors that our children would inherit. */
 function kept(): number[] {
   try {
     return readdirSync('/proc/self/fdinfo').map(Number).filter(staysOpen)

@@ -1,8 +1,8 @@
 const DAY = 86_400_000
-/** A century: longer is a slip of the pen, and keeps sums of durations exact. */
+/** A century: anything longer is a typing error. The limit also keeps sums of durations exact. */
 const MAX_MS = 36_500 * DAY
 
-/** From large to small, as they must be written. */
+/** From large to small, the order in which they must be written. */
 const UNITS: readonly (readonly [string, number])[] = [
   ['d', DAY],
   ['h', 3_600_000],

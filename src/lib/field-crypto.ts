@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 
 /**
  * Single fields, encrypted with AES-256-GCM: `keyid.base64url(iv | tag | ciphertext)`, with an iv of
- * 12 bytes and a tag of 16. What a text belongs to is part of what the tag vouches for, so one that
+ * 12 bytes and a tag of 16. The tag also covers what the text belongs to, so a value that
  * is moved to another field does not decrypt.
  */
 
@@ -33,7 +33,7 @@ export function decryptField(
   const [, id, body = ''] = /^([^.]+)\.([\w-]+)$/.exec(sealed) ?? []
   const found = keys.find(one => one.id === id)
   const bytes = Buffer.from(body, 'base64url')
-  // Node forgives stray letters at the end; a text that was changed must not pass for the same one.
+  // Node ignores stray letters at the end, but a text that was changed must not pass.
   if (!found || bytes.length < IV_BYTES + TAG_BYTES || bytes.toString('base64url') !== body)
     return undefined
   const decipher = createDecipheriv('aes-256-gcm', found.key, bytes.subarray(0, IV_BYTES), {

@@ -6,7 +6,7 @@ import type { Parsed } from './parsed.ts'
 /**
  * The real path of a regular file inside a folder, wherever links lead; or why there is none, in
  * words that do not say where the folder is.
- * @param name as it is called in the folder, `report.sh` or `points/report.sh`
+ * @param name its path within the folder, `report.sh` or `points/report.sh`
  */
 export function fileInside(folder: string, name: string): Parsed<string> {
   const no = (reason: string) => ({ ok: false, reason }) as const
@@ -21,14 +21,14 @@ export function fileInside(folder: string, name: string): Parsed<string> {
 
 /**
  * The real path of a regular file, wherever links lead; or why there is none, in words.
- * @param within a real path that it must not leave
+ * @param within the real path of a folder that it must lie in
  */
 export function realFile(path: string, within: string = sep): Parsed<string> {
   const no = (reason: string) => ({ ok: false, reason }) as const
   try {
     const file = realpathSync.native(path)
     if (!file.startsWith(within.endsWith(sep) ? within : within + sep)) return no('leads out of it')
-    // What it is now: no link any more, for the path is a real one.
+    // Not through a link: the path is a real one.
     return lstatSync(file).isFile() ? { ok: true, value: file } : no('is no regular file')
   } catch (error) {
     return no(explain(error))

@@ -8,7 +8,7 @@ export class JsonText {
     this.text = text
   }
 
-  /** For those who know nothing of it: the same value, with its large numbers rounded. */
+  /** For callers of JSON.stringify: the same value, with large numbers rounded. */
   toJSON(): unknown {
     return JSON.parse(this.text)
   }
@@ -24,7 +24,7 @@ export function readExactly(text: string): unknown {
   return exact ? JSON.parse(text) : new JsonText(text)
 }
 
-/** As JSON.stringify, but a `JsonText` in it is written as it stands. */
+/** As JSON.stringify, but a `JsonText` in it is written as it is. */
 export function stringify(value: unknown, space?: number): string {
   const texts: string[] = []
   let mark = ''
@@ -33,7 +33,7 @@ export function stringify(value: unknown, space?: number): string {
     function (this: Record<string, unknown>, key, shown: unknown) {
       const held = this[key]
       if (!(held instanceof JsonText)) return shown
-      // Nobody who wrote what is in `value` can know it.
+      // Whoever wrote what is in `value` cannot know this mark.
       mark ||= `json:${crypto.randomUUID()}:`
       return `${mark}${texts.push(held.text) - 1}`
     },

@@ -11,9 +11,9 @@ export interface Lock {
 
 export interface LockOptions {
   readonly dataDir: string
-  /** Of the file beside it that is for people. */
+  /** The name of the pid file, which is for people. */
   readonly pidFile: string
-  /** Who has it already, as a sentence begins. */
+  /** The beginning of a sentence that says who has it. */
   readonly holder: string
   /** What to do about that. */
   readonly hint: string

@@ -50,7 +50,7 @@ function colourOf(options: LogOptions): boolean {
   return options.file === undefined && process.stdout.isTTY && !process.env['NO_COLOR']
 }
 
-/** At most this much waits for a slow reader or a full disk; what comes on top is dropped. */
+/** At most this much waits for a slow reader or a full disk; the rest is dropped. */
 const BUFFER_BYTES = 1 << 20
 /** How long the last lines wait for a reader that is slow, or has stopped reading. */
 const FLUSH_MS = 1000
@@ -108,7 +108,7 @@ class Sink {
       this.#stream.once('error', () => resolve())
       timer = setTimeout(resolve, FLUSH_MS)
     })
-    // After an error the stream waits for a next line before it tries again.
+    // After an error the stream tries again only with the next line.
     this.#stream.write('')
     await over
     clearTimeout(timer)

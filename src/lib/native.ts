@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises'
 
 /**
- * Whether a file is a compiled program of this kind of machine. Asked before it is started: what
- * the system does not know as a program, execvp(3) has a shell read, a foreign one as well.
+ * Whether a file is a compiled program of this kind of machine. Asked before it is started, because
+ * execvp(3) has a shell run whatever the kernel does not recognise, such as a program for another machine.
  */
 export async function runsHere(file: string): Promise<boolean> {
   try {

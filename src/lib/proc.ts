@@ -66,7 +66,7 @@ function readPageSize(): number {
       if (vector.readBigUInt64LE(at) === PAGE_SIZE_ENTRY)
         return Number(vector.readBigUInt64LE(at + 8))
   } catch {
-    // Hidden from us; nearly all have this size.
+    // It cannot be read; nearly all machines have this size.
   }
   return 4096
 }
@@ -91,7 +91,7 @@ export function usageOf(
   return { cpuMs: stat.ticks * MS_PER_TICK, memory: stat.pages * pageSize }
 }
 
-/** True while exactly this process runs; a zombie does not (unlike kill(pid, 0) says). */
+/** True while exactly this process runs. A zombie does not, although kill(pid, 0) says so. */
 export function isAlive(id: ProcessId): boolean {
   return startTimeOf(id.pid) === id.startTime
 }

@@ -1,4 +1,4 @@
-/** Longer words and lists are not slips of the pen, and comparing them takes time. */
+/** Longer words and lists are not compared: they are not typing errors, and it takes time. */
 const MAX_WORD = 64
 const MAX_WORDS = 1000
 

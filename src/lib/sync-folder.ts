@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 
-/** So that a new name, or one that is gone, outlives a power cut. */
+/** Makes a new name in the folder, or a removal, survive a power cut. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r')
   try {

@@ -15,7 +15,7 @@ export interface TroubleListener {
   ended(lasted_s: number): void
 }
 
-/** Keeps a condition, and tells once when a trouble begins and once when it ends. */
+/** Keeps a condition, and reports once when a trouble begins and once when it ends. */
 export class Trouble {
   readonly #clock: Pick<Clock, 'now'>
   readonly #listener: TroubleListener

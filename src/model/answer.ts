@@ -28,11 +28,11 @@ export type Found =
 
 const NONE: Found = { type: 'none' }
 
-/** What is nested deeper cannot be written out again. */
+/** JSON that is nested deeper cannot be written out again. */
 const MAX_DEPTH = 500
-/** Every place may be looked at so often, in output that is made to be looked at for ever. */
+/** How often each place may be examined, so that hostile output cannot keep us busy for ever. */
 const LOOKS = 2
-/** What a place that begins like an answer costs, beside what is looked at from there. */
+/** The fixed cost of a place that begins like an answer, beside the text read from there. */
 const A_LOOK = 64
 
 /** The first member of an object: one of the three of an answer. A code is never a list or object. */
@@ -40,8 +40,8 @@ const BEGINNING = /\{\s*"(?:code"\s*:\s*(?![\s[{])|(?:msg|data)"\s*:)/g
 
 /**
  * The answer in an output: the last JSON object with a `code` that ends it, wherever it begins;
- * else the last one that has its lines for itself. An answer that was cut, is unfinished or is no
- * valid JSON is no answer, and must not be taken for silence.
+ * else the last one that has its lines to itself. An answer that was cut, is unfinished or is no
+ * valid JSON is not an answer, and must not be treated as if there were none.
  */
 export function findAnswer({ stdout, cut = false, head }: Written): Found {
   const text = stdout.trimEnd()
@@ -67,8 +67,8 @@ function beginsLikeOne(head: string): boolean {
 }
 
 /**
- * What begins like an answer and is none: `open` for one that the output ends within, or the place
- * of the last one that is wrong, if it is the end of the output or has a line for itself.
+ * What begins like an answer and is none: `open` when the output ends within it, else the place of
+ * the last faulty one, if it ends the output or has a line to itself.
  */
 function lastAttempt(text: string): 'open' | number | undefined {
   let wrong: number | undefined
@@ -96,12 +96,12 @@ function isHalfBegun(text: string): boolean {
   const at = text.lastIndexOf('{')
   if (at < 0 || text.length - at > 1000) return false
   const rest = text.slice(at + 1).replace(/\s+/g, '')
-  // A brace alone may end anything; on a line of its own it begins an object.
+  // A brace at the end may be anything; on a line of its own it begins an object.
   if (rest === '') return isBlank(text, text.lastIndexOf('\n', at) + 1, at)
   return ['"code":', '"msg":', '"data":'].some(key => key.startsWith(rest))
 }
 
-/** The last object with a `code` that has its lines for itself, and where it is. */
+/** The last object with a `code` that has its lines to itself, and where it is. */
 function onItsOwn(text: string): { readonly answer?: Answer; readonly at: number } {
   let left = LOOKS * text.length
   for (let end = text.length; end > 0 && left > 0; ) {
@@ -115,7 +115,7 @@ function onItsOwn(text: string): { readonly answer?: Answer; readonly at: number
     if (start < 0 || !isBlank(text, begin, start) || !isJson(text.slice(start, stop))) continue
     const answer = readAnswer(text.slice(start, stop))
     if (answer) return { answer, at: start }
-    // What is in it belongs to it.
+    // Objects inside it are part of it.
     end = begin - 1
   }
   return { at: -1 }
@@ -145,7 +145,7 @@ export function readAnswer(text: string): Answer | undefined {
   }
 }
 
-/** A message that is no text, as it stands. */
+/** A message that is not a text, as its JSON. */
 function wordsOf(text: string, msg: unknown): string {
   return msg === undefined || msg === null ? '' : (memberOf(text, 'msg') ?? '')
 }

@@ -12,16 +12,16 @@ export type RpcMethod = (typeof RPC_METHODS)[number]
 
 const MAX_URL_BYTES = 8192
 
-/** Stands as `controller` in the rows of such tasks: the route that they came in by. */
+/** The `controller` in the rows of such tasks: the route that they came in by. */
 const CONTROLLERS = { bin: 'api/task/script', rpc: 'api/task/rpc' } as const
 
 type BrokerCall = Extract<Call, keyof typeof CONTROLLERS>
 
-/** What a row of fail_log says of the way its task is carried out. */
+/** How the task of a row of fail_log was carried out. */
 export function callOfRow(row: Pick<Task, 'controller'> & Partial<Pick<Task, 'job'>>): {
   readonly call?: Call
 } {
-  // Its row of `task` is gone, or its job would say so.
+  // Its row of `task` is gone; otherwise its job would tell.
   if (row.job !== undefined && taskKeyOf(row.job) !== undefined) return { call: 'function' }
   if (row.controller === CONTROLLERS.bin) return { call: 'bin' }
   return row.controller === CONTROLLERS.rpc ? { call: 'rpc' } : {}
@@ -68,7 +68,7 @@ function common(call: BrokerCall, fields: Fields, taskKey: string, id: string) {
   return { call, id, taskKey, controller, job: '', priority: DEFAULT_PRIORITY, ...times }
 }
 
-/** The broker that this replaces took 0 for none, as it did nothing at all. */
+/** The broker that this replaces took 0 as "no limit given", like a missing value. */
 function limitOf(fields: Fields): unknown {
   const { max_run_time: given } = fields
   return Number(given) === 0 && typeof given !== 'object' ? undefined : given
@@ -86,13 +86,13 @@ function isMethod(text: string): text is RpcMethod {
   return (RPC_METHODS as readonly string[]).includes(text)
 }
 
-/** In a JSON body, `args` may stand as what it is instead of as text. */
+/** In a JSON body, `args` may be JSON itself instead of text. */
 function jsonText(args: unknown): string {
   const written = typeof args === 'object' && args !== null ? JSON.stringify(args) : args
   return text({ args: written }, 'args')
 }
 
-/** What may be asked at all; whether this address may be, rpc-allow.ts says. */
+/** Checks the form of the URL; rpc-allow.ts decides whether its address may be called. */
 export function parseRpcUrl(text: string): Parsed<URL> {
   const no = (reason: string) => ({ ok: false, reason }) as const
   if (text === '') return no('is missing: what to ask')

@@ -5,13 +5,13 @@ export type ColumnType = (typeof COLUMN_TYPES)[number]
 
 /** Where one field of a row goes. */
 export interface ColumnSpec {
-  /** As the rows call it. */
+  /** Its name in the rows. */
   readonly field: string
-  /** As the table calls it. */
+  /** Its name in the table. */
   readonly column: string
   readonly required: boolean
   readonly type: ColumnType
-  /** Characters of a text. */
+  /** The most characters that a text may have. */
   readonly most: number
 }
 
@@ -35,9 +35,9 @@ export interface ChannelSpec {
   readonly encrypt: readonly string[]
   /** The first one encrypts, all decrypt. */
   readonly keys: readonly KeySpec[]
-  /** Who encrypts instead of us. */
+  /** The service that encrypts instead of us. */
   readonly encryptUrl?: string
-  /** Where clients of another scheduler ask for it. */
+  /** The paths on which clients of another scheduler ask for it. */
   readonly legacyPaths: readonly string[]
 }
 
@@ -55,7 +55,7 @@ export interface RelaySpec {
   readonly max: number
   /** A task that is not acknowledged for so long goes back. */
   readonly leaseMs: number
-  /** Where clients of another scheduler ask for it. */
+  /** The paths on which clients of another scheduler ask for it. */
   readonly legacyPaths: readonly string[]
 }
 
@@ -66,10 +66,10 @@ export function isChannelName(name: string): boolean {
   return NAME.test(name)
 }
 
-/** Of one value that names no other limit. */
+/** The limit of a text whose column names none. */
 export const MOST_CHARACTERS = 1 << 20
 
-/** A row as it was sent, and as it goes into the table: by field there, by column here. */
+/** A row: as it was sent its keys are fields, as it goes into the table they are columns. */
 export type Row = Readonly<Record<string, unknown>>
 export type Stored = string | number | boolean | null
 export type StoredRow = Readonly<Record<string, Stored>>

@@ -2,13 +2,19 @@
 export interface CronState {
   /** The last tick that was dealt with; undefined for a job never seen before. */
   readonly cursor: number | undefined
-  /** How often the cursor was set by hand: what was worked out before that moves it no more. */
+  /**
+   * How often the cursor was set by hand. A result that was worked out before the last time cannot
+   * move it.
+   */
   readonly era: number
-  /** How often the clock was set back while the cursor stood: goes into the ids of ticks that come again. */
+  /**
+   * How often the clock was set back while the cursor stood: goes into the ids of ticks that come
+   * again.
+   */
   readonly pass: number
-  /** While such ticks come again, up to the cursor: the last one that was dealt with. */
+  /** While ticks up to the cursor come again: the last of them that was dealt with. */
   readonly again: number | undefined
-  /** Where the steps of an interval are counted from, since the clock was set back; else 1970. */
+  /** The start of an interval's steps after the clock was set back; otherwise they start in 1970. */
   readonly anchor: number | undefined
   /** The schedule that the cursor belongs to. */
   readonly spec: string
@@ -31,6 +37,6 @@ export interface Pass {
   readonly from: number
   readonly to: number
   readonly spec: string
-  /** Where the steps of an interval are counted from, from now on. */
+  /** The start of an interval's steps from now on. */
   readonly anchor: number | undefined
 }

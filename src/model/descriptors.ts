@@ -7,7 +7,7 @@ import type { QueueSpec } from './queue-spec.ts'
  * programs have taken all the others.
  */
 const OWN = 96
-/** A channel to each, and a look at what it uses. */
+/** A channel to each worker, and reading its usage. */
 const FOR_EACH_WORKER = 3
 
 /** What programs and connections must leave to the daemon. */
@@ -16,7 +16,10 @@ export function ownDescriptors(queues: readonly QueueSpec[]): number {
   return OWN + FOR_EACH_WORKER * workers.reduce((all, one) => all + one, 0)
 }
 
-/** What a process of a program takes of the daemon: a pipe for each stream, and each log file. */
+/**
+ * How many descriptors of the daemon a process of a program takes: a pipe for each stream, and each
+ * log file.
+ */
 export function descriptorsOf({ stdout, stderr }: Pick<ProcessSpec, 'stdout' | 'stderr'>): number {
   const piped = [stdout, stderr].filter(throughUs)
   return piped.length + new Set(piped.map(one => one.path)).size
@@ -26,12 +29,12 @@ function throughUs(spec: OutputSpec | 'stdout'): spec is LogFileSpec {
   return typeof spec === 'object' && spec.kind === 'file' && spec.through === 'pipe'
 }
 
-/** Of a worker or its launcher, whichever needs more: its own, and two pipes for each run. */
+/** What a worker or its launcher needs, whichever is more: its own, and two pipes for each run. */
 export function descriptorsOfWorker(concurrency: number): number {
   return OWN_OF_WORKER + 2 * concurrency
 }
 
-/** Measured: 25 before its first run. */
+/** It has 25 before its first run (measured). */
 const OWN_OF_WORKER = 40
 
 /** A limit that leaves room for so many, as people write it. */

@@ -19,9 +19,9 @@ export type DaemonEvent =
       readonly taskId: string
       readonly workerId: string
       readonly deaths: number
-      /** `told`: its run had ended, and the verdict that its worker had written down is told. */
+      /** `told`: its run had ended, and the verdict that its worker had saved was reported. */
       readonly outcome: 'given back' | 'buried' | 'told'
-      /** It was a worker of another node, and that is gone. */
+      /** The worker was one of another node, which is gone. */
       readonly nodeGone?: true
     }
   | {
@@ -33,7 +33,7 @@ export type DaemonEvent =
       readonly detail: string
     }
   | {
-      /** A task has failed for good, and no worker was there to say so. */
+      /** A task has failed for good, and no worker was left to report it. */
       readonly type: 'died'
       readonly taskId: string
       readonly taskKey: string
@@ -48,7 +48,7 @@ export type DaemonEvent =
       readonly job: string
       /** The tick, ms. */
       readonly at: number
-      /** How many ticks it is about, of which `at` is the newest. */
+      /** How many ticks this event stands for; `at` is the newest of them. */
       readonly count: number
       /** How late it is, ms. */
       readonly lateMs: number
@@ -64,7 +64,7 @@ export type DaemonEvent =
   | {
       readonly type: 'health'
       readonly part: 'redis' | 'database'
-      /** It answers, and has no room. */
+      /** Redis answers, but its memory is used up. */
       readonly full?: boolean
       readonly ok: boolean
       readonly error: string
@@ -72,7 +72,7 @@ export type DaemonEvent =
 
 /** A bus of daemon events. A listener that throws is a bug and ends the process, as it should. */
 export class Events {
-  // As many may watch as like to: each caller who waits for a job is one.
+  // No limit on listeners: each caller who waits for a job is one.
   readonly #emitter = new EventEmitter().setMaxListeners(0)
 
   emit(event: DaemonEvent): void {

@@ -4,13 +4,13 @@ import type { Parsed } from '../lib/parsed.ts'
 export interface FunctionArgs {
   /** As the text of a JSON list: numbers keep every digit. */
   readonly list: string
-  /** Those that are no JSON, and were taken for texts. */
+  /** Those that are not JSON and were taken as texts. */
   readonly words: readonly string[]
 }
 
 /**
  * Comma-separated JSON values, as `1,2,3` or `"guess","hello"`; nothing at all means none. A bare
- * word, as in `guess,hello`, is a text: so people wrote them for the scheduler that this replaces.
+ * word, as in `guess,hello`, is a text: the scheduler that this replaces allowed that.
  */
 export function readFunctionArgs(text: string): Parsed<FunctionArgs> {
   if (isJson(`[${text}]`)) return { ok: true, value: { list: `[${text}]`, words: [] } }
@@ -27,7 +27,7 @@ export function readFunctionArgs(text: string): Parsed<FunctionArgs> {
 const WRONG =
   'is no list of JSON values and words. write for instance 1,2,3 or "guess","hello" or guess,hello'
 
-/** What stands between the commas, but for those inside of strings, lists and objects. */
+/** The texts between commas; commas inside strings, lists and objects do not count. */
 function valuesOf(text: string): string[] {
   const found: string[] = []
   let from = 0
@@ -48,7 +48,7 @@ function valuesOf(text: string): string[] {
   return [...found, text.slice(from).trim()]
 }
 
-/** Quotes and brackets are those of JSON that went wrong. */
+/** A part with quotes or brackets is faulty JSON, not a word. */
 function isWord(part: string): boolean {
   return part !== '' && !/["[\]{}]|\p{Cc}/u.test(part)
 }

@@ -8,7 +8,7 @@ export const FUNCTION_ENDINGS = ['.js', '.mjs', '.ts', '.py', '.php'] as const
 
 const MAX_NAME_BYTES = 255
 
-/** Why this can be no name of a function, whatever the folder holds; undefined when it can. */
+/** Why this cannot be the name of a function, whatever the folder holds; undefined when it can. */
 export function wrongFunctionName(name: string): string | undefined {
   if (name === '') return 'is missing: the function to run'
   if (/\p{Cc}/u.test(name)) return 'has control characters'

@@ -4,8 +4,8 @@ import { isIP } from 'node:net'
 export type Address = readonly [address: string, family: 'ipv4' | 'ipv6']
 
 /**
- * An address in its plainest form, and behind it the IPv4 address that a gateway reads from it:
- * NAT64 (RFC 6052), 6to4 (RFC 3056), IPv4-compatible (RFC 4291). Empty for what is no address.
+ * An address in its canonical form, followed by the IPv4 address that a gateway would read from it:
+ * NAT64 (RFC 6052), 6to4 (RFC 3056), IPv4-compatible (RFC 4291). Empty for a text that is not an address.
  */
 export function insideOf(text: string): readonly Address[] {
   const [bare = ''] = text.split('%')
@@ -14,7 +14,7 @@ export function insideOf(text: string): readonly Address[] {
   const groups = groupsOf(bare)
   const at = (index: number) => ipv4Of(groups[index] ?? 0, groups[index + 1] ?? 0)
   const zeros = (from: number, to: number) => groups.slice(from, to).every(one => one === 0)
-  // IPv4-mapped: not behind a gateway but the address itself.
+  // IPv4-mapped: that is the address itself, not one behind a gateway.
   if (zeros(0, 5) && groups[5] === 0xffff) return [at(6)]
   const own: Address = [bare, 'ipv6']
   if (zeros(0, 6)) return [own, at(6)]

@@ -26,7 +26,10 @@ export interface WorkerLimits {
   readonly killWaitMs: number
   /** After how long a node without a sign of life is gone, ms. */
   readonly nodeTimeoutMs: number
-  /** Which runs end when this node cannot give a sign, and others may take its tasks. */
+  /**
+   * Which runs are ended when this node cannot give a sign of life, since other nodes may take its
+   * tasks then.
+   */
   readonly fence: FenceMode
   readonly resultKeepMs: number
   readonly resultKeepCount: number
@@ -41,11 +44,11 @@ export interface WorkerLimits {
   readonly tasks?: string
   /** Where compiled functions are kept. */
   readonly cacheDir?: string
-  /** Where verdicts are written down that Redis does not take at once, see workers/kept-verdicts.ts. */
+  /** The folder for verdicts that Redis does not take at once, see workers/kept-verdicts.ts. */
   readonly verdictsDir?: string
   /** See model/rpc-allow.ts. */
   readonly rpcAllow?: readonly AllowedHost[]
-  /** An IANA name: whose days are counted. */
+  /** An IANA name: the time zone in which days are counted. */
   readonly timezone: string
 }
 
@@ -55,11 +58,11 @@ export type ToWorker =
   /** Take no more tasks; what still runs after `waitMs` is ended and given back. */
   | { readonly type: 'drain'; readonly waitMs: number }
   | { readonly type: 'cancel'; readonly id: string; readonly reason: string }
-  /** Others may have taken tasks of this node: make sure of those you have. */
+  /** Other nodes may have taken tasks of this one: check the tasks that you hold. */
   | { readonly type: 'confirm' }
   /**
-   * Send the output of this run, or of all that run or will: first what it has written so far,
-   * once more with each call. Until `unwatch` says the same.
+   * Send the output of this run, or without an id of all present and future ones: first what it has
+   * written so far (again with each `watch`), then what follows, until `unwatch` with the same id.
    */
   | { readonly type: 'watch' | 'unwatch'; readonly id: string | undefined }
   /** The answer to `open-row`: the id of the row, or why there is none. */
@@ -72,7 +75,7 @@ export interface RunStarted {
   readonly id: string
   readonly job: string
   readonly attempt: number
-  /** 0 for one that is no process. */
+  /** 0 for a run that is not a process. */
   readonly pid: number
 }
 
@@ -90,10 +93,10 @@ export interface RunEnded {
   readonly retryInMs?: number
 }
 
-/** A run of a row of `task` is about to begin: it wants its row of `execute_task`. */
+/** A run of a row of `task` is about to begin and needs its row of `execute_task`. */
 export interface OpenRow {
   readonly type: 'open-row'
-  /** Names the question; counted by each worker process by itself. */
+  /** The number of the question; each worker process counts its own. */
   readonly ask: number
   readonly rowId: number
   readonly id: string
@@ -107,7 +110,7 @@ export interface RunOutput {
   /** How much the run had written before this, bytes. */
   readonly at: number
   readonly base64: string
-  /** The last part of all so far: a watcher begins with one. */
+  /** Whether this is the last part of all output so far, with which a watcher begins. */
   readonly snapshot: boolean
 }
 

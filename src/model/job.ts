@@ -22,11 +22,11 @@ export interface Job {
   readonly misfireGraceMs: number
   /** At most this many missed ticks are made up for. */
   readonly maxBackfill: number
-  /** Each tick is put off by a random time up to this, ms. */
+  /** Each tick is delayed by a random time up to this, ms. */
   readonly jitterMs: number
   /** Pause after this many failures in a row; 0 = never. */
   readonly pauseOnFailures: number
-  /** Of one that is new: its ticks count from here on, ms; from now on when not given. */
+  /** For a new job: only ticks after this instant count, ms; by default those after now. */
   readonly since?: number
   readonly task: TaskTemplate
 }

@@ -1,4 +1,4 @@
-/** Looks at JSON amid other text: where what ends here begins, and how far what begins here goes. */
+/** Finds JSON amid other text: where a value that ends here begins, and where one that begins here ends. */
 
 const QUOTE = 0x22
 const OPEN_BRACE = 0x7b
@@ -6,12 +6,12 @@ const OPEN_BRACKET = 0x5b
 const CLOSE_BRACE = 0x7d
 const CLOSE_BRACKET = 0x5d
 
-/** What stands between the strings of JSON: blanks, `:`, `,`, numbers, `true`, `false`, `null`. */
+/** What JSON may have between its strings: blanks, `:`, `,`, numbers, `true`, `false`, `null`. */
 const BETWEEN = new Set(Array.from(' \t\r\n:,0123456789+-.eEtrufalsn', one => one.charCodeAt(0)))
 
 /**
- * The place of the bracket that opens the object or list whose closing one stands before `end`.
- * @returns undefined when none ends there; -1 when it began before this text does
+ * The place of the bracket that opens the object or list which closes just before `end`.
+ * @returns undefined when none closes there; -1 when it begins before this text
  */
 export function openingOf(text: string, end: number): number | undefined {
   let depth = 0
@@ -41,7 +41,7 @@ function openingQuote(text: string, close: number): number {
   return -1
 }
 
-/** `whole`: valid JSON up to `end`. `open`: valid up to the end of the text, which comes too soon. */
+/** `whole`: valid JSON up to `end`. `open`: valid up to the end of the text, which comes too early. */
 export type Reach =
   | { readonly type: 'whole'; readonly end: number }
   | { readonly type: 'open' }

@@ -1,9 +1,9 @@
 /**
- * Where the parts of a JSON text lie, so that they can be kept byte for byte: what is parsed and
+ * Finds the parts of a JSON text, so that they can be kept byte for byte: JSON that is parsed and
  * written again loses digits of large numbers, white space, and keys that come twice.
  */
 
-/** The elements of an array, each as it stands in `text`, which must be valid JSON. */
+/** The elements of an array, each as it is in `text`, which must be valid JSON. */
 export function elementsOf(text: string): string[] {
   const slices: string[] = []
   const end = text.lastIndexOf(']')
@@ -24,7 +24,7 @@ export function elementsOf(text: string): string[] {
   return slices
 }
 
-/** The value of a member of an object as it stands in `text`; of several, the last, as JSON.parse. */
+/** The value of a member of an object as it is in `text`; the last of several, as with JSON.parse. */
 export function memberOf(text: string, name: string): string | undefined {
   const start = text.indexOf('{')
   const members = elementsOf(`[${text.slice(start + 1, text.lastIndexOf('}'))}]`)

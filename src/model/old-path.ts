@@ -1,6 +1,6 @@
 /**
- * Where clients of another scheduler ask for a channel or a relay. Several channels may have one
- * path in common; these are apart from the routes of our own.
+ * A path on which clients of another scheduler ask for a channel or a relay. Several channels may
+ * share one; none may be a route of our own.
  */
 const PATH = /^\/[A-Za-z0-9_-][A-Za-z0-9_.-]*(?:\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$/
 

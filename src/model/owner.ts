@@ -7,7 +7,7 @@ import { bootId, isAlive, startTimeOf } from '../lib/proc.ts'
  */
 export interface Owner {
   readonly workerId: string
-  /** The installation (one data_dir): whether the owner is ours to judge. */
+  /** The installation (one data_dir): we can judge only owners of our own. */
   readonly instance: string
   /** The first part of the kernel's boot id. */
   readonly boot: string
@@ -27,7 +27,7 @@ export function formatOwner(owner: Owner): string {
   return `${owner.workerId}@${owner.instance}.${owner.boot}.${owner.pid}.${owner.startTime}`
 }
 
-/** Reads the text form, also with a lock's `:<n>` behind it. */
+/** Reads the text form, also when followed by the `:<n>` of a lock. */
 export function parseOwner(text: string): Owner | undefined {
   const match = /^(.+)@(\w+)\.([\da-f]*)\.(\d+)\.(\d+)(?::\w+)?$/.exec(text)
   if (!match) return undefined

@@ -3,7 +3,7 @@ import type { DeathRecord, RestartPolicy } from './program-state.ts'
 /** Why a program is given up: which of the three limits its last death has reached. */
 export type GivenUp = 'quick deaths' | 'deaths in the window' | 'death on probation'
 
-/** With an unexpected end, or a quick one, at `now`. */
+/** The record after an unexpected or quick end at `now`. */
 export function withDeath(
   { deaths, exits, quick, probationUntil }: DeathRecord,
   wasQuick: boolean,
@@ -18,7 +18,7 @@ export function withDeath(
   }
 }
 
-/** With an expected end after a healthy life at `now`. */
+/** The record after an expected end of a healthy life at `now`. */
 export function withExit(
   { deaths, exits, probationUntil }: DeathRecord,
   policy: RestartPolicy,
@@ -27,7 +27,7 @@ export function withExit(
   return { deaths, exits: latest(exits, policy, now), quick: 0, probationUntil }
 }
 
-/** With the second chance that comes after FATAL. */
+/** The record on the probation that follows FATAL. */
 export function onProbation(
   { deaths, exits, quick }: DeathRecord,
   { windowMs }: RestartPolicy,
@@ -36,7 +36,7 @@ export function onProbation(
   return { deaths, exits, quick, probationUntil: now + windowMs }
 }
 
-/** @param diedAt when the last death was, which the record holds already */
+/** @param diedAt the time of the last death, which is in the record already */
 export function whyGivenUp(
   { deaths, quick, probationUntil }: DeathRecord,
   policy: RestartPolicy,
@@ -53,7 +53,7 @@ export function endsTooOften({ exits }: DeathRecord, { maxDeaths }: RestartPolic
   return exits.length >= maxDeaths
 }
 
-/** With the one that is now; no more than are counted. */
+/** The times with `now` added, cut to as many as the policy counts. */
 function latest(times: readonly number[], policy: RestartPolicy, now: number): readonly number[] {
   const inWindow = [...times.filter(at => now - at < policy.windowMs), now]
   return Number.isFinite(policy.maxDeaths) ? inWindow.slice(-policy.maxDeaths) : inWindow.slice(-1)

@@ -8,7 +8,7 @@ export interface ProcessSpec {
   readonly program: string
   /** Its `[group:x]`, or else the program's own name. */
   readonly group: string
-  /** What `process_name` came to. */
+  /** `process_name`, expanded. */
   readonly process: string
   /** The command and its arguments; no shell is involved. */
   readonly argv: readonly [string, ...string[]]
@@ -16,7 +16,7 @@ export interface ProcessSpec {
   readonly directory?: string
   /** Laid over the daemon's. */
   readonly environment: Readonly<Record<string, string>>
-  /** A user's name or number. Not set: as the daemon. */
+  /** A user's name or number. Not set: that of the daemon. */
   readonly user?: string
   readonly umask?: number
   /** Low ones are started first and stopped last. */
@@ -32,7 +32,7 @@ export interface ProcessSpec {
   /** What a new daemon does with a process that a KILLed one left. */
   readonly onOrphan: 'kill' | 'adopt'
   readonly stdout: OutputSpec
-  /** `stdout`: both in one stream, as the program sees it too. */
+  /** `stdout`: one pipe for both, in the program too. */
   readonly stderr: OutputSpec | 'stdout'
 }
 

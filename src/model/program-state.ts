@@ -22,7 +22,7 @@ import type { BackoffPolicy } from '../lib/backoff.ts'
  * "Too many deaths" is `maxQuick` quick ones in a row, or `maxDeaths` of any kind within `windowMs`:
  * a program that lives just longer than startMs and dies, again and again, is caught too. A program
  * that came back from FATAL is on probation for a window: one more death, and it is FATAL again.
- * What a person starts or restarts begins with a clean record.
+ * A start or restart by a person clears the record.
  *
  * An expected exit after a healthy life is no death. But as many of those within the window make
  * each next start wait for the base of the backoff, so that nothing is restarted without a pause.
@@ -49,9 +49,9 @@ export interface RestartPolicy {
   /** A life shorter than this is a quick death, ms. */
   readonly startMs: number
   readonly backoff: BackoffPolicy
-  /** So many quick deaths in a row are FATAL. */
+  /** This many quick deaths in a row are FATAL. */
   readonly maxQuick: number
-  /** So many deaths within `windowMs` are FATAL, however long each life was. */
+  /** This many deaths within `windowMs` are FATAL, however long each life was. */
   readonly maxDeaths: number
   readonly windowMs: number
   /** 0 = only a person brings it back from FATAL. */
@@ -68,18 +68,18 @@ export type ProgramEvent =
   | { readonly type: 'spawn-failed'; readonly error: string }
   | { readonly type: 'ready' }
   | { readonly type: 'exited'; readonly exitCode: number | null; readonly signal: string | null }
-  /** The one timer of the state we are in has come. */
+  /** The timer of the current state has fired. */
   | { readonly type: 'due' }
 
 export type ProgramEffect =
   | { readonly type: 'spawn' }
   | { readonly type: 'terminate' }
   | { readonly type: 'kill' }
-  /** Replaces the timer there was; `due` comes after `ms`. */
+  /** Replaces the current timer; `due` comes after `ms`. */
   | { readonly type: 'timer'; readonly ms: number }
   | { readonly type: 'no-timer' }
 
-/** What is held against a program: by its own ends, until a person forgives them. */
+/** The ends that count against a program, until a person starts it again. */
 export interface DeathRecord {
   /** When the last deaths happened, within the window. */
   readonly deaths: readonly number[]
@@ -87,11 +87,11 @@ export interface DeathRecord {
   readonly exits: readonly number[]
   /** Quick deaths in a row. */
   readonly quick: number
-  /** Until when one death is one too many, since it came back from FATAL. */
+  /** Until when a single death leads back to FATAL, after it came back from there. */
   readonly probationUntil: number | undefined
 }
 
-/** A state with what outlives it. */
+/** A state, and what is kept from one state to the next. */
 export interface Program extends DeathRecord {
   readonly state: ProgramState
   /** How often it was spawned. */

@@ -97,7 +97,7 @@ function stop(
           ...(state.pid !== undefined && { pid: state.pid }),
         },
       }
-      // Without a pid the launch itself is called off, or `spawned` comes and is answered.
+      // Without a pid the launch itself is cancelled, or `spawned` comes and is handled then.
       return {
         program: stopping,
         effects: [{ type: 'terminate' }, { type: 'timer', ms: policy.stopWaitMs }],
@@ -205,7 +205,7 @@ function afterExit(program: Program, policy: RestartPolicy, now: number): Step {
 }
 
 function afterDeath(program: Program, policy: RestartPolicy, now: number, random: number): Step {
-  // RUNNING may come early, by `ready`.
+  // `ready` may have made it RUNNING before startMs was over.
   const wasQuick = program.state.name === 'STARTING' || now - program.bornAt < policy.startMs
   const record = withDeath(program, wasQuick, policy, now)
   const next: Program = { ...program, ...record }

@@ -4,8 +4,8 @@ import { checkPullId } from './pull-task.ts'
 import type { Task } from './task.ts'
 
 /**
- * A message of a plain list as a task of a pull queue. Whatever object it is, its text is the
- * content: only those who claim it know what it means.
+ * A message of a plain list as a task of a pull queue. Its text is the content, whatever
+ * object it is: only those who claim it know what it means.
  * @param message what was read from `text`
  * @param fallbackId the id of a message that brings none
  */
@@ -25,7 +25,7 @@ export function readPullMessage(
   return id.ok ? { ok: true, value: { id: id.value, content: text.trim() } } : id
 }
 
-/** A task of ours, as an agent reads it: the message of a plain list, with its id. */
+/** One of our tasks in the form that an agent reads: the message of a plain list, with its id. */
 export function toPullTask(task: Task): PullTask {
   const { id, taskKey, script, controller, param, job, scheduledAt, maxRunTimeMs } = task
   const content = JSON.stringify({

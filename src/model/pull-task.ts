@@ -4,12 +4,12 @@ import { elementsOf, memberOf } from './json-slices.ts'
 import { MAX_PULL_BATCH, type PullTask } from './pull.ts'
 import { MAX_ID_LENGTH } from './task.ts'
 
-/** Of the JSON text of one task. */
+/** The size limit of one task's JSON text. */
 export const MAX_PULL_TASK_BYTES = 1 << 20
 
 /**
  * The tasks of a request: one object, a list of them, or `{"tasks": […]}`. Each has a `task_id`,
- * and anything else beside it; all are taken, or none and it is said which one is wrong.
+ * and anything else beside it; all are taken, or none, and the error names the wrong one.
  * @param body JSON text
  * @param turn is waited for before each task is looked at
  */
@@ -33,7 +33,7 @@ export async function readPullTasks(
 }
 
 /**
- * The tasks of a list that is parsed already.
+ * The tasks of a list that has been parsed.
  * @param texts each of them as it came; asked for when they are not too many
  * @param turn is waited for before each task is looked at
  */
@@ -82,7 +82,7 @@ function readId(value: unknown, content: string): Parsed<string> {
 export function checkPullId(id: string): Parsed<string> {
   if (id.length > MAX_ID_LENGTH)
     return no(`has a "task_id" of more than ${MAX_ID_LENGTH} characters`)
-  // Two that differ only in halves of characters would be one in UTF-8.
+  // Ids that differ only in lone surrogates would be the same in UTF-8.
   if (/\p{Cc}/u.test(id) || !id.isWellFormed())
     return no('has a "task_id" with control characters or broken ones')
   return { ok: true, value: id }

@@ -38,11 +38,11 @@ export interface Claimed {
   readonly attempt: number
   /** JSON text, as it was pushed. */
   readonly content: string
-  /** Wall time, ms, until which it is nobody else's. */
+  /** Wall time, ms, until which nobody else gets it. */
   readonly leaseUntil: number
 }
 
-/** What somebody says of a task that he had claimed. */
+/** What a worker reports about a task that it had claimed. */
 export interface PullReport {
   readonly id: string
   /** Which attempt it was: without it, a late report can hit a later claim of the same task. */
@@ -92,7 +92,7 @@ export interface PullCounts {
   readonly failed: number
   /** How long the longest waiting task has waited since it was pushed or came back, ms; 0 for none. */
   readonly oldestMs: number
-  /** Ever since: these never go back. */
+  /** In all, ever; never decreases. */
   readonly finishedTotal: number
   readonly deadTotal: number
 }
@@ -102,9 +102,9 @@ export interface DeadTask {
   readonly id: string
   readonly attempt: number
   readonly content: string
-  /** `failed`: it was reported so. `lease`: nobody reported in time, too often. */
+  /** `failed`: reported as failed. `lease`: not reported in time, too often. */
   readonly why: 'failed' | 'lease'
-  /** Who had claimed it, and what he said of it; '' when he did not. */
+  /** Who had claimed it, and what it reported; '' when it did not. */
   readonly worker: string
   readonly msg: string
   /** Wall time, ms. */
@@ -121,11 +121,11 @@ export interface KeptDead {
   readonly diedAt: number
 }
 
-/** What the routes ask. */
+/** What the routes need of a pull queue. */
 export interface PullStore {
   push(tasks: readonly PullTask[], options?: { readonly promote?: boolean }): Promise<Pushed>
   /**
-   * From the front; fewer than asked when there are no more, or when they are large.
+   * Claims from the front; fewer than asked when there are no more, or when they are large.
    * @param claimId names this claim: the same name again, from the same worker and within some
    *   minutes, means that no answer came, and brings the same tasks, and then new ones
    */

@@ -12,7 +12,7 @@ export interface QueueSpec {
   readonly rate?: { readonly max: number; readonly durationMs: number }
   /** Pause between the end of a task and the start of the next, ms, per concurrent slot. */
   readonly periodMs: number
-  /** Tasks that may wait; more stay in their list, or are refused with a word. */
+  /** Tasks that may wait; more stay in their list, or are refused with a message. */
   readonly capacity: number
   /** Pull queues: how long a claim is good for, ms. */
   readonly leaseMs: number

@@ -19,7 +19,7 @@ export type AllowedHost = (
 export interface RpcTarget {
   readonly host: string
   readonly port: number
-  /** Left out when it is not known yet: then only what no address could change is judged. */
+  /** Left out while it is not known: then only what holds for every address is judged. */
   readonly address?: string
 }
 
@@ -38,7 +38,7 @@ const list = (...nets: readonly (readonly [string, number, 'ipv4' | 'ipv6'])[]) 
 
 /**
  * Where clouds keep the credentials of the machine (AWS, Google, Azure, Alibaba, Oracle), and all
- * that is link-local. No name opens these: whoever has a name can have it lead here.
+ * that is link-local. No name in rpc_allow opens these, because the owner of a name can point it here.
  */
 const METADATA = list(
   ['169.254.0.0', 16, 'ipv4'],
@@ -50,7 +50,7 @@ const METADATA = list(
   ['fd20:ce::254', 128, 'ipv6'],
 )
 
-/** This machine, and what is no single machine. */
+/** This machine, and addresses that are not of a single machine. */
 const LOCAL = list(
   ['0.0.0.0', 8, 'ipv4'],
   ['127.0.0.0', 8, 'ipv4'],
@@ -103,7 +103,7 @@ function hasName(one: AllowedHost, host: string): boolean {
   return one.kind === 'domain' && host.endsWith(one.suffix) && host.length > one.suffix.length
 }
 
-/** By what the address itself is, and by IPv4 in IPv6's spelling; not by what a gateway makes of it. */
+/** Judged by the address itself, IPv4-mapped ones included; not by what a gateway would make of it. */
 function holds(one: AllowedHost & { readonly kind: 'network' }, address: string): boolean {
   const [own] = insideOf(address)
   return own !== undefined && list([one.address, one.bits, one.family]).check(...own)

@@ -5,7 +5,7 @@ import type { Answer, FailKind } from './run-result.ts'
 const MAX_BYTES = 64_000
 const MESSAGE_CHARACTERS = 1000
 
-/** Which run it was, and what else helps to find out about it. */
+/** Which run it was, and what else helps to look into it. */
 export interface RunDetails {
   /** `returned`: ended by taskd itself when it stopped, and given back to its queue. */
   readonly kind: FailKind | '' | 'returned'
@@ -13,7 +13,7 @@ export interface RunDetails {
   readonly attempt: number
   readonly worker_id: string
   readonly node: string
-  /** Not known of one that died with its worker. */
+  /** Unknown for a run that died with its worker. */
   readonly duration_ms?: number
 }
 

@@ -1,6 +1,6 @@
 import type { FailKind } from './run-result.ts'
 
-/** One run as the history has it: what `taskd runs` shows. */
+/** One run in the history that `taskd runs` shows. */
 export interface RunRecord {
   readonly unique_task_id: string
   readonly job: string
@@ -24,7 +24,7 @@ export interface RunRecord {
   readonly msg: string
   readonly exit_code: number | null
   readonly signal: string
-  /** Bytes of the largest of its processes; null where nobody could tell. */
+  /** The memory of its largest process, bytes; null where it is not known. */
   readonly peak_memory: number | null
   /** The last 1 KiB of what it wrote. */
   readonly output: string

@@ -8,7 +8,7 @@ export const FAIL_KINDS = [
   'answer', // the script said so, or said something that cannot be read as an answer
   'exit',
   'signal',
-  'http', // what an rpc task asked did not answer, or not with 2xx
+  'http', // the server that an rpc task asked did not answer, or not with 2xx
   'timeout',
   'spawn',
   'lost',
@@ -20,9 +20,9 @@ export type FailKind = (typeof FAIL_KINDS)[number]
 export interface Ending extends Written {
   /** Set when we ended it ourselves, or could not start it. */
   readonly cause?: Extract<FailKind, 'http' | 'timeout' | 'spawn' | 'cancelled' | 'lost'>
-  /** With the cause `spawn`: it may not start, now or later. */
+  /** With the cause `spawn`: it may never start, so there is no retry. */
   readonly refused?: boolean
-  /** For a cause: what to tell people. */
+  /** With a cause: the message for people. */
   readonly reason?: string
   readonly exitCode: number | null
   readonly signal: string | null
@@ -42,7 +42,7 @@ export interface RunResult {
   readonly output: string
 }
 
-/** How much of a long output stands in for a message. */
+/** How much of a long output serves as the message. */
 const MESSAGE_CHARACTERS = 1000
 
 /** The table of outcomes (docs/tasks.md#outcomes), from how the process ended to the verdict. */
@@ -95,10 +95,10 @@ export function cancelledResult(reason: string): RunResult {
   return judge({ ...NOTHING, cause: 'cancelled', reason })
 }
 
-/** Why the schedule ends a run (`overlap = replace`); told from node to node in these words. */
+/** Why the schedule ends a run (`overlap = replace`); sent from node to node in these words. */
 export const REPLACED = 'replaced by the next tick'
 
-/** It did not succeed, and is no failure either: not in fail_log, and of no count, pause or notice. */
+/** It did not succeed but does not count as a failure: not in fail_log, and no count, pause or notice. */
 export function isReplaced({
   kind,
   msg,

@@ -17,21 +17,21 @@ export interface SourceSpec {
   readonly priorityColumn?: string
   /** Where the answer goes. */
   readonly resultColumn?: string
-  /** The four things that the column of the status may say. */
+  /** The four values of the status column. */
   readonly ready: string
   readonly taken: string
   readonly done: string
   readonly failed: string
-  /** What all its tasks have in common; `script` is '' when a column says it. */
+  /** What all its tasks have in common; `script` is '' when a column holds it. */
   readonly task: TaskTemplate
   readonly pollMs: number
   /** Rows at once. */
   readonly batch: number
-  /** Of times in the table that name none: an IANA zone. */
+  /** The IANA zone of times in the table that name none. */
   readonly timezone: string
 }
 
-/** One claim of one row, as the id of its task tells it. */
+/** One claim of one row, as the id of its task holds it. */
 export interface SourceClaim {
   /** The name of the source. */
   readonly source: string
@@ -41,7 +41,7 @@ export interface SourceClaim {
   readonly claim: string
 }
 
-/** What a row's task came to. */
+/** How the task of a row ended. */
 export interface SourceVerdict {
   readonly claim: string
   readonly succeeded: boolean
@@ -52,7 +52,7 @@ export interface SourceVerdict {
 const PREFIX = 'source@'
 const ID = /^source@([A-Za-z0-9_.-]{1,64})@(.*)@([0-9a-z]{8}-[0-9a-z]{1,24})$/s
 
-/** The id of a row's task: who sees the id alone knows where the answer belongs. */
+/** The id of a row's task: the id alone tells where the answer belongs. */
 export function sourceTaskId({ source, row, claim }: SourceClaim): string {
   return `${PREFIX}${source}@${row}@${claim}`
 }

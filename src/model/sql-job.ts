@@ -57,7 +57,7 @@ export function readSqlJob(row: SqlJobRow, enabled: boolean, rules: SqlJobRules)
   return { ok: true, value: jobOf(row, word, trigger.value, enabled, rules) }
 }
 
-/** Everything that a row cannot say is as cron.ini has it where nothing is said. */
+/** Everything that a row cannot set has the default of cron.ini. */
 function jobOf(
   row: SqlJobRow,
   word: SqlTrigger,
@@ -105,7 +105,7 @@ function keyProblem(key: string): string {
 /** As wide as the column is where it has a width. */
 const MAX_KEY = 255
 
-/** A name that can be of a file in the folder of functions, and of nothing outside it. */
+/** A name that can only be that of a file inside the folder of functions. */
 const FUNCTION_NAME = /^[\p{L}_][\p{L}\p{M}\p{N}_-]*$/u
 
 function functionProblem(name: string): string {

@@ -7,10 +7,10 @@ export const DEFAULT_PRIORITY = 5
 export const MAX_ID_LENGTH = 255
 /** Larger messages are set aside unread. */
 export const MAX_MESSAGE_BYTES = 1 << 20
-/** What may become one argument of a process (the kernel's MAX_ARG_STRLEN is 128 KiB). */
+/** The longest argument that a process may get (the kernel's MAX_ARG_STRLEN is 128 KiB). */
 export const MAX_ARGUMENT_BYTES = 131_071
 
-/** Why a message is no task, in words. */
+/** Why a message is not a task, in words. */
 export class Refused extends Error {}
 
 export function readId(fields: Fields, fallbackId: string): string {
@@ -71,7 +71,7 @@ function readIntervals(fields: Fields): readonly number[] {
   return Object.freeze(seconds.map(one => one * 1000))
 }
 
-/** Number() itself calls into an object, which may bring a `toString` that cannot be called. */
+/** Number() calls an object's own `toString`, which may throw. */
 function toNumber(value: unknown): number {
   const countable = typeof value === 'number' || (typeof value === 'string' && value.trim() !== '')
   return countable ? Number(value) : Number.NaN

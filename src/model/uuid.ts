@@ -12,7 +12,7 @@ function randomSixteen(): Buffer {
     used = 0
   }
   used += 16
-  // A copy, for what was handed out must not come again.
+  // A copy, because the pool is filled again.
   return Buffer.from(pool.subarray(used - 16, used))
 }
 

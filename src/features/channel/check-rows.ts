@@ -12,7 +12,7 @@ export type CheckedRows =
       readonly more: number
     }
 
-/** More are not read by anybody, and a thousand wrong rows are mostly wrong in the same way. */
+/** Nobody reads more, and a thousand wrong rows are mostly wrong in the same way. */
 const MAX_PROBLEMS = 20
 const MAX_NAME = 60
 

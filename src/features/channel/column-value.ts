@@ -38,7 +38,7 @@ function anything(value: unknown, { field, most }: ColumnSpec): Value | Refusal 
 
 const INEXACT = 'is larger than a number of JSON is exact; send it as text'
 
-/** Also as text of digits, for those that JSON's numbers are too small for. */
+/** Also as a text of digits, for integers too large for a JSON number. */
 function integer(value: unknown): Value | Refusal {
   if (typeof value === 'string')
     return /^-?\d{1,20}$/.test(value) ? yes(value) : no('is no whole number')
@@ -55,7 +55,7 @@ function time(value: unknown): Value | Refusal {
   if (day === undefined) return no('is no time such as 2026-11-21T10:00:00+08:00')
   const offset = zone.replace(/^([+-]\d{2}):?(\d{2})?$/, (_, h: string, m = '00') => `${h}:${m}`)
   const ms = Date.parse(`${day}T${clock}${offset.toUpperCase()}`)
-  // Date.parse takes February 30 for March 2.
+  // Date.parse would make March 2 of February 30.
   const [year = 0, month = 0, date = 0] = day.split('-').map(Number)
   const real = new Date(Date.UTC(year, month - 1, date)).getUTCDate() === date
   if (Number.isNaN(ms) || !real) return no('is a time that does not exist')

@@ -104,7 +104,7 @@ export class HttpDoor implements Service {
     clearTimeout(limit)
   }
 
-  /** Reads certificate and key anew; when they cannot be used, those of before stay. */
+  /** Reads certificate and key again; when they cannot be used, the old ones stay. */
   reloadTls(): void {
     const { tls, log } = this.#options
     if (tls === undefined || this.#server === undefined) return
@@ -113,7 +113,7 @@ export class HttpDoor implements Service {
       log.info({ cert: tls.cert }, 'http certificate read anew')
     } catch (error) {
       const hint = error instanceof TaskdError ? error.hint : ''
-      log.error({ error: messageOf(error), hint }, 'the http certificate of before stays in use')
+      log.error({ error: messageOf(error), hint }, 'the old http certificate stays in use')
     }
   }
 

@@ -15,7 +15,7 @@ export class BadConfig extends TaskdError {
   readonly problems: readonly Problem[]
 
   constructor(problems: readonly Problem[]) {
-    super('E_BAD_CONFIG', 'the configuration has mistakes', 'mend them: taskd check shows them')
+    super('E_BAD_CONFIG', 'the configuration has mistakes', 'correct them: taskd check shows them')
     this.problems = problems
   }
 }

@@ -28,7 +28,7 @@ export function showReport(report: ReloadReport, context: Context, options: Opti
   }
   for (const problem of problems) out.note(problemLine(problem, cwd))
   if (problems.length > 0) {
-    out.note(`taskd: nothing was changed: ${count(problems.length, 'mistake')} to mend first`)
+    out.note(`taskd: nothing was changed: ${count(problems.length, 'mistake')} to correct first`)
     return code
   }
   for (const change of changes) out.line(clean(change))

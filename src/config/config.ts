@@ -29,10 +29,10 @@ export interface Settings {
   readonly socket: string
   /** Not set: no HTTP. */
   readonly http?: HttpAddress
-  /** Both or none: TLS. */
+  /** TLS; either both are set or neither. */
   readonly httpCert?: string
   readonly httpKey?: string
-  /** Of requests, for each address. */
+  /** Requests allowed for each address. */
   readonly httpRate?: Rate
   /** Opens everything. */
   readonly secret?: string

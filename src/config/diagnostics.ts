@@ -38,7 +38,7 @@ export interface KnownKinds {
   homesOf(kind: string, key: string): readonly string[]
 }
 
-/** Collects every mistake, so that the user mends them in one go. */
+/** Collects every mistake, so that the user can fix them in one go. */
 export class Report {
   /** The kinds of sections that are known here; undefined for whoever looks at `[taskd]` alone. */
   readonly kinds: KnownKinds | undefined
@@ -69,7 +69,7 @@ export class Report {
     const last = sorted.at(-1)
     if (this.full && last !== undefined) {
       const message = `checking stopped after ${MAX_FINDINGS} mistakes`
-      sorted.push({ ...last, key: '', value: '', message, hint: 'mend these and check again' })
+      sorted.push({ ...last, key: '', value: '', message, hint: 'correct these and check again' })
     }
     return sorted
   }

@@ -100,7 +100,7 @@ function unreadable(error: unknown): readonly [string, string] {
       ]
     case 'EACCES':
     case 'EPERM':
-      return ['may not be read by this user', 'mend its permissions, or run as its owner']
+      return ['may not be read by this user', 'change its permissions, or run as its owner']
     default:
       return [`cannot be read: ${messageOf(error)}`, 'name a configuration file']
   }

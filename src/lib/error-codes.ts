@@ -1,5 +1,5 @@
 interface ErrorInfo {
-  /** Of the HTTP answer. Codes that never come over HTTP have one too, which nothing sends. */
+  /** Of the HTTP answer. Codes that never occur over HTTP have one too, which is not used. */
   readonly status: 400 | 401 | 403 | 404 | 405 | 408 | 409 | 413 | 415 | 422 | 429 | 500 | 503
   readonly meaning: string
   readonly remedy: string
@@ -13,13 +13,13 @@ export const ERROR_CODES = {
     'run taskd check: it lists all of them',
   ),
   E_BAD_DATE: info(400, 'a date cannot be read', 'write it as 2026-11-21'),
-  E_BAD_JOB: info(400, 'a row of the task table cannot run', 'mend the field that is named'),
-  E_BAD_REQUEST: info(400, 'a value is missing or wrong', 'mend what the message names'),
-  E_BAD_ROW: info(400, 'the task table would not take this row', 'mend the field that is named'),
+  E_BAD_JOB: info(400, 'a row of the task table cannot run', 'correct the field that is named'),
+  E_BAD_REQUEST: info(400, 'a value is missing or wrong', 'correct what the message names'),
+  E_BAD_ROW: info(400, 'the task table would not take this row', 'correct the field that is named'),
   E_BAD_ROWS: info(
     400,
     'a channel takes none of these rows',
-    'mend the rows that are named; send fewer at once',
+    'correct the rows that are named; send fewer at once',
   ),
   E_BAD_SCALE: info(
     400,
@@ -31,7 +31,7 @@ export const ERROR_CODES = {
     'the task or job is in a state where this makes no sense',
     'taskd why shows its state',
   ),
-  E_BAD_TASK: info(400, 'this is no task', 'mend what is named; docs/tasks.md has the fields'),
+  E_BAD_TASK: info(400, 'this is no task', 'correct what is named; docs/tasks.md has the fields'),
   E_BAD_TYPE: info(415, 'the body is of a type that is not taken', 'send JSON or a form'),
   E_BAD_USAGE: info(400, 'the command line is wrong', 'taskd help COMMAND shows how it is used'),
   E_BUSY: info(503, 'taskd reads other large requests', 'send it again in a moment'),

@@ -86,7 +86,7 @@ export class FileOutput implements Output {
       this.#told = undefined
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return false
-      this.#tell(`cannot rotate ${path}: ${reasonOf(error)}; it grows until that is mended`)
+      this.#tell(`cannot rotate ${path}: ${reasonOf(error)}; it grows until that works`)
       return false
     }
     if (gzip && backups > 0)

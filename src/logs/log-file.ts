@@ -129,7 +129,7 @@ export class LogFile {
       this.#told = undefined
     } catch (error) {
       this.#rotateAt = this.#deps.clock.monotonic() + ROTATE_AGAIN_MS
-      this.#tell(`cannot rotate ${path}: ${reasonOf(error)}; it grows until that is mended`)
+      this.#tell(`cannot rotate ${path}: ${reasonOf(error)}; it grows until that works`)
       return
     }
     if (gzip && backups > 0)

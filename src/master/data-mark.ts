@@ -48,7 +48,7 @@ interface Known {
 const LOOK_MS = 10_000
 /** After one that failed: Redis is away, or goes away again. */
 const AGAIN_MS = 500
-/** How often what was read is read again before its tick is put off. */
+/** How often a read is repeated before its tick is delayed. */
 const TRIES = 3
 /** For so long it is shown that data was lost. */
 export const SHOWN_MS = 86_400_000

@@ -123,15 +123,15 @@ export class ProcessControl {
     const known = new Set(children.flatMap(child => [child.name, ...child.groups]))
     const hint = didYouMean(name.replace(/:\*$/, ''), [...known])
     const message = this.#deps.config.current.jobs.some(job => job.name === name)
-      ? `a job is no process; taskd run ${name} runs it now, pause and resume hold it and let it go on`
+      ? `a job is not a process; taskd run ${name} runs it now, pause and resume stop and continue its schedule`
       : `no such name${hint && `; ${hint}`}`
     return { name, ok: false, message }
   }
 
-  /** What were started now would be left behind. */
+  /** A process that is started during a stop would outlive the daemon. */
   #refuseAtTheEnd(): void {
     if (this.#deps.supervisor.stopping)
-      throw new TaskdError('E_STOPPING', 'taskd is stopping, and starts nothing any more')
+      throw new TaskdError('E_STOPPING', 'taskd is stopping, and starts nothing more')
   }
 
   #children(): readonly Child[] {

@@ -214,7 +214,7 @@ export class RunningEngine {
     // What waits for a Redis that is away would use up the time of each part after the other.
     const reached = await answers(redis, ANSWER_MS)
     if (!reached) {
-      log.warn('Redis does not answer: leaving without a word to it')
+      log.warn('Redis does not answer: exiting without contacting it; its rows expire')
       abandon(redis)
     }
     const name = {

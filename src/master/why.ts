@@ -57,7 +57,7 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
   if (job?.bad) {
     const reasons = [
       job.held ?? '',
-      'taskd looks at the table every two seconds and takes it once mended',
+      'taskd looks at the table every two seconds and takes it once it is corrected',
     ]
     return { name, kind: 'job', state: 'BAD', since: '', reasons, history: [] }
   }
@@ -184,7 +184,7 @@ function queueReasons(queue: QueueStatus, status: Status, spec?: QueueSpec): str
     ...(status.state === 'draining' || status.state === 'drained'
       ? ['this node drains and takes no task; taskd resume ends it']
       : []),
-    `${count(queue.waiting, 'task waits', 'tasks wait')}, ${queue.delayed} put off to a later time, ${queue.active} running`,
+    `${count(queue.waiting, 'task waits', 'tasks wait')}, ${queue.delayed} delayed, ${queue.active} running`,
     queue.mode === 'pull' ? 'a pull queue: agents take its tasks' : here,
     ...listReasons(queue, spec),
     ...badReasons(queue, status),
@@ -196,7 +196,7 @@ function badReasons({ task_key, bad }: QueueStatus & KnownQueue, { redis }: Stat
   if (bad === 0) return []
   const cli = redisCli(redis)
   return [
-    `${count(bad, 'message')} could not be understood; to see the newest and why, and to push one again, mended:`,
+    `${count(bad, 'message')} could not be understood; to see the newest and why, and to push one again, corrected:`,
     `${cli} --raw LRANGE Task:Bad:${task_key} 0 9`,
     `${cli} LPUSH ${task_key} '{"script": …}'`,
   ]

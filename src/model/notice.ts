@@ -1,4 +1,4 @@
-/** Notices: what people are told of without asking, where it goes, and what it looks like. */
+/** Notices: what people are told unasked, where it goes, and what it looks like. */
 
 export const NOTICE_KINDS = ['fail', 'fatal', 'recovery', 'silence', 'away'] as const
 export type NoticeKind = (typeof NOTICE_KINDS)[number]
@@ -17,7 +17,7 @@ export interface NotifySpec {
   readonly to: readonly string[]
   readonly from?: string
   readonly on: readonly NoticeKind[]
-  /** Patterns with `*`; one that begins with `!` takes out again. */
+  /** Patterns with `*`; one that begins with `!` excludes. */
   readonly names: readonly string[]
   /** What happens within this time goes into one notice, ms. */
   readonly groupMs: number
@@ -31,7 +31,7 @@ export interface NotifySpec {
 export const SUBJECTS = ['job', 'task', 'program', 'worker', 'redis', 'database', 'node'] as const
 export type Subject = (typeof SUBJECTS)[number]
 
-/** One thing that happened; times are ISO 8601. This is what webhooks get: fields only ever come. */
+/** One thing that happened; times are ISO 8601. Webhooks get this: fields may be added, never removed. */
 export interface NoticeEvent {
   readonly kind: NoticeKind
   readonly what: Subject
@@ -72,7 +72,7 @@ export interface Notice {
   readonly events: readonly NoticeEvent[]
   /** Events that are only counted, because there were too many. */
   readonly not_shown: number
-  /** Events of before that could not be delivered. */
+  /** Earlier events that could not be delivered. */
   readonly lost: number
   /** Whether `max` has kept it back. */
   readonly held: boolean
@@ -90,7 +90,7 @@ export interface NotifyStatus {
   readonly since: string
   /** Notices since the start. */
   readonly sent: number
-  /** Attempts since the start that nobody took; each notice is tried again. */
+  /** Failed attempts since the start; each notice is tried again. */
   readonly failed: number
   /** Events that are to be sent yet. */
   readonly waiting: number
@@ -104,11 +104,11 @@ export interface NotifyTested {
   readonly name: string
   readonly to: string
   readonly ok: boolean
-  /** In the words of whoever took or refused it. */
+  /** In the words of the receiver. */
   readonly message: string
 }
 
-/** Whether the last pattern that fits a name is one that takes it in. */
+/** Whether the last pattern that matches a name includes it. */
 export function nameMatcher(patterns: readonly string[]): (name: string) => boolean {
   const rules = patterns.map(pattern => {
     const out = pattern.startsWith('!')
@@ -123,7 +123,7 @@ export function nameMatcher(patterns: readonly string[]): (name: string) => bool
   }
 }
 
-/** No regular expression, so that no pattern takes long. */
+/** Not by a regular expression, so that no pattern takes long. */
 function fitter(parts: readonly string[]): (name: string) => boolean {
   const [head = '', ...rest] = parts
   const tail = rest.pop()

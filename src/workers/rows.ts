@@ -63,7 +63,7 @@ export class Rows {
     return row
   }
 
-  /** How long a claim without a row is put off, ms; longer each time, until there is one again. */
+  /** How long a claim without a row is delayed, ms; longer each time, until there is a row again. */
   get retryInMs(): number {
     return backoffDelay(AWAY, Math.max(1, this.#failures), Math.random())
   }

@@ -109,7 +109,7 @@ describe('programs by name', () => {
     for (const verb of ['start', 'stop', 'restart'])
       expect(await said(verb, 'report')).toMatchObject({
         code: 1,
-        err: [expect.stringMatching(/^report: a job is no process; taskd run report .*pause/)],
+        err: [expect.stringMatching(/^report: a job is not a process; taskd run report .*pause/)],
       })
     const why = await said('why', 'lisener')
     expect([why.code, why.err]).toEqual([4, [expect.stringContaining('did you mean listener?')]])

@@ -131,10 +131,10 @@ export function brokerRoutes(broker: BrokerPort): DoorModule {
       params: z.object({ uuid }),
       answers: {
         200: {
-          description: 'it has left its queue, or is being ended',
+          description: 'it was taken off its queue, or is being ended',
           schema: uuidAnswer.extend({ was: z.enum(['waiting', 'running']) }),
         },
-        404: { description: 'none such is waiting or running' },
+        404: { description: 'no such task is waiting or running' },
       },
       async handle(params, c) {
         const { was } = await broker.cancel(params.uuid)

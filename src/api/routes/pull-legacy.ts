@@ -12,8 +12,9 @@ import type { PullPort } from '../pull-port.ts'
 import { addressOf } from './pull.ts'
 
 /**
- * The paths of the scheduler that pull queues come from: the same queues by other names, in the
- * dialect of its clients (old-dialect.ts). They send JSON with GET as well as with POST.
+ * The paths of the older scheduler whose clients pull queues still serve: the same queues under the
+ * old names, with the answers that its clients expect (old-dialect.ts). They send JSON with GET as
+ * well as with POST.
  */
 const PUSHES = {
   queue: { errcode: '102', summary: 'Hand in one task' },

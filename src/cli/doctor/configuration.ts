@@ -10,7 +10,7 @@ export const lookAtConfiguration: Look = ({ configFile, loaded }) => {
   const more = loaded.problems.length - 1
   const rest = more > 0 ? ` (and ${more} more)` : ''
   const what = first === undefined ? 'cannot be read' : formatProblem(first)
-  return [fail('configuration', `${what}${rest}`, 'mend it: taskd check shows every mistake')]
+  return [fail('configuration', `${what}${rest}`, 'correct it: taskd check shows every mistake')]
 }
 
 export const lookAtDaemon: Look = ({ status }) => {

@@ -18,7 +18,7 @@ export const lookAtDoor: Look = ({ config }) => {
   return [
     door,
     ...empty.map(
-      (one): Finding => warn('script_allow', `${one} names no file`, 'mend it, or take it out'),
+      (one): Finding => warn('script_allow', `${one} names no file`, 'correct it, or take it out'),
     ),
   ]
 }

@@ -7,7 +7,7 @@ export interface Finding {
   /** A `fail` stands in the way; a `warn` may, some day. */
   readonly level: 'ok' | 'warn' | 'fail'
   readonly message: string
-  /** How to mend it; '' when there is nothing to mend. */
+  /** How to fix it; '' when there is nothing to fix. */
   readonly remedy: string
 }
 

@@ -26,12 +26,12 @@ function scripts(jobs: readonly Job[]): Finding[] {
     const problem = mayRead(script)
     if (problem === '') continue
     bad.push(
-      fail('script', `${script} of job ${job}: ${problem}`, 'mend script, or its permissions'),
+      fail('script', `${script} of job ${job}: ${problem}`, 'correct script, or its permissions'),
     )
   }
   if (bad.length === 0) return [ok('scripts', `${count(seen.size, 'script')} can be read`)]
   const more = bad.length - SHOWN
-  const rest = fail('script', `and ${more} more like these`, 'mend the first ones and look again')
+  const rest = fail('script', `and ${more} more like these`, 'correct the first ones and look again')
   return [...bad.slice(0, SHOWN), ...(more > 0 ? [rest] : [])]
 }
 

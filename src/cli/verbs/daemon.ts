@@ -90,7 +90,7 @@ export const DAEMON: Verbs = {
     load: () => import('../commands/why.ts'),
   },
   doctor: {
-    summary: 'check this machine and say how to mend it',
+    summary: 'check this machine and say how to fix what is wrong',
     examples: ['taskd doctor', 'taskd doctor -c /etc/taskd/cron.ini --json'],
     exits: ['0  nothing stands in the way', '1  something does'],
     load: () => import('../commands/doctor.ts'),

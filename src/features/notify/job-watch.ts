@@ -156,7 +156,7 @@ export class JobWatch {
     this.#expectations.told(name)
     const words = {
       waiting: `its task waits in ${job.task.taskKey}`,
-      'put off': `its task waits in ${job.task.taskKey} for its time`,
+      delayed: `its task waits in ${job.task.taskKey} for its time`,
       nowhere:
         sign.end !== undefined && sign.end >= tick ? 'its runs fail' : 'no run of it has ended',
     }

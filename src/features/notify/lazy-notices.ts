@@ -104,7 +104,7 @@ export function worldOf(parts: WorldParts): World {
       }
       const state = await asking.state(taskKey, id)
       if (state === 'active') return 'running'
-      if (state === 'delayed') return 'put off'
+      if (state === 'delayed') return 'delayed'
       return state === 'waiting' ? 'waiting' : 'nowhere'
     },
     claim: (section, job, tick) => claimNotice(ask, engine.node, { section, job, tick }),

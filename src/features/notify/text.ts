@@ -77,8 +77,8 @@ export function textOf(notice: Omit<Notice, 'text'>): string {
   return [
     ...lines,
     ...(not_shown === 0 ? [] : [`${plural(not_shown, 'more event')} before these, not shown`]),
-    ...(lost === 0 ? [] : [`${plural(lost, 'event')} of before could not be delivered`]),
-    ...(held ? ['kept back until now: more notices than max allows'] : []),
+    ...(lost === 0 ? [] : [`${plural(lost, 'event')} from before could not be delivered`]),
+    ...(held ? ['kept back until now: more notices were due than max allows'] : []),
     '',
     `taskd on ${clean(node)}, [notify:${notify}]`,
   ].join('\n')

@@ -31,7 +31,7 @@ export interface JobSign {
   readonly paused: string
 }
 
-export type Place = 'running' | 'waiting' | 'put off' | 'nowhere'
+export type Place = 'running' | 'waiting' | 'delayed' | 'nowhere'
 
 export interface PartCondition {
   readonly what: 'redis' | 'database'

@@ -87,7 +87,7 @@ export function programLauncher(options: ProgramLaunch, deps: LaunchDeps): Launc
       cleared = leftovers.end(name, stopOf(spec()))
       const isClear = await cleared
       if (over) return undefined
-      if (!isClear) return listener.failed('what the daemon before has left cannot be ended')
+      if (!isClear) return listener.failed('processes of the previous daemon cannot be ended')
       await startProcess(options, deps, () => over, begun, ended, listener)
       return undefined
     }
@@ -97,14 +97,14 @@ export function programLauncher(options: ProgramLaunch, deps: LaunchDeps): Launc
       terminate() {
         if (!running) {
           over = true
-          // Nothing of it runs any more once this is told.
+          // Once this is reported, no process of it is left.
           void cleared.then(() => listener.exited(null, null))
           return undefined
         }
         const { stopSignal, stopAsGroup, killAsGroup } = spec()
         if (options.killing()) return running.signal('SIGKILL', killAsGroup)
         running.signal(stopSignal, stopAsGroup)
-        // One that is stopped must wake to hear it.
+        // A process that SIGSTOP has halted must go on to receive the signal.
         return running.signal('SIGCONT', stopAsGroup)
       },
       kill: () => running?.signal('SIGKILL', spec().killAsGroup),
@@ -224,7 +224,7 @@ function environmentOf(spec: ProcessSpec, deps: LaunchDeps): Record<string, stri
   }
 }
 
-/** What makes it another process when it changes: with it, a running one must be restarted. */
+/** A digest of all that only a restart can change: when it differs, a running process must be restarted. */
 export function identityOf(spec: ProcessSpec): string {
   const { argv, directory, environment, user, umask, stdout, stderr } = spec
   const outputs = [stdout, stderr].map(one =>
@@ -235,10 +235,10 @@ export function identityOf(spec: ProcessSpec): string {
   return digestOf([argv, directory, environment, user, umask, outputs])
 }
 
-/** What was told to end together with the program may take so long. */
+/** How long the rest of the group may take to end after the program has ended, ms. */
 const ENDING_MS = 200
 
-/** Supervisor leaves them too, and so does whoever asked for it; but not without a word. */
+/** supervisord leaves such processes too. So do we, but the log says so. */
 function noteLeftBehind(group: number, spec: ProcessSpec, { clock, log }: LaunchDeps): void {
   if (!signalGroup(group, 0)) return
   clock.setTimer(ENDING_MS, () => {

@@ -41,12 +41,12 @@ export class Roster {
     return owner === undefined ? undefined : this.#entries.get(owner)
   }
 
-  /** Whether the key is that of another row. */
+  /** Whether its task_key belongs to another row. */
   isDoubled({ row, taken }: RosterEntry): boolean {
     return this.find(taken.task_key)?.row.id !== row.id
   }
 
-  /** @returns the entries that are not there any more, or not as they were, as they were */
+  /** @returns the entries that were changed or removed, as they were before */
   apply({ changed, gone }: TaskChanges, rules: SqlJobRules, now: number): RosterEntry[] {
     const before = [...gone, ...changed.map(row => row.id)].flatMap(id => this.get(id) ?? [])
     const known = new Map(before.map(entry => [entry.row.id, entry]))
@@ -55,7 +55,7 @@ export class Roster {
     return before
   }
 
-  /** Reads all rows anew, by other rules. */
+  /** Reads all rows again, by other rules. */
   reread(rules: SqlJobRules): void {
     for (const [id, entry] of this.#entries) {
       this.#entries.set(id, { ...entry, ...reading(entry.taken, entry.row, rules) })

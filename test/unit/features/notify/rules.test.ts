@@ -222,8 +222,8 @@ test('a text says what it leaves out', () => {
   ).toEqual([
     '2026-11-21T09:00:00.000+00:00  job a failed',
     '9950 more events before these, not shown',
-    '1 event of before could not be delivered',
-    'kept back until now: more notices than max allows',
+    '1 event from before could not be delivered',
+    'kept back until now: more notices were due than max allows',
     '',
     'taskd on web-1, [notify:ops]',
   ])

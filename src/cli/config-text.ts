@@ -1,5 +1,6 @@
+import { safe } from 'ini'
 import type { EffectiveKey, EffectiveSection, Origin } from '../config/effective.ts'
-import { unquote, valueEnd } from '../config/ini-value.ts'
+import { decodeValue, valueEnd } from '../config/ini-value.ts'
 import { maskValue } from '../config/secrets.ts'
 import { headerOf, isPythons } from '../config/section.ts'
 import { clean, pad, textWidth } from './render.ts'
@@ -52,12 +53,16 @@ function widest(texts: readonly string[]): number {
   return Math.max(0, ...texts.map(textWidth))
 }
 
-/** The value as it is written: several lines are for sections of supervisord alone. */
+/**
+ * The value as `ini` writes it, or in our own quotes where our reader would not read that back.
+ * Sections of supervisord have no quotes, but a value may have several lines there.
+ */
 function written({ key, value }: EffectiveKey, python: boolean): readonly string[] {
   const shown = maskValue(key, value, MASK)
   if (python) return shown.split('\n')
-  const plain = readsBack(` ${shown}`, shown) && unquote(shown) === shown
-  return [plain ? shown : `"${shown.replace(/["\\]/g, '\\$&')}"`]
+  const byIni = safe(shown)
+  const same = readsBack(` ${byIni}`, byIni) && decodeValue(byIni) === shown
+  return [same ? byIni : `"${shown.replace(/["\\]/g, '\\$&')}"`]
 }
 
 /** @param rest all that follows the `=` of a line @param text what it shall be without its remark */

@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, fstatSync, mkdirSync, openSync, readFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { execa, type Result } from 'execa'
 import { createClient } from '../api/client.ts'
 import type { Control } from '../api/control.ts'
 import type { Status } from '../api/status.ts'
@@ -78,14 +78,37 @@ function openLog(file: string): number {
   }
 }
 
+interface Launched {
+  readonly pid: number | undefined
+  /** Resolves with the reason when it ends. */
+  readonly ended: Promise<string>
+}
+
 /** The same node, with the same flags, running the same program. */
-function spawnDaemon({ configFile, cwd, env }: Context, log: number): ChildProcess {
+function spawnDaemon({ configFile, cwd, env }: Context, log: number): Launched {
   const [, program = ''] = process.argv
   const args = [...process.execArgv, program, 'start', '--detached', '--config', configFile]
-  const stdio: ['ignore', number, number] = ['ignore', log, log]
-  const child = spawn(process.execPath, args, { cwd, env, detached: true, stdio })
+  // execa takes any descriptor; its types list those up to 9.
+  const output = log as 9
+  const child = execa(process.execPath, args, {
+    cwd,
+    env,
+    extendEnv: false,
+    stdio: ['ignore', output, output],
+    detached: true,
+    cleanup: false,
+    reject: false,
+  })
   child.unref()
-  return child
+  return { pid: child.pid, ended: child.then(whyEnded) }
+}
+
+type Ending = Pick<Result<{ reject: false }>, 'exitCode' | 'signal' | 'originalMessage'>
+
+function whyEnded({ exitCode, signal, originalMessage = '' }: Ending): string {
+  if (signal !== undefined) return `did not start (ended by ${signal})`
+  if (exitCode !== undefined) return `did not start (exit code ${exitCode})`
+  return `cannot be started: ${originalMessage}`
 }
 
 interface Ready {
@@ -98,16 +121,13 @@ interface Ready {
  * @returns why it is not ready, when it is not
  */
 async function untilReady(
-  child: ChildProcess,
+  child: Launched,
   daemon: Control,
   programsOnly: boolean,
 ): Promise<string | Ready> {
   let failure = ''
-  child.once('error', error => {
-    failure = `cannot be started: ${error.message}`
-  })
-  child.once('exit', (code, signal) => {
-    failure = `did not start (${signal === null ? `exit code ${code}` : `ended by ${signal}`})`
+  void child.ended.then(reason => {
+    failure = reason
   })
   const deadline = realClock.monotonic() + READY_MS
   let missing = ''

@@ -47,11 +47,12 @@ function closing(text: string, open: number): number {
 }
 
 /**
- * A value that is one double-quoted text from end to end loses the quotes, and `\"` and `\\` in it
- * become `"` and `\`. Any other value stays exactly as written, quotes and all.
+ * What a value means. One double-quoted text from end to end loses the quotes, and `\"` and `\\` in it
+ * become `"` and `\`. In any other value `\;` and `\#` become `;` and `#`, as npm's `ini` writes them;
+ * all else stays as written, quotes and all.
  */
-export function unquote(value: string): string {
+export function decodeValue(value: string): string {
   if (value.length < 2 || !value.startsWith('"') || closing(value, 0) !== value.length - 1)
-    return value
+    return value.replace(/\\([;#])/g, '$1')
   return value.slice(1, -1).replace(/\\(["\\])/g, '$1')
 }

@@ -1,5 +1,5 @@
 import type { Place, Report } from './diagnostics.ts'
-import { unquote, valueEnd } from './ini-value.ts'
+import { decodeValue, valueEnd } from './ini-value.ts'
 import { isSecretKey } from './secrets.ts'
 import {
   DEFAULT_JOB,
@@ -149,7 +149,7 @@ class Scan {
     const rest = raw.slice(end + 1)
     const plain = rest.slice(0, valueEnd(rest)).trim()
     const name = python ? key.toLowerCase() : key
-    const value = python ? plain : unquote(plain)
+    const value = python ? plain : decodeValue(plain)
     const entry: Entry = { name, file: this.#file, line, key, value }
     this.#last = { name, indent }
     if (python && name === 'command') this.#noteRemark(entry, rest)

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import {
   closeSync,
   constants,
@@ -11,10 +10,9 @@ import {
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { messageOf, TaskdError } from '../lib/errors.ts'
+import { runTool } from '../lib/tool.ts'
 
-const run = promisify(execFile)
 /** With names of a few letters this is far below what an argument list may hold. */
 const BATCH = 500
 const MKFIFO_MS = 10_000
@@ -79,7 +77,7 @@ export class Fifos {
       }
     throw new TaskdError(
       'E_NO_PIPE',
-      `cannot make a pipe for the output in ${this.#folder}: ${messageOf(problem).trim()}`,
+      `cannot make a pipe for the output in ${this.#folder}: ${messageOf(problem)}`,
       'make room there, and look whether mkfifo is installed (coreutils)',
     )
   }
@@ -104,7 +102,8 @@ async function openIn(parent: string, count: number): Promise<number[]> {
   const fds: number[] = []
   try {
     const paths = Array.from({ length: count }, (_, n) => join(folder, String(n)))
-    await run('mkfifo', ['-m', '600', ...paths], { timeout: MKFIFO_MS })
+    const made = await runTool('mkfifo', ['-m', '600', ...paths], MKFIFO_MS)
+    if (!made.ok) throw new Error(made.reason)
     for (const path of paths) fds.push(openFifo(path))
     return fds
   } catch (error) {

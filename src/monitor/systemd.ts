@@ -1,7 +1,9 @@
-import { execFile } from 'node:child_process'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Service } from '../lib/service.ts'
+import { runTool } from '../lib/tool.ts'
+
+const LIMIT_MS = 5000
 
 /**
  * Speaks to systemd through `systemd-notify`, because Node has no unix datagram sockets.
@@ -44,13 +46,9 @@ export class SystemdNotifier implements Service {
   }
 
   /** @param states for example READY=1, STOPPING=1, STATUS=… */
-  tell(...states: readonly string[]): Promise<void> {
-    if (!this.#environment['NOTIFY_SOCKET']) return Promise.resolve()
-    return new Promise(resolve => {
-      execFile('systemd-notify', [...states], { timeout: 5000 }, error => {
-        if (error) this.#log.warn({ error: error.message }, 'systemd could not be told')
-        resolve()
-      })
-    })
+  async tell(...states: readonly string[]): Promise<void> {
+    if (!this.#environment['NOTIFY_SOCKET']) return
+    const told = await runTool('systemd-notify', states, LIMIT_MS)
+    if (!told.ok) this.#log.warn({ error: told.reason }, 'systemd could not be told')
   }
 }

@@ -1,7 +1,7 @@
-import { execFile } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import type { Environment } from '../../config/config.ts'
+import { runTool } from '../../lib/tool.ts'
 
 /** Where a program is: a path as it stands, a bare name by the PATH. */
 export function findProgram(name: string, env: Environment): string | undefined {
@@ -22,10 +22,7 @@ function runs(file: string): boolean {
 const LIMIT_MS = 5000
 
 /** What a program writes, or undefined when it fails or takes too long. */
-export function outputOf(file: string, args: readonly string[]): Promise<string | undefined> {
-  return new Promise(resolve => {
-    execFile(file, args, { timeout: LIMIT_MS, encoding: 'utf8' }, (error, stdout) => {
-      resolve(error ? undefined : stdout.trim())
-    })
-  })
+export async function outputOf(file: string, args: readonly string[]): Promise<string | undefined> {
+  const run = await runTool(file, args, LIMIT_MS)
+  return run.ok ? run.stdout.trim() : undefined
 }

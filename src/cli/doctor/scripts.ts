@@ -31,7 +31,11 @@ function scripts(jobs: readonly Job[]): Finding[] {
   }
   if (bad.length === 0) return [ok('scripts', `${count(seen.size, 'script')} can be read`)]
   const more = bad.length - SHOWN
-  const rest = fail('script', `and ${more} more like these`, 'correct the first ones and look again')
+  const rest = fail(
+    'script',
+    `and ${more} more like these`,
+    'correct the first ones and look again',
+  )
   return [...bad.slice(0, SHOWN), ...(more > 0 ? [rest] : [])]
 }
 

@@ -112,7 +112,9 @@ test('half a new certificate changes nothing and is told', async () => {
   writeFileSync(tls.cert, 'no certificate')
   door.door.reloadTls()
   expect((await door.ask('/healthz', { ca: first.cert })).status).toBe(200)
-  const told = door.logged.filter(([, text]) => /old http certificate stays in use/.test(String(text)))
+  const told = door.logged.filter(([, text]) =>
+    /old http certificate stays in use/.test(String(text)),
+  )
   expect(told.map(([fields]) => fields)).toEqual([
     {
       error: expect.stringContaining('http_cert and http_key'),

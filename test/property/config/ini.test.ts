@@ -2,11 +2,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as fc from 'fast-check'
+import { stringify } from 'ini'
 import { afterAll, expect, test } from 'vitest'
 import { formatProblem, Report } from '../../../src/config/diagnostics.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { readIni } from '../../../src/config/read-ini.ts'
-import { headerOf } from '../../../src/config/section.ts'
+import { headerOf, readHeader } from '../../../src/config/section.ts'
 import { KINDS } from '../../../src/features/kinds.ts'
 import { formatDuration, parseDuration } from '../../../src/lib/duration.ts'
 
@@ -45,7 +46,9 @@ test('any value arrives as it is when it is written in quotes, with a remark beh
 })
 
 test('a value without blanks and outer quotes arrives as it is without any ceremony', () => {
-  const plain = line.map(text => text.replace(/\s/g, '')).filter(text => !text.startsWith('"'))
+  const plain = line
+    .map(text => text.replace(/\s/g, ''))
+    .filter(text => !text.startsWith('"') && !/\\[;#]/.test(text))
   fc.assert(
     fc.property(plain, value => {
       const report = new Report(KINDS)
@@ -54,6 +57,30 @@ test('a value without blanks and outer quotes arrives as it is without any cerem
       expect(section?.entries.get('param')?.value).toBe(value)
     }),
     { numRuns: 5000 },
+  )
+})
+
+/**
+ * What both languages have. Ours ends a value at ` //` as well, and knows of the escapes of JSON, in
+ * which `ini` puts quoted values, only `\"` and `\\`.
+ */
+const common = line.filter(text => !/(^|\s)\/\//.test(text) && !/\p{Cc}/u.test(text))
+
+test.each([false, true])('what the package ini writes is read back (blanks: %s)', whitespace => {
+  const section = key.filter(name => readHeader(name, new Set()).kind === 'job')
+  const written = fc.dictionary(section, fc.dictionary(key, common, { minKeys: 1 }), { minKeys: 1 })
+  fc.assert(
+    fc.property(written, sections => {
+      const report = new Report()
+      const read = readIni(stringify(sections, { whitespace }), 'x.ini', report).map(
+        ({ name, entries }) => [name, [...entries.values()].map(one => [one.name, one.value])],
+      )
+      expect(report.problems()).toEqual([])
+      expect(read).toEqual(
+        Object.entries(sections).map(([name, keys]) => [name, Object.entries(keys)]),
+      )
+    }),
+    { numRuns: 2000, examples: [[{ job: { param: 'a;b #c', function: ';', controller: '\\;' } }]] },
   )
 })
 

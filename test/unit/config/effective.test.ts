@@ -138,7 +138,7 @@ test('what is masked is the secret alone, wherever it stands', () => {
     'secret_read       = ***',
     'redis             = redis://u:***@h/1',
     'database          = mysql://u:***@h/d',
-    'param             = user=1&api_key=***',
+    'param             = "user=1&api_key=***"',
     '    DB_PASSWORD=***',
     '= run --token ***',
   ])
@@ -158,7 +158,7 @@ test('lines fit into 80 columns, but for values that are wider themselves', () =
   const lines = text(read).split('\n')
   expect(lines.filter(line => textWidth(line) > 80)).toEqual([`param             = ${wide}`])
   expect(lines[lines.findIndex(line => line.includes(wide)) - 1]).toMatch(/^; \/.*\/cron\.ini:5$/)
-  expect(text(read)).toContain('controller        = "a ; b"')
+  expect(text(read)).toContain('controller        = a \\; b')
 })
 
 test('a section of supervisord from another folder keeps its %(here)s', () => {

@@ -49,7 +49,7 @@ function scriptsOf({ scriptAllow, binPath, jobs = [] }: Given): AllowedScripts {
     ...(scriptAllow && { scriptAllow }),
     ...(binPath !== undefined && { binPath }),
   }
-  const config = { settings, jobs: jobs.map(task => ({ task })), sources: [] }
+  const config = { settings, jobs: jobs.map(task => ({ task })), sections: { source: [] } }
   return new AllowedScripts(new LiveConfig(config as unknown as Config))
 }
 

@@ -144,17 +144,8 @@ export interface ChangeResult {
 /** Why something is as it is. */
 export interface Why {
   readonly name: string
-  readonly kind:
-    | 'worker'
-    | 'program'
-    | 'queue'
-    | 'job'
-    | 'daemon'
-    | 'server'
-    | 'source'
-    | 'notify'
-    | 'channel'
-    | 'relay'
+  /** `worker`, `program`, `queue`, `job`, `daemon`, `server`, or the kind of a section such as `relay`. */
+  readonly kind: string
   readonly state: string
   /** ISO 8601, or '' where it is not known. */
   readonly since: string

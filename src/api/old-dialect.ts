@@ -1,4 +1,5 @@
 import type { Context } from 'hono'
+import { z } from 'zod'
 import { realClock } from '../lib/clock.ts'
 import type { Refusal } from './errors.ts'
 
@@ -42,4 +43,30 @@ export function oldRefusal(errcode?: OldError, fields: Fields = {}): Refusal {
 
 function timestamp(): number {
   return Math.floor(realClock.now() / 1000)
+}
+
+/** What all routes that `legacy_path` names have in common. */
+export const OLD_PATH = {
+  tag: 'Channels and relays, old paths',
+  params: z.looseObject({}),
+  maxBodyBytes: 64 << 20,
+  bodyLimits: { values: 2_000_000, atOnce: 100_000 },
+  getBody: true,
+  answers: {
+    200: {
+      description: '`code` says whether it is done',
+      schema: z.looseObject({ code: z.string(), msg: z.unknown(), timestamp: z.int() }),
+    },
+  },
+} as const
+
+/** What answers on each old path: several sections may name one. */
+export function byOldPath<T extends { readonly legacyPaths: readonly string[] }>(
+  specs: readonly T[],
+): ReadonlyMap<`/${string}`, readonly T[]> {
+  const found = new Map<`/${string}`, T[]>()
+  for (const spec of specs)
+    for (const path of spec.legacyPaths as readonly `/${string}`[])
+      found.set(path, [...(found.get(path) ?? []), spec])
+  return found
 }

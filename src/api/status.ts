@@ -1,13 +1,10 @@
-import type { ChannelStatus } from '../features/channel/data-port.ts'
-import type { RelayStatus } from '../features/relay/port.ts'
-import type { SourceStatus } from '../features/table-queue/status.ts'
-import type { NotifyStatus } from '../model/notice.ts'
 import type { ProgramState } from '../model/program-state.ts'
 import type { LastRunStatus } from './last-run-status.ts'
+import type { FeatureLists, PartStatus } from './part-status.ts'
 import type { SqlJobsStatus } from './sql-jobs-port.ts'
 
 /** How it all is: what `GET /api/status` answers, and `taskd status --json` prints. */
-export interface Status {
+export interface Status extends FeatureLists {
   readonly node: string
   readonly pid: number
   readonly version: string
@@ -48,10 +45,8 @@ export interface Status {
   readonly queues: readonly QueueStatus[]
   readonly jobs: readonly JobStatus[]
   readonly sql_jobs: SqlJobsStatus
-  readonly channels: readonly ChannelStatus[]
-  readonly relays: readonly RelayStatus[]
-  readonly notices: readonly NotifyStatus[]
-  readonly sources: readonly SourceStatus[]
+  /** Sections of features, all in one form; the lists of each stand beside it under their own names. */
+  readonly parts: readonly PartStatus[]
   /**
    * This one first, then the others on the same Redis; empty until Redis has answered, and absent
    * from what a daemon of version 0.1 says.

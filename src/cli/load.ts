@@ -1,6 +1,6 @@
 import type { Config, Loaded } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
-import { KINDS } from '../features/kinds.ts'
+import { KINDS } from '../features/index.ts'
 import { openFilesLimit } from '../lib/proc.ts'
 import { checkTrigger } from '../schedule/check.ts'
 import type { Context } from './context.ts'

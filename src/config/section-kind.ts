@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import type { TaskTemplate } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Changes } from './changes.ts'
 import type { Config, Environment, Settings } from './config.ts'
@@ -18,6 +19,12 @@ export interface SectionKind<Value = unknown, Schema extends z.ZodObject = z.Zod
   read(sections: readonly Section[], around: Surroundings): Value
   /** What a reload changes, by name and key. */
   diff(old: Value, next: Value): Changes
+  /** What `taskd check` says there is, as in `2 programs`; undefined: not worth a word. */
+  contents?(value: Value): string | undefined
+  /** Whether its sections have something to do while Redis is away, or nothing to do without it. */
+  without?(value: Value): 'works' | 'waits' | undefined
+  /** What its sections run, which whoever may push may push too. */
+  tasks?(value: Value): readonly TaskTemplate[]
 }
 
 /** The keys of a kind, and the names that its sections may have. */

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import { isPattern, matchesGlob } from '../config/glob.ts'
 import type { LiveConfig } from '../config/live.ts'
 import { valueOf } from '../config/section-kind.ts'
-import { sourceKind } from '../features/kinds.ts'
+import { KINDS } from '../features/index.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { realFile } from '../lib/inside.ts'
 import type { TaskTemplate } from '../model/job.ts'
@@ -64,7 +64,7 @@ export class AllowedScripts {
     const config = this.#config.current
     if (this.#from === config) return this.#ofJobs
     const found = new Map<string, TaskTemplate[]>()
-    for (const { task } of [...config.jobs, ...valueOf(config, sourceKind)]) {
+    for (const { task } of [...config.jobs, ...tasksOf(config)]) {
       const others = found.get(task.script)
       if (others) others.push(task)
       else found.set(task.script, [task])
@@ -111,4 +111,10 @@ function notAllowed(script: string, why = ''): TaskdError {
     `script ${script} may not be pushed with the scope push${why}: it is not inside bin_path, no job runs it like this, and script_allow does not list it`,
     'list it in script_allow of [taskd], or send the secret that has the scope admin',
   )
+}
+
+/** What sections run that are no jobs. */
+function tasksOf(config: Config) {
+  const tasks = KINDS.ofFeatures.flatMap(kind => kind.tasks?.(valueOf(config, kind)) ?? [])
+  return tasks.map(task => ({ task }))
 }

@@ -3,12 +3,9 @@ import type { Control } from '../api/control.ts'
 import { SocketServer } from '../api/listen.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { LiveConfig } from '../config/live.ts'
-import { valueOf } from '../config/section-kind.ts'
-import { Channels } from '../features/channel/channels.ts'
-import { channelKind, notifyKind, relayKind } from '../features/kinds.ts'
-import { LazyNotices, worldOf } from '../features/notify/lazy-notices.ts'
-import { Relays } from '../features/relay/relays.ts'
-import { Sources } from '../features/table-queue/sources.ts'
+import { notify } from '../features/all.ts'
+import { FeatureSet } from '../features/feature-set.ts'
+import { FEATURES } from '../features/index.ts'
 import { realClock } from '../lib/clock.ts'
 import type { RootLog } from '../lib/log.ts'
 import { version as installedVersion } from '../lib/shipped.ts'
@@ -226,31 +223,22 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     orderReread: job => engine.orderReread(job),
   })
 
-  const around = { clock, random: Math.random, log, dataDir: settings.dataDir }
-  const channels = new Channels(valueOf(config, channelKind), around)
-  const relays = new Relays(valueOf(config, relayKind), around)
-  const sources = new Sources({
-    ...around,
+  const features = new FeatureSet(FEATURES, {
+    config: live,
+    clock,
+    random: Math.random,
+    log,
     events,
     redis: ask,
     queues: asking.queues,
-    queueOf: taskKey => live.current.queues.find(one => one.taskKey === taskKey),
-  })
-
-  const notices = new LazyNotices({
-    specs: valueOf(config, notifyKind),
-    ...around,
-    events,
-    world: worldOf({
-      jobs,
-      queues: () => live.current.queues,
-      engine,
-      ask,
-      asking: asking.queues,
-      leaving: () => stopping.signal.aborted,
-      health: () => health.status,
-      database: () => ({ ...archiver.status(), ok: archiver.status().ok !== false }),
-    }),
+    jobs,
+    engine,
+    health: () => health.status,
+    database: () => {
+      const { ok, error = '' } = archiver.status()
+      return { ok: ok !== false, error }
+    },
+    stopping: stopping.signal,
   })
 
   const version = installedVersion()
@@ -258,8 +246,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const doorDeps = {
     config: live,
     engine,
-    channels,
-    relays,
+    features,
     daemon: () => control,
     health,
     pull: pull.control,
@@ -290,10 +277,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     runRows,
     sqlJobs: sql.sqlJobs,
     pull: pull.keeper,
-    channels,
-    relays,
-    notices,
-    sources,
+    features,
     sampler: new Sampler(clock, () => engine.sampled),
     redisReady: (...args) => untilRedisReady({ health, embedded, clock, log }, ...args),
     engine,
@@ -324,10 +308,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     redisUrl,
     asking,
     pull: pull.control,
-    channels,
-    relays,
-    notices,
-    sources,
+    features,
     wanted,
     store,
     redis: ask,
@@ -339,7 +320,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     tasks,
     schedule,
     sqlJobs: sql.control,
-    notices,
+    notices: { testNotify: async name => (await features.get(notify)).testNotify(name) },
     views,
     start,
     dataMark,

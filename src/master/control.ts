@@ -1,6 +1,6 @@
+import type { NotifyControl } from '../api/notify-port.ts'
 import type { ScheduleControl } from '../api/schedule-port.ts'
 import type { SqlJobsPort } from '../api/sql-jobs-port.ts'
-import type { LazyNotices } from '../features/notify/lazy-notices.ts'
 import type { RedisHealthStatus } from '../monitor/redis-health.ts'
 import { asked, askedToTake, redisFull } from './asked.ts'
 import type { Daemon } from './daemon.ts'
@@ -19,7 +19,7 @@ export interface ControlParts {
   readonly tasks: TaskControl
   readonly schedule: ScheduleControl
   readonly sqlJobs: SqlJobsPort
-  readonly notices: LazyNotices
+  readonly notices: NotifyControl
   readonly views: Views
   readonly start: Start
   readonly dataMark: Pick<DataMark, 'changed'>

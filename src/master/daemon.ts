@@ -4,12 +4,9 @@ import type { Config, Loaded } from '../config/config.ts'
 import { formatProblem } from '../config/diagnostics.ts'
 import type { LiveConfig } from '../config/live.ts'
 import { valueOf } from '../config/section-kind.ts'
-import type { Channels } from '../features/channel/channels.ts'
-import { channelKind, notifyKind, programKind, relayKind, sourceKind } from '../features/kinds.ts'
+import type { FeatureSet } from '../features/feature-set.ts'
 import { needsRedis } from '../features/needs-redis.ts'
-import type { LazyNotices } from '../features/notify/lazy-notices.ts'
-import type { Relays } from '../features/relay/relays.ts'
-import type { Sources } from '../features/table-queue/sources.ts'
+import { programKind } from '../features/programs/section.ts'
 import type { Clock } from '../lib/clock.ts'
 import { count } from '../lib/count.ts'
 import { TaskdError } from '../lib/errors.ts'
@@ -52,10 +49,7 @@ export interface DaemonDeps {
   readonly runRows: Service
   /** Leases and deaths of pull queues. */
   readonly pull: Service
-  readonly channels: Channels
-  readonly relays: Relays
-  readonly notices: LazyNotices
-  readonly sources: Sources
+  readonly features: FeatureSet
   readonly sampler: Service
   /** Resolves when Redis answers. */
   readonly redisReady: (signal: AbortSignal, onLate: () => void) => Promise<void>
@@ -106,13 +100,10 @@ export class Daemon {
 
   async #startAll(): Promise<void> {
     const { api, embedded, supervisor, health, archiver, sampler, systemd, redisReady } = this.#deps
-    const { channels, relays } = this.#deps
+    const { features } = this.#deps
     await api.start()
-    // Before the door, so that nobody is told that there is no such channel.
-    await channels.start()
-    const relaying = relays.start()
-    // Before whatever may fail.
-    await this.#deps.notices.start()
+    // Before the door, and before whatever may fail. None of them waits for a server that is away.
+    await features.startFirst()
     await this.#deps.door?.start()
     embedded?.send({ type: 'start' })
     // Programs need no Redis of ours, so they do not wait for it.
@@ -133,10 +124,9 @@ export class Daemon {
     await this.#deps.sqlJobs.start()
     // Recovery has given back what died with the daemon before: its rows can be ended now.
     await this.#deps.runRows.start()
-    await this.#deps.sources.start()
-    await this.#deps.sources.configure(valueOf(this.#deps.config.current, sourceKind))
+    await features.startAfterRedis()
     await sampler.start()
-    await Promise.all([programs, relaying])
+    await programs
     if (this.#deps.stopping.signal.aborted) return
     if (this.#state === 'starting' || this.#state === 'waiting') this.#state = 'running'
     const { jobs, queues } = this.#deps.config.current
@@ -177,22 +167,19 @@ export class Daemon {
     // What is just being started is finished first: a worker that comes later would be left behind.
     const start = { name: 'start', stop: async () => this.#start?.catch(() => undefined) }
     await stopWithin(STOP_LIMIT_MS, start, log)
-    const { sources } = this.#deps
-    await stopWithin(STOP_LIMIT_MS, { name: 'taking rows', stop: () => sources.hold() }, log)
+    const { features } = this.#deps
+    await stopWithin(STOP_LIMIT_MS, { name: 'taking work', stop: () => features.hold() }, log)
     await Promise.all([this.#deps.engine.stop(), supervisor.stop('taskd stops')])
     log.info('stopping: all workers and programs have left')
     const connections = { name: 'connections', stop: this.#deps.releaseAll }
     // Before the connections: what is being answered may need them.
     if (this.#deps.door) await stopWithin(STOP_LIMIT_MS, this.#deps.door, log)
-    const { pull, channels, relays, notices, runRows, sqlJobs } = this.#deps
+    const { dataMark, pull, runRows, sqlJobs } = this.#deps
     const others = [
-      this.#deps.dataMark,
+      dataMark,
       sampler,
       pull,
-      sources,
-      channels,
-      relays,
-      notices,
+      ...features.all.toReversed(),
       sqlJobs,
       runRows,
       archiver,
@@ -275,10 +262,7 @@ export class Daemon {
 
   #settle(config: Config): Promise<void> {
     return this.#settling.settle({
-      channels: () => this.#deps.channels.configure(valueOf(config, channelKind)),
-      relays: () => this.#deps.relays.configure(valueOf(config, relayKind)),
-      notices: () => this.#deps.notices.configure(valueOf(config, notifyKind)),
-      'table queues': () => this.#deps.sources.configure(valueOf(config, sourceKind)),
+      ...this.#deps.features.configured(config),
       'workers and jobs': async () => {
         this.#deps.sqlJobs.configure()
         await this.#deps.engine.reconfigure()
@@ -292,7 +276,7 @@ export class Daemon {
     if (this.#state === 'running') {
       this.#state = 'draining'
       this.#deps.root.log.info({ running: engine.pools.running }, 'draining: no new work is taken')
-      void this.#deps.sources.hold()
+      void this.#deps.features.hold()
       void engine.drain('drained by hand').then(() => {
         if (this.#state === 'draining') this.#state = 'drained'
       })
@@ -306,7 +290,7 @@ export class Daemon {
     if (this.#state !== 'draining' && this.#state !== 'drained') return
     this.#state = 'running'
     await engine.take()
-    this.#deps.sources.take()
+    this.#deps.features.take()
   }
 }
 

@@ -4,9 +4,7 @@ import type { PullPort } from '../api/pull-port.ts'
 import type { Status } from '../api/status.ts'
 import type { HttpAddress } from '../config/config.ts'
 import type { LiveConfig } from '../config/live.ts'
-import type { DataPort } from '../features/channel/data-port.ts'
-import type { EncryptPort } from '../features/channel/encrypt-port.ts'
-import type { RelayPort } from '../features/relay/port.ts'
+import type { FeatureSet } from '../features/feature-set.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Service } from '../lib/service.ts'
@@ -34,8 +32,7 @@ export interface PublicParts {
   readonly daemon: () => DoorDaemon
   readonly health: Pick<RedisHealth, 'status'>
   readonly pull: PullPort
-  readonly channels: DataPort & EncryptPort
-  readonly relays: RelayPort
+  readonly features: Pick<FeatureSet, 'routes' | 'metrics'>
   /** A connection that fails rather than waits. */
   readonly ask: Redis
   readonly version: string

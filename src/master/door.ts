@@ -9,16 +9,12 @@ import { brokerRoutes } from '../api/routes/broker.ts'
 import type { MetricsPort } from '../api/routes/metrics.ts'
 import { pullRoutes } from '../api/routes/pull.ts'
 import { legacyPullRoutes } from '../api/routes/pull-legacy.ts'
-import type { QueueStatus } from '../api/status.ts'
+import type { QueueStatus, Status } from '../api/status.ts'
 import type { Config } from '../config/config.ts'
 import { descriptorsNeeded } from '../config/descriptors.ts'
 import type { LiveConfig } from '../config/live.ts'
 import { valueOf } from '../config/section-kind.ts'
-import { dataRoutes } from '../features/channel/data-routes.ts'
-import { encryptRoutes } from '../features/channel/encrypt-routes.ts'
-import { channelLegacyRoutes, type OldPathSpecs } from '../features/channel/legacy-routes.ts'
-import { channelKind, programKind, relayKind } from '../features/kinds.ts'
-import { relayRoutes } from '../features/relay/routes.ts'
+import { programKind } from '../features/programs/section.ts'
 import type { Clock } from '../lib/clock.ts'
 import { openFilesLimit } from '../lib/proc.ts'
 import { Metrics } from '../monitor/metrics.ts'
@@ -29,11 +25,16 @@ import { Broker } from './broker.ts'
 import type { DoorParts, DoorService, PublicParts } from './door-parts.ts'
 
 /** Puts the door together: the routes of the control socket, and every part of the public API. */
-export function buildDoor(parts: DoorParts): DoorService {
+export async function buildDoor(parts: DoorParts): Promise<DoorService> {
   const { http, config, engine, clock, log, health } = parts
   const daemon = parts.daemon()
-  const metrics = new Metrics({ ...parts, queueOf: id => engine.member(id)?.spec.taskKey ?? '' })
-  const shared = publicModules(parts)
+  const metrics = new Metrics<Status>({
+    ...parts,
+    queueOf: id => engine.member(id)?.spec.taskKey ?? '',
+    more: await parts.features.metrics(),
+  })
+  const { fixed, named } = await parts.features.routes()
+  const shared = [...ownModules(parts), ...fixed]
   const common = {
     ...parts,
     control: daemon,
@@ -48,10 +49,12 @@ export function buildDoor(parts: DoorParts): DoorService {
     now: () => clock.monotonic(),
   }
   // A reload may bring other old paths.
-  const appNow = derived(config, next => {
-    const specs = { channels: valueOf(next, channelKind), relays: valueOf(next, relayKind) }
-    return createDoorApp({ ...common, modules: [...shared, ...oldModules(specs, parts)] })
-  })
+  const appNow = derived(config, next =>
+    createDoorApp({
+      ...common,
+      modules: [...shared, legacyPullRoutes(parts.pull), ...named(next)],
+    }),
+  )
   const { httpCert: cert, httpKey: key } = config.current.settings
   const tls = cert !== undefined && key !== undefined ? { cert, key } : undefined
   const app: DoorOptions['app'] = { fetch: (request, env) => appNow().fetch(request, env) }
@@ -79,28 +82,18 @@ function connectionsBeside(config: Config): number {
 }
 
 /** The public API alone, for whoever needs no secret. */
-export function publicApp(parts: PublicParts) {
+export async function publicApp(parts: PublicParts) {
   const routes = createRoutes()
-  for (const add of publicModules(parts)) add(routes)
+  const { fixed } = await parts.features.routes()
+  for (const add of [...ownModules(parts), ...fixed]) add(routes)
   routes.app.onError(onError(parts.daemon(), parts.log))
   routes.app.notFound(c => c.json(failure(404, 'E_NO_ROUTE', 'no such route').body, 404))
   return routes.app
 }
 
-function publicModules(parts: PublicParts): readonly DoorModule[] {
-  return [
-    brokerRoutes(buildBroker(parts)),
-    dataRoutes(parts.channels),
-    encryptRoutes(parts.channels),
-    relayRoutes(parts.relays),
-    pullRoutes(parts.pull),
-  ]
-}
-
-/** What clients of other schedulers ask for. */
-function oldModules(specs: OldPathSpecs, { pull, channels, relays }: PublicParts) {
-  const ports = { data: channels, encrypt: channels, relays }
-  return [legacyPullRoutes(pull), channelLegacyRoutes(specs, ports)]
+/** Of tasks and queues: what the daemon does in any case. */
+function ownModules(parts: PublicParts): readonly DoorModule[] {
+  return [brokerRoutes(buildBroker(parts)), pullRoutes(parts.pull)]
 }
 
 function buildBroker({ config, daemon, ask, clock }: PublicParts): Broker {
@@ -154,7 +147,11 @@ function derived<T>(config: LiveConfig, make: (config: Config) => T): () => T {
   return () => made
 }
 
-function metricsPort(metrics: Metrics, { ask, pull }: DoorParts, clock: Clock): MetricsPort {
+function metricsPort(
+  metrics: Metrics<Status>,
+  { ask, pull }: DoorParts,
+  clock: Clock,
+): MetricsPort {
   return {
     contentType: metrics.contentType,
     answered: (route, status, ms) => metrics.answered(route, status, ms),

@@ -7,7 +7,7 @@ export function lazyDoor(parts: DoorParts): DoorService {
     name: 'http',
     async start() {
       const { buildDoor } = await import('./door.ts')
-      door ??= buildDoor(parts)
+      door ??= await buildDoor(parts)
       await door.start()
     },
     stop: async () => door?.stop(),

@@ -3,7 +3,7 @@ import type { Changes } from '../config/changes.ts'
 import type { Config, Loaded } from '../config/config.ts'
 import { QUEUE, TASKD } from '../config/core-kinds.ts'
 import { diffConfig } from '../config/diff.ts'
-import { KINDS } from '../features/kinds.ts'
+import { KINDS } from '../features/index.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
 /** What there is, for what becomes of it depends on how it is. */

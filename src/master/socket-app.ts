@@ -7,15 +7,12 @@ interface App {
   fetch(request: Request, env: unknown): Response | Promise<Response>
 }
 
-/** What programs ask for: over TCP, and here without a secret, for whoever may use the socket. */
-const PUBLIC = /^\/api\/(?:task|queue|data|encrypt|relay)(?:\/|$)/
-
 /**
  * What the control socket serves: the command line's routes, and the public API. Both are made when
  * they are first asked for: the daemon is made after its socket, and most never need the second.
  */
 export function socketApp(parts: PublicParts): App {
-  let own: App | undefined
+  let own: (App & { readonly serves: (path: string) => boolean }) | undefined
   let open: Promise<App> | undefined
   return {
     async fetch(request, env) {
@@ -26,10 +23,8 @@ export function socketApp(parts: PublicParts): App {
         const { status, body } = failureOf(error)
         return Response.json(body, { status })
       }
-      if (!PUBLIC.test(new URL(request.url).pathname)) {
-        own ??= createApp(parts.daemon(), parts.log)
-        return own.fetch(request, env)
-      }
+      own ??= ownApp(parts)
+      if (own.serves(new URL(request.url).pathname)) return own.fetch(request, env)
       open ??= import('./door.ts')
         .then(door => door.publicApp(parts))
         .catch((error: unknown) => {
@@ -39,4 +34,19 @@ export function socketApp(parts: PublicParts): App {
       return (await open).fetch(request, env)
     },
   }
+}
+
+/** The routes of the command line. What is below another noun is the public API's. */
+function ownApp(parts: PublicParts) {
+  const app = createApp(parts.daemon(), parts.log)
+  const nouns = new Set(app.routes.filter(one => one.method !== 'ALL').map(one => nounOf(one.path)))
+  return {
+    fetch: app.fetch,
+    serves: (path: string) => !path.startsWith('/api/') || nouns.has(nounOf(path)),
+  }
+}
+
+/** `tasks` of `/api/tasks/push`. */
+function nounOf(path: string): string | undefined {
+  return path.split('/')[2]
 }

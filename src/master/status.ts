@@ -3,24 +3,16 @@ import type { LastRunStatus } from '../api/last-run-status.ts'
 import type { PullPort } from '../api/pull-port.ts'
 import type { JobStatus, QueueStatus, Status, UnknownQueue, WorkerStatus } from '../api/status.ts'
 import type { LiveConfig } from '../config/live.ts'
-import { valueOf } from '../config/section-kind.ts'
-import type { Channels } from '../features/channel/channels.ts'
-import { sourceKind } from '../features/kinds.ts'
-import type { LazyNotices } from '../features/notify/lazy-notices.ts'
-import type { Relays } from '../features/relay/relays.ts'
-import type { Sources } from '../features/table-queue/sources.ts'
-import type { SourceStatus } from '../features/table-queue/status.ts'
+import type { FeatureSet } from '../features/feature-set.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { withoutPasswords } from '../lib/redis-nodes.ts'
 import type { Job } from '../model/job.ts'
-import type { SourceSpec } from '../model/source.ts'
 import type { Archiver } from '../monitor/archiver.ts'
 import type { RedisHealth } from '../monitor/redis-health.ts'
 import { listed } from '../queue/plain-list.ts'
 import type { PullFeed } from '../queue/pull-feed.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 import { formatInstant } from '../schedule/format.ts'
-import { describeAddress, parseAddress } from '../store/address.ts'
 import { childStatus, programStatus } from './child-status.ts'
 import type { DataMark } from './data-mark.ts'
 import type { Engine } from './engine.ts'
@@ -60,10 +52,7 @@ export interface StatusDeps {
     readonly feed: PullFeed
   }
   readonly pull: Pick<PullPort, 'counts'>
-  readonly channels: Pick<Channels, 'statuses'>
-  readonly relays: Pick<Relays, 'statuses'>
-  readonly notices: Pick<LazyNotices, 'statuses'>
-  readonly sources: Pick<Sources, 'statuses'>
+  readonly features: Pick<FeatureSet, 'statuses'>
 }
 
 /** The daemon as it is now. What Redis does not tell in time is told as it was last known, or not. */
@@ -72,12 +61,10 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
   const asking = { ...deps.asking, config: deps.config }
   const config = deps.config.current
   const jobs = deps.jobs()
-  const [queues, told, channels, relays, sources] = await Promise.all([
+  const [queues, told, features] = await Promise.all([
     readQueues(deps),
     deps.jobStates.read(),
-    deps.channels.statuses(),
-    deps.relays.statuses(),
-    deps.sources.statuses(),
+    deps.features.statuses(),
   ])
   const lasts = await Promise.all(jobs.map(job => lastRun(asking, job, told.states.get(job.name))))
   return {
@@ -123,12 +110,8 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
       ...deps.sqlJobs.bad.map(badStatus),
     ],
     sql_jobs: sqlJobsStatus(deps.sqlJobs),
-    channels,
-    relays,
-    notices: deps.notices.statuses,
-    sources: valueOf(config, sourceKind).map(
-      spec => sources.find(one => one.name === spec.name) ?? notAskedYet(spec),
-    ),
+    ...features.lists,
+    parts: features.parts,
     nodes: engine.nodes.map(node =>
       node.self || health.status.answers ? node : { ...node, state: 'unknown', since: null },
     ),
@@ -138,25 +121,6 @@ export async function readStatus(deps: StatusDeps): Promise<Status> {
 function predecessors(engine: Engine, name: string): string {
   const pids = engine.predecessorsOf(name)
   return pids.length === 0 ? '' : `waits for pid ${pids.join(', ')} of the daemon before to finish`
-}
-
-/** A table queue as long as the daemon is not ready. */
-function notAskedYet({ name, table, database, task }: SourceSpec): SourceStatus {
-  return {
-    name,
-    table,
-    database: describeAddress(parseAddress(database)),
-    task_key: task.taskKey,
-    ok: null,
-    error: '',
-    since: '',
-    full: null,
-    open: null,
-    backlog: null,
-    taken: 0,
-    bad: 0,
-    written: 0,
-  }
 }
 
 function readDatabase(deps: StatusDeps): Status['database'] {

@@ -15,9 +15,7 @@ export function explainPart(name: string, status: Status): Why | undefined {
   const { ok, error, since } = part.health
   // The first to be asked is Redis.
   if (ok === null) return told(part.kind, 'UNKNOWN', '', part.reasons)
-  const full = name === 'redis' && status.redis.full
-  const state = ok ? 'OPEN' : full ? 'FULL' : part.kind === 'notify' ? 'FAILING' : 'AWAY'
-  return told(part.kind, state, since, [ok ? '' : error || 'no answer', ...part.reasons])
+  return told(part.kind, part.state, since, [ok ? '' : error || 'no answer', ...part.reasons])
 }
 
 /** For "did you mean". */
@@ -87,54 +85,35 @@ function conditionOf(redis: Status['redis']): string[] {
 interface Part {
   readonly name: string
   readonly kind: Why['kind']
+  readonly state: string
   readonly health: Omit<HealthReport, 'ok'> & { readonly ok: boolean | null }
   readonly reasons: readonly string[]
 }
 
 function partsOf(status: Status): Part[] {
-  const { redis, database, channels, relays, notices, sources } = status
+  const { redis, database, parts } = status
   return [
-    { name: 'redis', kind: 'server', health: redis, reasons: redisReasons(status) },
-    { name: 'database', kind: 'server', health: database, reasons: databaseReasons(status) },
-    ...sources.map(one => {
-      const { taken, bad, written, open, backlog } = one
-      const reasons = [
-        `ready rows of ${one.table} in ${one.database} become tasks of ${one.task_key}`,
-        one.full ? `${one.task_key} is full: no more rows are taken for now` : '',
-        open === null || backlog === null
-          ? `which rows are tasks now, and which results are still to be written, is ${NOT_KNOWN}`
-          : `${count(open, 'row is a task', 'rows are tasks')} now, ${count(backlog, 'result is', 'results are')} still to be written`,
-        `since the start: ${taken} taken, ${bad} that could be no task, ${written} written back`,
-      ]
-      return { name: one.name, kind: 'source', health: one, reasons } as const
-    }),
-    ...notices.map(one => {
-      const reasons = [
-        `notices go to ${one.to}; taskd notify ${one.name} sends a test`,
-        `since the start: ${count(one.sent, 'notice')} sent, ${count(one.dropped, 'event')} dropped`,
-        `${count(one.waiting, 'event waits', 'events wait')} to be sent`,
-        one.last_sent === null ? '' : `last sent at ${one.last_sent}`,
-      ]
-      return { name: one.name, kind: 'notify', health: one, reasons } as const
-    }),
-    ...channels.map(one => {
-      const reasons = [
-        `rows go into ${one.table} of ${one.database}`,
-        `${count(one.backlog, 'batch waits', 'batches wait')} on disk, ${one.bad} refused and in files`,
-        `since the start: ${count(one.inserted, 'row')}`,
-      ]
-      return { name: one.name, kind: 'channel', health: one, reasons } as const
-    }),
-    ...relays.map(one => {
-      const { backlog, leased } = one
-      const reasons = [
-        `hands on ${one.list} of ${one.redis}`,
-        backlog === null || leased === null
-          ? 'how many tasks wait, and how many are taken, is not known meanwhile'
-          : `${count(backlog, 'task waits', 'tasks wait')}, ${leased} taken and not acknowledged`,
-      ]
-      return { name: one.name, kind: 'relay', health: one, reasons } as const
-    }),
+    {
+      name: 'redis',
+      kind: 'server',
+      state: redis.ok ? 'OPEN' : redis.full ? 'FULL' : 'AWAY',
+      health: redis,
+      reasons: redisReasons(status),
+    },
+    {
+      name: 'database',
+      kind: 'server',
+      state: database.ok ? 'OPEN' : 'AWAY',
+      health: database,
+      reasons: databaseReasons(status),
+    },
+    ...parts.map(one => ({
+      name: one.name,
+      kind: one.kind,
+      state: one.state,
+      health: one,
+      reasons: one.reasons,
+    })),
   ]
 }
 

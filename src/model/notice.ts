@@ -78,27 +78,6 @@ export interface Notice {
   readonly held: boolean
 }
 
-/** As `taskd status --json` shows it. */
-export interface NotifyStatus {
-  readonly name: string
-  /** Where to, without what is secret. */
-  readonly to: string
-  readonly ok: boolean
-  /** What went wrong last; '' when nothing is wrong. */
-  readonly error: string
-  /** Since when it is as it is, ISO 8601. */
-  readonly since: string
-  /** Notices since the start. */
-  readonly sent: number
-  /** Failed attempts since the start; each notice is tried again. */
-  readonly failed: number
-  /** Events that are to be sent yet. */
-  readonly waiting: number
-  /** Events since the start that were not sent: too many at once, or not delivered in time. */
-  readonly dropped: number
-  readonly last_sent: string | null
-}
-
 /** What came of a test notice. */
 export interface NotifyTested {
   readonly name: string

@@ -4,11 +4,13 @@ import type { DaemonEvent, Events } from '../model/events.ts'
 import { addProcessMetrics } from './process-metrics.ts'
 import { addStatusMetrics, type QueueLooks, type WatchedStatus } from './status-metrics.ts'
 
-export interface MetricsDeps {
+export interface MetricsDeps<Watched extends WatchedStatus> {
   readonly events: Events
   readonly version: string
   /** The queue of a worker; '' when it is not known any more. */
   readonly queueOf: (workerId: string) => string
+  /** Those of features. @returns what takes a status over, just before the registry is read */
+  readonly more: readonly ((registry: Registry) => (status: Watched) => void)[]
 }
 
 /** Seconds; a run may take a moment or a night. */
@@ -19,11 +21,11 @@ const LATE_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 
 const HTTP_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30]
 
 /** Counts what happens, and measures what is when it is asked. For Prometheus. */
-export class Metrics {
+export class Metrics<Watched extends WatchedStatus> {
   readonly #registry = new Registry()
-  readonly #deps: MetricsDeps
+  readonly #deps: MetricsDeps<Watched>
   readonly #unsubscribe: () => void
-  readonly #setStatus: ReturnType<typeof addStatusMetrics>
+  readonly #setStatus: (status: Watched, looks: QueueLooks) => void
 
   readonly #runs: Counter<'queue' | 'job' | 'outcome'>
   readonly #durations: Histogram<'queue'>
@@ -33,7 +35,7 @@ export class Metrics {
   readonly #requests: Counter<'method' | 'route' | 'status'>
   readonly #requestSeconds: Histogram<'method' | 'route'>
 
-  constructor(deps: MetricsDeps) {
+  constructor(deps: MetricsDeps<Watched>) {
     this.#deps = deps
     const registers = [this.#registry]
     this.#runs = new Counter({
@@ -87,7 +89,12 @@ export class Metrics {
       labelNames: ['version'],
     })
     build.set({ version: deps.version }, 1)
-    this.#setStatus = addStatusMetrics(this.#registry)
+    const setStatus = addStatusMetrics(this.#registry)
+    const others = deps.more.map(add => add(this.#registry))
+    this.#setStatus = (status, looks) => {
+      setStatus(status, looks)
+      for (const set of others) set(status)
+    }
     addProcessMetrics(this.#registry)
     this.#unsubscribe = deps.events.subscribe(event => this.#count(event))
   }
@@ -97,7 +104,7 @@ export class Metrics {
   }
 
   /** Everything, in the text format of Prometheus. */
-  render(status: WatchedStatus, looks: QueueLooks): Promise<string> {
+  render(status: Watched, looks: QueueLooks): Promise<string> {
     this.#setStatus(status, looks)
     return this.#registry.metrics()
   }

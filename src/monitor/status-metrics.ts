@@ -1,7 +1,4 @@
 import { Counter, Gauge, type Registry } from 'prom-client'
-import { addChannelMetrics, type WatchedChannel } from '../features/channel/metrics.ts'
-import { addNotifyMetrics, type WatchedNotices } from '../features/notify/metrics.ts'
-import { addSourceMetrics, type WatchedSource } from '../features/table-queue/metrics.ts'
 import { setKnown } from './set-known.ts'
 
 interface WatchedChild {
@@ -38,9 +35,6 @@ export interface WatchedStatus {
     readonly listed: number | null
     readonly paused: boolean | null
   }[]
-  readonly channels: readonly WatchedChannel[]
-  readonly notices: readonly WatchedNotices[]
-  readonly sources: readonly WatchedSource[]
 }
 
 /** What a queue says of itself beside the status. */
@@ -123,10 +117,6 @@ export function addStatusMetrics(
     'group',
   )
 
-  const setChannels = addChannelMetrics(registry)
-  const setNotices = addNotifyMetrics(registry)
-  const setSources = addSourceMetrics(registry)
-
   const setQueues = (status: WatchedStatus, looks: QueueLooks) => {
     for (const one of [tasks, oldest, ended, paused]) one.reset()
     for (const one of status.queues) {
@@ -166,8 +156,5 @@ export function addStatusMetrics(
     archived.inc(status.database.archived)
     setQueues(status, looks)
     setChildren(status)
-    setChannels(status.channels)
-    setNotices(status.notices)
-    setSources(status.sources)
   }
 }

@@ -59,6 +59,7 @@ export function channelsOf(
   clock: Clock = realClock,
 ) {
   const recorded = recordedLog()
-  const channels = new Channels(specs, { dataDir, clock, random: () => 0.5, log: recorded.log })
+  const made = new Channels({ dataDir, clock, random: () => 0.5, log: recorded.log })
+  const channels = Object.assign(made, { start: () => made.configure(specs) })
   return { channels, log: recorded }
 }

@@ -23,9 +23,7 @@ export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
     ...status.programs.map(program => childRow(program)),
     ...status.queues.map(queue => queueRow(queue)),
     ...status.jobs.map(job => jobRow(job, NOT_READY.includes(status.state), nowMs)),
-    ...[...status.channels, ...status.relays].map(one => farRow(one, nowMs)),
-    ...status.notices.map(one => noticesRow(one, nowMs)),
-    ...status.sources.map(one => sourceRow(one, nowMs)),
+    ...status.parts.map(one => partRow(one, nowMs)),
   ]
 }
 
@@ -157,55 +155,17 @@ function jobState({ bad, enabled, held, next, failures }: JobStatus): [string, R
   return ['SCHEDULED', failures ? 'between' : 'good']
 }
 
-type Far = Status['channels'][number] | Status['relays'][number]
-
-/** What reaches out to another server. */
-function farRow(far: Far, nowMs: number): Row {
-  const isChannel = 'table' in far
-  const parts = [
-    isChannel ? `channel into ${far.table}` : 'relay',
-    far.ok ? '' : `since ${shortTime(far.since, nowMs)}: ${far.error}`,
-    isChannel && far.backlog > 0 ? `backlog of ${far.backlog} on disk` : '',
-    isChannel && far.bad > 0 ? `${far.bad} bad` : '',
-  ].filter(part => part !== '')
-  const detail = clean(parts.join(', '))
-  if (!far.ok) return { name: clean(far.name), state: 'AWAY', tone: 'bad', detail }
-  const tone = isChannel && far.bad > 0 ? 'between' : 'good'
-  return { name: clean(far.name), state: 'OPEN', tone, detail }
-}
-
-/** A table queue. */
-function sourceRow(source: Status['sources'][number], nowMs: number): Row {
-  const { name, table, task_key, ok, error, since, full, open, backlog } = source
-  if (ok === null) {
-    const detail = clean(`rows of ${table} to ${task_key}, not known until the daemon is ready`)
-    return { name: clean(name), state: 'UNKNOWN', tone: 'between', detail }
+/** A section of a feature: a channel, a relay, … */
+function partRow(part: Status['parts'][number], nowMs: number): Row {
+  const { name, state, ok, warning, error, since, what, details } = part
+  const trouble = ok === false ? [`since ${shortTime(since, nowMs)}: ${error}`] : []
+  const tone = ok === false ? 'bad' : ok === null || warning ? 'between' : 'good'
+  return {
+    name: clean(name),
+    state,
+    tone,
+    detail: clean([what, ...trouble, ...details].join(', ')),
   }
-  const parts = [
-    `rows of ${table} to ${task_key}`,
-    ok ? '' : `since ${shortTime(since, nowMs)}: ${error}`,
-    open === null ? 'what is taken is not known while Redis is away' : '',
-    open ? `${open} taken` : '',
-    backlog ? `${count(backlog, 'result')} to be written` : '',
-    full ? 'its queue is full' : '',
-  ].filter(part => part !== '')
-  const detail = clean(parts.join(', '))
-  if (!ok) return { name: clean(name), state: 'AWAY', tone: 'bad', detail }
-  return full
-    ? { name: clean(name), state: 'FULL', tone: 'between', detail }
-    : { name: clean(name), state: 'OPEN', tone: 'good', detail }
-}
-
-function noticesRow(notices: Status['notices'][number], nowMs: number): Row {
-  const { name, to, ok, since, error, waiting, dropped } = notices
-  const parts = [
-    `notices to ${to}`,
-    ok ? '' : `since ${shortTime(since, nowMs)}: ${error}`,
-    waiting > 0 ? `${count(waiting, 'event')} waiting` : '',
-    dropped > 0 ? `${dropped} dropped` : '',
-  ].filter(part => part !== '')
-  const [state, tone] = ok ? (['OPEN', 'good'] as const) : (['FAILING', 'bad'] as const)
-  return { name: clean(name), state, tone, detail: clean(parts.join(', ')) }
 }
 
 function pidAndUptime(pid: number, uptime: number): string {

@@ -14,8 +14,7 @@ export interface Selected {
  * `group:*`. No names, or `all`: everything.
  */
 export function select(status: Status, names: readonly string[]): Selected {
-  const { workers, programs, queues, jobs, channels, relays, notices, sources } = status
-  const parts = [...channels, ...relays, ...notices, ...sources]
+  const { workers, programs, queues, jobs, parts } = status
   const taskKeys = queues.map(queue => queue.task_key)
   const others = [...workers, ...programs, ...jobs, ...parts].map(one => one.name)
   const groups = programs.map(one => one.group).filter(group => group !== '')
@@ -29,10 +28,8 @@ export function select(status: Status, names: readonly string[]): Selected {
       programs: programs.filter(one => wanted.has(one.name) || wanted.has(one.group)),
       queues: queues.filter(one => wanted.has(one.task_key)),
       jobs: jobs.filter(one => wanted.has(one.name)),
-      channels: channels.filter(one => wanted.has(one.name)),
-      relays: relays.filter(one => wanted.has(one.name)),
-      notices: notices.filter(one => wanted.has(one.name)),
-      sources: sources.filter(one => wanted.has(one.name)),
+      parts: parts.filter(one => wanted.has(one.name)),
+      ...listsOf(status, wanted),
     },
     unknown: [...wanted].filter(name => !known.includes(name)),
     known,
@@ -45,4 +42,15 @@ export function isDown(status: Status, named: boolean): boolean {
     return true
   const lonely = status.nodes?.some(one => one.state !== 'alive') ?? false
   return !named && (lonely || !(status.redis.ok && status.database.ok !== false))
+}
+
+/** What features say of their sections in lists of their own, of those that are wanted. */
+function listsOf(status: Status, wanted: ReadonlySet<string>) {
+  const lists = status.parts.map(one => one.list)
+  return Object.fromEntries(
+    [...new Set(lists)].map(list => [
+      list,
+      status[list].filter((one: { readonly name: string }) => wanted.has(one.name)),
+    ]),
+  )
 }

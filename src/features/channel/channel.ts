@@ -9,11 +9,12 @@ import { Slots } from '../../lib/slots.ts'
 import { Trouble } from '../../lib/trouble.ts'
 import type { ChannelSpec } from '../../model/channel.ts'
 import { type CheckedRows, rowChecker } from './check-rows.ts'
-import type { ChannelStatus, DataAnswer, DataBatch } from './data-port.ts'
+import type { DataAnswer, DataBatch } from './data-port.ts'
 import type { Encryption } from './encryption.ts'
 import { badRows, spoolFailed, tooBusy } from './refusals.ts'
 import { BUSY, Replay, type SpooledBatch } from './replay.ts'
 import { Spool, SpoolFullError } from './spool.ts'
+import type { ChannelStatus } from './status.ts'
 import { type Batch, type ChannelStore, CONNECTIONS, InsertError } from './store.ts'
 
 export interface ChannelDeps {

@@ -1,18 +1,18 @@
 import { join } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { turns } from '../../api/body.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
+import { Fleet } from '../../lib/fleet.ts'
 import type { Logger } from '../../lib/log.ts'
-import type { Service } from '../../lib/service.ts'
 import { suggest } from '../../lib/suggest.ts'
 import type { ChannelSpec } from '../../model/channel.ts'
 import { Channel } from './channel.ts'
 import { isRow } from './check-rows.ts'
-import type { ChannelStatus, DataAnswer, DataBatch, DataPort } from './data-port.ts'
+import type { DataAnswer, DataBatch, DataPort } from './data-port.ts'
 import type { EncryptAnswer, EncryptPort, EncryptRequest } from './encrypt-port.ts'
 import { encryptionOf } from './encryption.ts'
 import { badRows } from './refusals.ts'
+import type { ChannelStatus } from './status.ts'
 import { openChannelStore } from './store.ts'
 import { askUpstream } from './upstream.ts'
 
@@ -28,62 +28,34 @@ export interface ChannelsDeps {
 const MAX_PROBLEMS = 20
 
 /** All channels, as the configuration has them. */
-export class Channels implements Service, DataPort, EncryptPort {
-  readonly name = 'channels'
-  readonly #deps: ChannelsDeps
+export class Channels implements DataPort, EncryptPort {
+  readonly #fleet: Fleet<ChannelSpec, Channel>
   readonly #stopping = new AbortController()
-  #channels: ReadonlyMap<string, Channel> = new Map()
-  #wanted: readonly ChannelSpec[]
-  #changing: Promise<void> = Promise.resolve()
 
-  constructor(specs: readonly ChannelSpec[], deps: ChannelsDeps) {
-    this.#wanted = specs
-    this.#deps = deps
+  constructor({ dataDir, clock, random, log }: ChannelsDeps) {
+    this.#fleet = new Fleet(
+      (spec, before) =>
+        new Channel({
+          spec,
+          dir: join(dataDir, 'spool', spec.name),
+          store: openChannelStore(spec, clock),
+          encryption: encryptionOf(spec, turns),
+          clock,
+          random,
+          log,
+          inserted: before?.inserted ?? 0,
+        }),
+    )
   }
 
-  start(): Promise<void> {
-    return this.configure(this.#wanted)
+  /** Makes it so. A channel that is as it was is not disturbed. */
+  configure(specs: readonly ChannelSpec[]): Promise<void> {
+    return this.#fleet.configure(specs)
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.configure([])
-  }
-
-  /** Makes it so. A channel that is as it was is not disturbed; calls are done in turn. */
-  configure(specs: readonly ChannelSpec[]): Promise<void> {
-    this.#wanted = specs
-    this.#changing = this.#changing.then(() => this.#change(specs))
-    return this.#changing
-  }
-
-  async #change(specs: readonly ChannelSpec[]): Promise<void> {
-    const before = this.#channels
-    const kept = (spec: ChannelSpec) => {
-      const known = before.get(spec.name)
-      return known && isDeepStrictEqual(known.spec, spec) ? known : undefined
-    }
-    const staying = new Set(specs.map(kept))
-    const leaving = [...before.values()].filter(one => !staying.has(one))
-    // The files of a channel have one owner at a time.
-    await Promise.all(leaving.map(one => one.stop()))
-    const now = specs.map(spec => kept(spec) ?? this.#make(spec, before))
-    await Promise.all(now.filter(one => !staying.has(one)).map(one => one.start()))
-    this.#channels = new Map(now.map(one => [one.spec.name, one]))
-  }
-
-  #make(spec: ChannelSpec, before: ReadonlyMap<string, Channel>): Channel {
-    const { dataDir, clock, random, log } = this.#deps
-    return new Channel({
-      spec,
-      dir: join(dataDir, 'spool', spec.name),
-      store: openChannelStore(spec, clock),
-      encryption: encryptionOf(spec, turns),
-      clock,
-      random,
-      log,
-      inserted: before.get(spec.name)?.inserted ?? 0,
-    })
   }
 
   async insert(name: string, batch: DataBatch): Promise<DataAnswer> {
@@ -116,23 +88,26 @@ export class Channels implements Service, DataPort, EncryptPort {
   }
 
   async statuses(): Promise<ChannelStatus[]> {
-    return Promise.all([...this.#channels.values()].map(one => one.status()))
+    return Promise.all(this.#fleet.members.map(one => one.status()))
   }
 
   async #named(name: string): Promise<Channel> {
-    await this.#changing
-    const found = this.#channels.get(name)
+    await this.#fleet.settled
+    const found = this.#fleet.get(name)
     if (found && !this.#stopping.signal.aborted) return found
     if (this.#stopping.signal.aborted) throw new TaskdError('E_STOPPING', 'taskd stops')
-    const near = suggest(name, [...this.#channels.keys()])
+    const near = suggest(
+      name,
+      this.#fleet.members.map(one => one.spec.name),
+    )
     const hint =
       near === undefined ? 'add [channel:NAME] to the configuration' : `did you mean ${near}?`
     throw new TaskdError('E_NO_CHANNEL', `no channel named ${name.slice(0, 64)}`, hint)
   }
 
   async #encrypting(name: string | undefined): Promise<Channel> {
-    await this.#changing
-    const all = [...this.#channels.values()].filter(isEncrypting)
+    await this.#fleet.settled
+    const all = this.#fleet.members.filter(isEncrypting)
     const [only] = all
     if (name === undefined && only !== undefined && all.length === 1) return only
     if (name === undefined)

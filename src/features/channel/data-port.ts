@@ -21,23 +21,3 @@ export type DataAnswer = (
   /** This batch was there before; nothing was stored now. */
   readonly duplicate?: true
 }
-
-/** As `taskd status --json` shows it. */
-export interface ChannelStatus {
-  readonly name: string
-  readonly table: string
-  /** Where, without the password. */
-  readonly database: string
-  readonly ok: boolean
-  /** What is wrong, in words; '' when nothing is. */
-  readonly error: string
-  /** Since when it is as it is, ISO 8601. */
-  readonly since: string
-  /** Batches and bytes that wait on disk. */
-  readonly backlog: number
-  readonly backlog_bytes: number
-  /** Batches that the database refused when they came up; they lie in files. */
-  readonly bad: number
-  /** Rows since the start. */
-  readonly inserted: number
-}

@@ -2,56 +2,32 @@ import type { Context } from 'hono'
 import { z } from 'zod'
 import type { DoorEnv, DoorModule } from '../../api/door-routes.ts'
 import { failureOf, refuse } from '../../api/errors.ts'
-import { type OldError, oldRefusal, oldSuccess } from '../../api/old-dialect.ts'
+import {
+  byOldPath,
+  OLD_PATH,
+  type OldError,
+  oldRefusal,
+  oldSuccess,
+} from '../../api/old-dialect.ts'
 import { TaskdError } from '../../lib/errors.ts'
-import type { ChannelSpec, RelaySpec } from '../../model/channel.ts'
-import type { RelayPort } from '../relay/port.ts'
+import type { ChannelSpec } from '../../model/channel.ts'
 import type { DataPort } from './data-port.ts'
 import type { EncryptPort } from './encrypt-port.ts'
 import { type OldRows, readOldRows } from './old-rows.ts'
 
-export interface OldPathPorts {
-  readonly data: DataPort
-  readonly encrypt: EncryptPort
-  readonly relays: RelayPort
-}
-
-export interface OldPathSpecs {
-  readonly channels: readonly ChannelSpec[]
-  readonly relays: readonly RelaySpec[]
-}
-
-const MAX_BODY_BYTES = 64 << 20
-/** Of a relay, in one request. */
-const MAX_RESULTS = 10_000
-const TAG = 'Channels and relays, old paths'
-const answers = {
-  200: {
-    description: '`code` says whether it is done',
-    schema: z.looseObject({ code: z.string(), msg: z.unknown(), timestamp: z.int() }),
-  },
-}
-
 /**
- * The paths of `legacy_path`: channels and relays in the dialect of old clients (old-dialect.ts).
- * What a request brings says what it wants: the header `field` a field encrypted, `task_num` tasks
- * of a relay, and a body hands in rows or results.
+ * The paths of `legacy_path`: channels in the dialect of old clients (api/old-dialect.ts). The header
+ * `field` wants a field encrypted; a body hands in rows.
  */
-export function channelLegacyRoutes(specs: OldPathSpecs, ports: OldPathPorts): DoorModule {
-  const params = z.looseObject({})
-  const usual = {
-    tag: TAG,
-    params,
-    maxBodyBytes: MAX_BODY_BYTES,
-    bodyLimits: { values: 2_000_000, atOnce: 100_000 },
-    getBody: true,
-    answers,
-  } as const
+export function channelLegacyRoutes(
+  specs: readonly ChannelSpec[],
+  port: DataPort & EncryptPort,
+): DoorModule {
   return door => {
     for (const method of ['get', 'post'] as const) {
-      for (const [path, channels] of byPath(specs.channels))
+      for (const [path, channels] of byOldPath(specs))
         door.add({
-          ...usual,
+          ...OLD_PATH,
           access: 'push',
           method,
           path,
@@ -60,36 +36,13 @@ export function channelLegacyRoutes(specs: OldPathSpecs, ports: OldPathPorts): D
           refusal: oldRefusal('201'),
           async handle(body, c) {
             const field = headerText(c, 'field')
-            if (field !== '') return encrypted(c, channels, field, ports.encrypt)
+            if (field !== '') return encrypted(c, channels, field, port)
             const parts = await readOldRows(body, c.req.header('channel'), channels)
-            return stored(c, parts, ports.data)
+            return stored(c, parts, port)
           },
         })
-      for (const [path, [relay]] of byPath(specs.relays)) {
-        if (relay === undefined) continue
-        door.add({
-          ...usual,
-          access: 'pull',
-          method,
-          path,
-          summary: `Tasks and results: relay ${relay.name}`,
-          listAs: 'results',
-          refusal: oldRefusal(),
-          handle: (body, c) => relayed(c, relay, body, ports.relays),
-        })
-      }
     }
   }
-}
-
-function byPath<T extends { readonly legacyPaths: readonly string[] }>(
-  specs: readonly T[],
-): ReadonlyMap<`/${string}`, readonly T[]> {
-  const found = new Map<`/${string}`, T[]>()
-  for (const spec of specs)
-    for (const path of spec.legacyPaths as readonly `/${string}`[])
-      found.set(path, [...(found.get(path) ?? []), spec])
-  return found
 }
 
 function namesOf(specs: readonly { readonly name: string }[]): string {
@@ -178,38 +131,3 @@ function fieldOf(text: string, name: string): unknown {
 }
 
 const upstream = z.object({ fields: z.record(z.string(), z.unknown()) })
-
-async function relayed(
-  c: Context,
-  { name, max }: RelaySpec,
-  body: Readonly<Record<string, unknown>>,
-  port: RelayPort,
-): Promise<Response> {
-  const wanted = c.req.header('task_num') ?? body['task_num']
-  if (wanted === undefined) {
-    const { results = body } = body
-    const list = Array.isArray(results) ? results : [results]
-    if (!Array.isArray(body['results']) && Object.keys(body).length === 0)
-      throw new TaskdError(
-        'E_BAD_REQUEST',
-        'neither the header task_num nor results in the body',
-        'send task_num: 100 for tasks, or a JSON list of results',
-      )
-    if (list.length > MAX_RESULTS)
-      throw new TaskdError(
-        'E_TOO_LARGE',
-        `the body has more than ${MAX_RESULTS} results`,
-        'send them in several requests',
-      )
-    const { pushed } = await port.push(name, { results: list, done: [] })
-    return oldSuccess(c, { pushed })
-  }
-  const count = Number(wanted)
-  if (!Number.isInteger(count) || count < 0)
-    throw new TaskdError('E_BAD_REQUEST', 'task_num is not a whole number', 'send task_num: 100')
-  const taken = count === 0 ? [] : await port.take(name, Math.min(count, max))
-  // These clients never say that they are done: handed out is done, as it was there.
-  if (taken.length > 0) await port.push(name, { results: [], done: taken.map(({ id }) => id) })
-  const tasks = taken.map(one => ('task' in one ? one.task : { task_base64: one.task_base64 }))
-  return oldSuccess(c, { msg: tasks })
-}

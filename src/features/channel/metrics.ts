@@ -1,20 +1,7 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
+import type { AddMetrics } from '../feature.ts'
 
-export interface WatchedChannel {
-  readonly name: string
-  readonly ok: boolean
-  /** Batches and bytes on disk. */
-  readonly backlog: number
-  readonly backlog_bytes: number
-  readonly bad: number
-  /** Rows since the start. */
-  readonly inserted: number
-}
-
-/** @returns what takes the channels over, just before the registry is read */
-export function addChannelMetrics(
-  registry: Registry,
-): (channels: readonly WatchedChannel[]) => void {
+export const addMetrics: AddMetrics = registry => {
   const registers = [registry]
   const labelNames = ['channel']
   const gauge = (name: string, help: string) => new Gauge({ registers, name, help, labelNames })
@@ -31,7 +18,7 @@ export function addChannelMetrics(
     help: 'Rows that were put into the table of the channel.',
     labelNames,
   })
-  return channels => {
+  return ({ channels }) => {
     for (const one of [up, batches, bytes, bad, rows]) one.reset()
     for (const { name: channel, ...one } of channels) {
       up.set({ channel }, one.ok ? 1 : 0)

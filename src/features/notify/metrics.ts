@@ -1,18 +1,7 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
+import type { AddMetrics } from '../feature.ts'
 
-export interface WatchedNotices {
-  readonly name: string
-  readonly ok: boolean
-  /** Notices, and attempts to send one, since the start. */
-  readonly sent: number
-  readonly failed: number
-  /** Events. */
-  readonly waiting: number
-  readonly dropped: number
-}
-
-/** @returns what takes the notify sections over, just before the registry is read */
-export function addNotifyMetrics(registry: Registry): (notices: readonly WatchedNotices[]) => void {
+export const addMetrics: AddMetrics = registry => {
   const registers = [registry]
   const labelNames = ['notify']
   const gauge = (name: string, help: string) => new Gauge({ registers, name, help, labelNames })
@@ -28,7 +17,7 @@ export function addNotifyMetrics(registry: Registry): (notices: readonly Watched
     'taskd_notify_dropped_events_total',
     'Events that a notice only counts, too many at once, or that nobody took for an hour.',
   )
-  return notices => {
+  return ({ notices }) => {
     for (const one of [up, sent, failed, waiting, dropped]) one.reset()
     for (const { name: notify, ...one } of notices) {
       up.set({ notify }, one.ok ? 1 : 0)

@@ -3,18 +3,13 @@ import { type Clock, isoWithOffset } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { Trouble } from '../../lib/trouble.ts'
-import type {
-  Notice,
-  NoticeEvent,
-  NotifySpec,
-  NotifyStatus,
-  NotifyTested,
-} from '../../model/notice.ts'
+import type { Notice, NoticeEvent, NotifySpec, NotifyTested } from '../../model/notice.ts'
 import { type Head, noticeOf, sizeOf, testNotice } from './compose.ts'
 import { Gathering } from './gathering.ts'
 import type { OutletState } from './memory.ts'
 import { Pace } from './pace.ts'
 import { SendError, type Sender } from './sender.ts'
+import type { NotifyStatus } from './status.ts'
 
 export interface OutletDeps {
   readonly clock: Clock

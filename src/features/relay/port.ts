@@ -27,17 +27,3 @@ export interface RelayReceipt {
   readonly unknown: readonly string[]
   readonly duplicate?: true
 }
-
-/** As `taskd status --json` shows it. */
-export interface RelayStatus {
-  readonly name: string
-  /** Without the password. */
-  readonly redis: string
-  readonly list: string
-  readonly ok: boolean
-  readonly error: string
-  readonly since: string
-  /** Tasks on the list, and those that were taken and not acknowledged; null when its Redis does not tell. */
-  readonly backlog: number | null
-  readonly leased: number | null
-}

@@ -9,7 +9,8 @@ import type { RelaySpec } from '../../model/channel.ts'
 import { wordsFor } from '../../monitor/redis-servers.ts'
 import { createClient, isAway } from '../../queue/connection.ts'
 import { RelayList, textOf } from './list.ts'
-import type { RelayReceipt, RelayReport, RelayStatus, RelayTask } from './port.ts'
+import type { RelayReceipt, RelayReport, RelayTask } from './port.ts'
+import type { RelayStatus } from './status.ts'
 
 export interface RelayDeps {
   readonly spec: RelaySpec

@@ -1,12 +1,12 @@
-import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
+import { Fleet } from '../../lib/fleet.ts'
 import type { Logger } from '../../lib/log.ts'
-import type { Service } from '../../lib/service.ts'
 import { suggest } from '../../lib/suggest.ts'
 import type { RelaySpec } from '../../model/channel.ts'
-import type { RelayPort, RelayReceipt, RelayReport, RelayStatus, RelayTask } from './port.ts'
+import type { RelayPort, RelayReceipt, RelayReport, RelayTask } from './port.ts'
 import { Relay } from './relay.ts'
+import type { RelayStatus } from './status.ts'
 
 export interface RelaysDeps {
   readonly clock: Clock
@@ -14,38 +14,16 @@ export interface RelaysDeps {
 }
 
 /** All relays, as the configuration has them. */
-export class Relays implements Service, RelayPort {
-  readonly name = 'relays'
-  readonly #deps: RelaysDeps
-  #relays: ReadonlyMap<string, Relay> = new Map()
-  #wanted: readonly RelaySpec[]
+export class Relays implements RelayPort {
+  readonly #fleet: Fleet<RelaySpec, Relay>
 
-  constructor(specs: readonly RelaySpec[], deps: RelaysDeps) {
-    this.#wanted = specs
-    this.#deps = deps
-  }
-
-  start(): Promise<void> {
-    return this.configure(this.#wanted)
-  }
-
-  stop(): Promise<void> {
-    return this.configure([])
+  constructor({ clock, log }: RelaysDeps) {
+    this.#fleet = new Fleet(spec => new Relay({ spec, clock, log }))
   }
 
   /** Makes it so. A relay that is as it was keeps its connection. */
-  async configure(specs: readonly RelaySpec[]): Promise<void> {
-    this.#wanted = specs
-    const before = this.#relays
-    const now = specs.map(spec => {
-      const known = before.get(spec.name)
-      return known && isDeepStrictEqual(known.spec, spec)
-        ? known
-        : new Relay({ ...this.#deps, spec })
-    })
-    this.#relays = new Map(now.map(one => [one.spec.name, one]))
-    await Promise.all(now.map(one => one.start()))
-    await Promise.all([...before.values()].filter(one => !now.includes(one)).map(one => one.stop()))
+  configure(specs: readonly RelaySpec[]): Promise<void> {
+    return this.#fleet.configure(specs)
   }
 
   async take(relay: string, count: number | undefined): Promise<readonly RelayTask[]> {
@@ -57,13 +35,16 @@ export class Relays implements Service, RelayPort {
   }
 
   async statuses(): Promise<RelayStatus[]> {
-    return Promise.all([...this.#relays.values()].map(one => one.status()))
+    return Promise.all(this.#fleet.members.map(one => one.status()))
   }
 
   #named(name: string): Relay {
-    const found = this.#relays.get(name)
+    const found = this.#fleet.get(name)
     if (found) return found
-    const near = suggest(name, [...this.#relays.keys()])
+    const near = suggest(
+      name,
+      this.#fleet.members.map(one => one.spec.name),
+    )
     const hint =
       near === undefined ? 'add [relay:NAME] to the configuration' : `did you mean ${near}?`
     throw new TaskdError('E_NO_RELAY', `no relay named ${name.slice(0, 64)}`, hint)

@@ -1,20 +1,8 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
 import { setKnown } from '../../monitor/set-known.ts'
+import type { AddMetrics } from '../feature.ts'
 
-export interface WatchedSource {
-  readonly name: string
-  readonly ok: boolean | null
-  /** Of all nodes; null: not known. */
-  readonly open: number | null
-  readonly backlog: number | null
-  /** Since the start, by this node. */
-  readonly taken: number
-  readonly bad: number
-  readonly written: number
-}
-
-/** @returns what takes the table queues over, just before the registry is read */
-export function addSourceMetrics(registry: Registry): (sources: readonly WatchedSource[]) => void {
+export const addMetrics: AddMetrics = registry => {
   const registers = [registry]
   const labelNames = ['source']
   const gauge = (name: string, help: string) => new Gauge({ registers, name, help, labelNames })
@@ -34,7 +22,7 @@ export function addSourceMetrics(registry: Registry): (sources: readonly Watched
     'taskd_source_waiting_results',
     'Results that the table does not say yet, on all nodes.',
   )
-  return sources => {
+  return ({ sources }) => {
     for (const one of [up, taken, bad, written, open, waiting]) one.reset()
     for (const { name: source, ...one } of sources) {
       setKnown(up, { source }, one.ok)

@@ -101,6 +101,8 @@ export const sourceKind: SectionKind<readonly SourceSpec[], typeof schema> = {
       return checked.complete && specOf(checked.section.name, checked.complete, around)
     }),
   diff: (old, next) => diffByName(old.map(flat), next.map(flat)),
+  without: specs => (specs.length > 0 ? 'waits' : undefined),
+  tasks: specs => specs.map(one => one.task),
 }
 
 /** The keys of its task stand beside its own, as in the file. */

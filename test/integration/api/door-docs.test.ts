@@ -12,13 +12,11 @@ import type { DataPort } from '../../../src/features/channel/data-port.ts'
 import { dataRoutes } from '../../../src/features/channel/data-routes.ts'
 import type { EncryptPort } from '../../../src/features/channel/encrypt-port.ts'
 import { encryptRoutes } from '../../../src/features/channel/encrypt-routes.ts'
-import {
-  channelLegacyRoutes,
-  type OldPathPorts,
-  type OldPathSpecs,
-} from '../../../src/features/channel/legacy-routes.ts'
+import { channelLegacyRoutes } from '../../../src/features/channel/legacy-routes.ts'
+import { relayLegacyRoutes } from '../../../src/features/relay/legacy-routes.ts'
 import type { RelayPort } from '../../../src/features/relay/port.ts'
 import { relayRoutes } from '../../../src/features/relay/routes.ts'
+import type { ChannelSpec, RelaySpec } from '../../../src/model/channel.ts'
 import { openDoor } from './open-door.ts'
 
 const example: DoorModule = door => {
@@ -173,7 +171,7 @@ const port = new Proxy({}, { get: (_, name) => (name === 'names' ? ['far'] : asy
 const specs = {
   channels: [{ name: '1', columns: [], maxRows: 10, legacyPaths: ['/save'] }],
   relays: [{ name: 'r', max: 10, legacyPaths: ['/relay'] }],
-} as unknown as OldPathSpecs
+} as unknown as { channels: ChannelSpec[]; relays: RelaySpec[] }
 /** Everything that the daemon serves. */
 const ALL: readonly DoorModule[] = [
   brokerRoutes(port as BrokerPort),
@@ -182,11 +180,8 @@ const ALL: readonly DoorModule[] = [
   relayRoutes(port as RelayPort),
   pullRoutes(port as PullPort),
   legacyPullRoutes(port as PullPort),
-  channelLegacyRoutes(specs, {
-    data: port,
-    encrypt: port,
-    relays: port,
-  } as unknown as OldPathPorts),
+  channelLegacyRoutes(specs.channels, port as DataPort & EncryptPort),
+  relayLegacyRoutes(specs.relays, port as RelayPort),
 ]
 
 test('what the document says of refusals is what each route answers', async () => {

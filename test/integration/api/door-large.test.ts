@@ -9,12 +9,11 @@ import { legacyPullRoutes } from '../../../src/api/routes/pull-legacy.ts'
 import type { DataPort } from '../../../src/features/channel/data-port.ts'
 import type { EncryptPort } from '../../../src/features/channel/encrypt-port.ts'
 import { encryptRoutes } from '../../../src/features/channel/encrypt-routes.ts'
-import {
-  channelLegacyRoutes,
-  type OldPathSpecs,
-} from '../../../src/features/channel/legacy-routes.ts'
+import { channelLegacyRoutes } from '../../../src/features/channel/legacy-routes.ts'
+import { relayLegacyRoutes } from '../../../src/features/relay/legacy-routes.ts'
 import type { RelayPort } from '../../../src/features/relay/port.ts'
 import { relayRoutes } from '../../../src/features/relay/routes.ts'
+import type { ChannelSpec, RelaySpec } from '../../../src/model/channel.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { codeOf, type OpenDoor, openDoor } from './open-door.ts'
 
@@ -42,7 +41,7 @@ const relays: RelayPort = {
 const oldPaths = {
   channels: [{ name: '1', columns: [], maxRows: 100_000, legacyPaths: ['/save'] }],
   relays: [{ name: 'r', max: 10, legacyPaths: ['/relay'] }],
-} as unknown as OldPathSpecs
+} as unknown as { channels: ChannelSpec[]; relays: RelaySpec[] }
 const data: DataPort = { insert: async (_name, { rows }) => ({ inserted: rows.length }) }
 
 async function withRoutes() {
@@ -52,7 +51,8 @@ async function withRoutes() {
       pullRoutes(pulling),
       relayRoutes(relays),
       legacyPullRoutes(pulling),
-      channelLegacyRoutes(oldPaths, { data, encrypt: encrypting, relays }),
+      channelLegacyRoutes(oldPaths.channels, { ...data, ...encrypting }),
+      relayLegacyRoutes(oldPaths.relays, relays),
     ],
   })
 }

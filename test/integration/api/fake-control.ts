@@ -3,6 +3,10 @@ import type { Control, StoredFail } from '../../../src/api/control.ts'
 import type { Backfilled, BackfillRequest, CursorReport } from '../../../src/api/schedule-port.ts'
 import type { SqlJob, SqlJobDone, SqlRun } from '../../../src/api/sql-jobs-port.ts'
 import type { QueueStatus, Status } from '../../../src/api/status.ts'
+import { partOf as channelPart } from '../../../src/features/channel/status.ts'
+import { partOf as noticesPart } from '../../../src/features/notify/status.ts'
+import { partOf as relayPart } from '../../../src/features/relay/status.ts'
+import { partOf as sourcePart } from '../../../src/features/table-queue/status.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
 import type { RunRecord } from '../../../src/model/run-record.ts'
 
@@ -120,7 +124,9 @@ function cursorReport(job: string): CursorReport {
 
 const SINCE = '2026-11-21T10:00:00.000+00:00'
 
+/** With a line for each channel, relay, … of `changes`. */
 export function status(changes: Partial<Status> = {}): Status {
+  const { channels = [], relays = [], notices = [], sources = [] } = changes
   return {
     node: 'web-1',
     pid: 4242,
@@ -155,6 +161,12 @@ export function status(changes: Partial<Status> = {}): Status {
     queues: [queue('sync_tasks'), { ...queue('async_tasks'), mode: 'async', waiting: 12 }],
     jobs: [job('accumulate_pay')],
     sql_jobs: { ok: true, error: '', since: SINCE, count: 0, bad: 0 },
+    parts: [
+      ...channels.map(channelPart),
+      ...notices.map(noticesPart),
+      ...relays.map(relayPart),
+      ...sources.map(sourcePart),
+    ],
     channels: [],
     relays: [],
     notices: [],

@@ -3,26 +3,20 @@ import type { PullPort } from '../../../src/api/pull-port.ts'
 import { legacyPullRoutes } from '../../../src/api/routes/pull-legacy.ts'
 import type { DataPort } from '../../../src/features/channel/data-port.ts'
 import type { EncryptPort } from '../../../src/features/channel/encrypt-port.ts'
-import {
-  channelLegacyRoutes,
-  type OldPathSpecs,
-} from '../../../src/features/channel/legacy-routes.ts'
-import type { RelayPort } from '../../../src/features/relay/port.ts'
+import { channelLegacyRoutes } from '../../../src/features/channel/legacy-routes.ts'
 import type { ErrorCode } from '../../../src/lib/error-codes.ts'
 import { TaskdError } from '../../../src/lib/errors.ts'
+import type { ChannelSpec } from '../../../src/model/channel.ts'
 import { openDoor } from './open-door.ts'
 
 /** `/save_1` leads to channel 1, `/save_people` to one of another name. */
 const names = ['1', '2', '3', 'people']
-const specs = {
-  channels: names.map(name => ({
-    name,
-    columns: [],
-    maxRows: 10,
-    legacyPaths: [`/save_${name}`],
-  })),
-  relays: [],
-} as unknown as OldPathSpecs
+const specs = names.map(name => ({
+  name,
+  columns: [],
+  maxRows: 10,
+  legacyPaths: [`/save_${name}`],
+})) as unknown as ChannelSpec[]
 
 /** The old paths in front of stores that fail with this code. */
 async function withFailing(code: ErrorCode) {
@@ -39,8 +33,8 @@ async function withFailing(code: ErrorCode) {
       finish.length + failed.length > 0 ? fail() : Promise.resolve(done),
   } as unknown as PullPort
   const data: DataPort = { insert: fail }
-  const others = { encrypt: {} as EncryptPort, relays: {} as RelayPort }
-  const modules = [legacyPullRoutes(pull), channelLegacyRoutes(specs, { data, ...others })]
+  const port = { ...data, ...({} as EncryptPort) }
+  const modules = [legacyPullRoutes(pull), channelLegacyRoutes(specs, port)]
   return openDoor({ modules })
 }
 

@@ -7,6 +7,9 @@ import { type DoorOptions, HttpDoor } from '../../../src/api/door.ts'
 import { createDoorApp } from '../../../src/api/door-app.ts'
 import type { DoorModule } from '../../../src/api/door-routes.ts'
 import { type Rate, RateLimiter } from '../../../src/api/rate.ts'
+import { addMetrics as addChannelMetrics } from '../../../src/features/channel/metrics.ts'
+import { addMetrics as addNotifyMetrics } from '../../../src/features/notify/metrics.ts'
+import { addMetrics as addSourceMetrics } from '../../../src/features/table-queue/metrics.ts'
 import { Events } from '../../../src/model/events.ts'
 import { Metrics } from '../../../src/monitor/metrics.ts'
 import { type FakeControl, fakeControl } from './fake-control.ts'
@@ -56,7 +59,8 @@ export async function openDoor(options: OpenDoorOptions = {}): Promise<OpenDoor>
   const note = (...args: unknown[]) => void logged.push(args)
   const log = { debug: note, info: note, warn: note, error: note }
   const events = new Events()
-  const metrics = new Metrics({ events, version: '0.1.0', queueOf: () => 'sync_tasks' })
+  const more = [addChannelMetrics, addNotifyMetrics, addSourceMetrics]
+  const metrics = new Metrics({ events, version: '0.1.0', queueOf: () => 'sync_tasks', more })
   const auth = createAuth(secrets)
   const limiter = rate && new RateLimiter(rate, () => performance.now())
   const app = createDoorApp({

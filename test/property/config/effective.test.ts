@@ -8,7 +8,7 @@ import type { Config, Environment } from '../../../src/config/config.ts'
 import { formatProblem } from '../../../src/config/diagnostics.ts'
 import { readEffective } from '../../../src/config/effective.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { KINDS } from '../../../src/features/kinds.ts'
+import { KINDS } from '../../../src/features/index.ts'
 import { sectionsOf } from '../../unit/config/load-files.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'taskd-'))

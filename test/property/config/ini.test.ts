@@ -8,7 +8,7 @@ import { formatProblem, Report } from '../../../src/config/diagnostics.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { readIni } from '../../../src/config/read-ini.ts'
 import { headerOf, readHeader } from '../../../src/config/section.ts'
-import { KINDS } from '../../../src/features/kinds.ts'
+import { KINDS } from '../../../src/features/index.ts'
 import { formatDuration, parseDuration } from '../../../src/lib/duration.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'taskd-'))

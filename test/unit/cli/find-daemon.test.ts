@@ -6,7 +6,7 @@ import { exactSocket } from '../../../src/cli/exact-socket.ts'
 import { findSocket, quickSocket } from '../../../src/cli/find-daemon.ts'
 import type { Environment } from '../../../src/config/config.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { KINDS } from '../../../src/features/kinds.ts'
+import { KINDS } from '../../../src/features/index.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 const anySchedule = { kinds: KINDS, checkSchedule: () => ({ notes: [] }) }

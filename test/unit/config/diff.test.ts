@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { diffConfig } from '../../../src/config/diff.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { KINDS } from '../../../src/features/kinds.ts'
+import { KINDS } from '../../../src/features/index.ts'
 import { anySchedule, folderOf, job } from './load-files.ts'
 
 function diff(before: string, after: string, zone = 'UTC') {

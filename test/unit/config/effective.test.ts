@@ -8,7 +8,7 @@ import { defaultText } from '../../../src/config/default-text.ts'
 import { type Effective, readEffective } from '../../../src/config/effective.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { headerOf } from '../../../src/config/section.ts'
-import { KINDS } from '../../../src/features/kinds.ts'
+import { KINDS } from '../../../src/features/index.ts'
 import { PROGRAM } from '../../../src/features/programs/schema.ts'
 import { anySchedule, type Files, folderOf, job } from './load-files.ts'
 

@@ -6,14 +6,12 @@ import type { Config, Environment, Loaded } from '../../../src/config/config.ts'
 import { formatProblem, type Problem } from '../../../src/config/diagnostics.ts'
 import { type ConfigDeps, loadConfig } from '../../../src/config/load.ts'
 import { valueOf } from '../../../src/config/section-kind.ts'
-import {
-  channelKind,
-  KINDS,
-  notifyKind,
-  programKind,
-  relayKind,
-  sourceKind,
-} from '../../../src/features/kinds.ts'
+import { channelKind } from '../../../src/features/channel/section.ts'
+import { KINDS } from '../../../src/features/index.ts'
+import { notifyKind } from '../../../src/features/notify/section.ts'
+import { programKind } from '../../../src/features/programs/section.ts'
+import { relayKind } from '../../../src/features/relay/section.ts'
+import { sourceKind } from '../../../src/features/table-queue/section.ts'
 
 /** Takes every schedule; tests of the schedule itself are elsewhere. */
 export const anySchedule: ConfigDeps = { kinds: KINDS, checkSchedule: () => ({ notes: [] }) }

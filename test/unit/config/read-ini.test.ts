@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { formatProblem, Report } from '../../../src/config/diagnostics.ts'
 import { readIni } from '../../../src/config/read-ini.ts'
 import { headerOf } from '../../../src/config/section.ts'
-import { KINDS } from '../../../src/features/kinds.ts'
+import { KINDS } from '../../../src/features/index.ts'
 
 function scan(text: string) {
   const report = new Report(KINDS)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { KINDS } from '../../../src/features/kinds.ts'
+import { KINDS } from '../../../src/features/index.ts'
 import { configOf, job, load, mistakes, problemsOf, short } from './load-files.ts'
 
 const triggerOf = (...lines: string[]) =>

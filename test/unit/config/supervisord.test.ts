@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { diffConfig } from '../../../src/config/diff.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { KINDS } from '../../../src/features/kinds.ts'
+import { KINDS } from '../../../src/features/index.ts'
 import { anySchedule, type Files, folderOf, sectionsOf, short } from './load-files.ts'
 import { ENV, notesIn, processesIn, section, wrongText } from './program-texts.ts'
 

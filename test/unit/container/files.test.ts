@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { TASKD } from '../../../src/config/core-kinds.ts'
 import { loadConfig } from '../../../src/config/load.ts'
-import { KINDS } from '../../../src/features/kinds.ts'
+import { KINDS } from '../../../src/features/index.ts'
 import { checkTrigger } from '../../../src/schedule/check.ts'
 import {
   environmentOf,

@@ -9,7 +9,7 @@ import {
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Channels } from '../../../../src/features/channel/channels.ts'
-import type { ChannelStatus } from '../../../../src/features/channel/data-port.ts'
+import type { ChannelStatus } from '../../../../src/features/channel/status.ts'
 import { channelSpec, channelsOf, ordersTable } from '../../../support/channels.ts'
 import { type TempDir, tempDir } from '../../../support/temp-dir.ts'
 import { waitFor } from '../../../support/wait.ts'

@@ -27,7 +27,7 @@ beforeEach(async () => {
 
 const opened: Relays[] = []
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map(one => one.stop()))
+  await Promise.all(opened.splice(0).map(one => one.configure([])))
 })
 
 async function open(changes: Partial<RelaySpec> = {}, clock = time.clock) {
@@ -43,9 +43,9 @@ async function open(changes: Partial<RelaySpec> = {}, clock = time.clock) {
     ...changes,
   }
   const { log } = recordedLog()
-  const relays = new Relays([spec], { clock, log })
+  const relays = new Relays({ clock, log })
   opened.push(relays)
-  await relays.start()
+  await relays.configure([spec])
   return relays
 }
 
@@ -236,9 +236,9 @@ test('a relay without a list for results takes none', async () => {
     leaseMs: 1000,
     legacyPaths: [],
   } as const
-  const relays = new Relays([spec], { clock: time.clock, log: recordedLog().log })
+  const relays = new Relays({ clock: time.clock, log: recordedLog().log })
   opened.push(relays)
-  await relays.start()
+  await relays.configure([spec])
   await expect(done(relays, [], ['r'])).rejects.toMatchObject({ code: 'E_BAD_REQUEST' })
   expect(await done(relays, ['x'])).toEqual({ pushed: 0, done: 0, unknown: ['x'] })
 })

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { diffConfig } from '../../../../src/config/diff.ts'
-import { KINDS } from '../../../../src/features/kinds.ts'
+import { KINDS } from '../../../../src/features/index.ts'
 import { configOf, folderOf, mistakes, sectionsOf } from '../../config/load-files.ts'
 
 const source = (...lines: string[]) =>

@@ -8,10 +8,10 @@
  * last of them is dropped from the disk.
  */
 
-import { Replay } from '../../src/features/channel/replay.ts'
-import { Spool } from '../../src/features/channel/spool.ts'
-import { openChannelStore } from '../../src/features/channel/store.ts'
-import { realClock } from '../../src/lib/clock.ts'
+import { Replay } from '../../../src/features/channel/replay.ts'
+import { Spool } from '../../../src/features/channel/spool.ts'
+import { openChannelStore } from '../../../src/features/channel/store.ts'
+import { realClock } from '../../../src/lib/clock.ts'
 
 const [, , json, dir, moment, last] = process.argv
 const spec = JSON.parse(json)

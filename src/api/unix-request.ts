@@ -1,4 +1,5 @@
 import { type IncomingMessage, request } from 'node:http'
+import { connect } from 'node:net'
 
 export interface UnixRequest {
   readonly socket: string
@@ -53,10 +54,10 @@ function send({
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body)
     const sent = request({
-      socketPath: socket,
+      // Without an agent, which would look into the host name with two large regular expressions.
+      createConnection: () => connect(socket),
       method,
       path,
-      agent: false,
       headers: {
         host: 'taskd',
         accept: 'application/json',

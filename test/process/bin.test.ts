@@ -66,18 +66,28 @@ async function call(
   return { code, signal, stderr, told, pid: child.pid }
 }
 
-it('becomes node, with its flags and the arguments as they are', async () => {
+it('becomes node, with the arguments as they are', async () => {
   await using taskd = install()
   const args = ['push', '--param', 'a b', '', '*', "it's", '$HOME', '-n']
   const answer = await call(taskd.program, args, { cwd: taskd.at('else where') })
   expect(answer.stderr).toBe('')
   const told = answer.told()
   expect(told.argv.slice(1)).toEqual([join(taskd.root, 'dist/cli/main.js'), ...args])
-  expect(told.execArgv).toEqual(['--max-semi-space-size=4', '--v8-pool-size=0'])
+  expect(told.execArgv).toEqual([])
   expect(told.cwd).toBe(realpathSync(taskd.at('else where')))
   // No shell is left between.
   expect(told.pid).toBe(answer.pid)
   expect(told.ppid).toBe(process.pid)
+})
+
+it.each([
+  [['start', '-n']],
+  [['-c', 'x.ini', 'restart']],
+  [['agent', '--master', 'http://127.0.0.1:1']],
+])('gives node the flags of a daemon for %j', async args => {
+  await using taskd = install()
+  const told = (await call(taskd.program, args)).told()
+  expect(told.execArgv).toEqual(['--max-semi-space-size=4', '--v8-pool-size=0'])
 })
 
 it('ends as node does', async () => {

@@ -22,10 +22,14 @@ const EXAMPLES = [
 /** One command line from its words to the exit code. Nothing is thrown. */
 export async function runCli(argv: readonly string[], world: World): Promise<number> {
   let code: number = EXIT.ok
+  const words = asAsked(argv)
+  const asked = verbOf(words)
   const program = root(world)
   for (const group of GROUPS) {
     program.commandsGroup(group.title)
     for (const [name, verb] of Object.entries(group.verbs)) {
+      // To describe all the others would take longer than everything else that `taskd status` does.
+      if (asked !== undefined && name !== asked) continue
       addVerb(program, name, verb).action(async (...received: unknown[]) => {
         const args = received.slice(0, -2).flat().filter(isText)
         const context = createContext(world, program.opts<{ config?: string }>().config)
@@ -34,14 +38,14 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
       })
     }
   }
-  for (const [word, does] of Object.entries(HABITS)) {
+  for (const [word, does] of asked === undefined ? Object.entries(HABITS) : []) {
     const command = program.command(`${word} [words...]`, { hidden: true }).allowUnknownOption()
     command.action(() => {
       throw usageError(`there is no ${word}`, does)
     })
   }
   try {
-    await program.parseAsync(asAsked(argv), { from: 'user' })
+    await program.parseAsync(words, { from: 'user' })
     return code
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
@@ -54,6 +58,13 @@ export async function runCli(argv: readonly string[], world: World): Promise<num
 /** `taskd help status`, as supervisorctl and git have it, is `taskd status --help`. */
 function asAsked(argv: readonly string[]): readonly string[] {
   return argv[0] === 'help' ? [...argv.slice(1), '--help'] : argv
+}
+
+/** The verb that the command line names; undefined where commander has to look at it. */
+function verbOf([first = '', ...rest]: readonly string[]): string | undefined {
+  if (first === '-c' || first === '--config') return verbOf(rest.slice(1))
+  if (first.startsWith('--config=')) return verbOf(rest)
+  return GROUPS.some(({ verbs }) => Object.hasOwn(verbs, first)) ? first : undefined
 }
 
 function root(world: World): Command {

@@ -1,3 +1,4 @@
+import { hideCompileCache } from '../lib/compile-cache.ts'
 import { createOutput } from './output.ts'
 import { runCli } from './program.ts'
 import { takeSecrets } from './secret-variables.ts'
@@ -10,6 +11,7 @@ for (const stream of [process.stdout, process.stderr])
   })
 
 const env = takeSecrets(process.env)
+hideCompileCache(process.env)
 process.exitCode = await runCli(process.argv.slice(2), {
   env,
   cwd: process.cwd(),

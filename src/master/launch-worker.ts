@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { COMPILE_CACHE } from '../lib/compile-cache.ts'
 import { messageOf } from '../lib/errors.ts'
 import { shipped } from '../lib/shipped.ts'
 import { type FromWorker, type ToWorker, WORKER_VARIABLE, type WorkerInit } from '../model/ipc.ts'
@@ -43,7 +44,11 @@ export function workerLauncher(options: WorkerLaunch): Launch {
         // Its own session: a ^C at the terminal is the master's to handle.
         detached: true,
         execArgv: NODE_FLAGS,
-        env: { ...process.env, [WORKER_VARIABLE]: `${options.instance}/${options.workerId}` },
+        env: {
+          ...COMPILE_CACHE,
+          ...process.env,
+          [WORKER_VARIABLE]: `${options.instance}/${options.workerId}`,
+        },
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       })
       process_ = child

@@ -1,4 +1,5 @@
 import { realClock } from '../lib/clock.ts'
+import { hideCompileCache } from '../lib/compile-cache.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { FromWorker, ToWorker, WorkerInit } from '../model/ipc.ts'
 import { currentOwner, formatOwner } from '../model/owner.ts'
@@ -14,6 +15,8 @@ import { TaskWorker } from './worker.ts'
 
 /** The exit code that tells of it; what it had started is ended and given back by the master. */
 const LAUNCHER_LOST = 3
+
+hideCompileCache(process.env)
 
 let told: WorkerInit | undefined
 let worker: TaskWorker | undefined

@@ -9,7 +9,8 @@ import { tempDir } from '../support/temp-dir.ts'
 
 const TELLS = `
 const { argv, execArgv, pid, ppid } = process
-console.log(JSON.stringify({ argv, execArgv, pid, ppid, cwd: process.cwd() }))
+const cache = process.env.NODE_COMPILE_CACHE
+console.log(JSON.stringify({ argv, execArgv, pid, ppid, cache, cwd: process.cwd() }))
 if (argv[2] === 'exit') process.exit(Number(argv[3]))
 if (argv[2] === 'kill') process.kill(pid, argv[3])
 `
@@ -19,6 +20,7 @@ interface Told {
   readonly execArgv: readonly string[]
   readonly pid: number
   readonly ppid: number
+  readonly cache: string
   readonly cwd: string
 }
 
@@ -88,6 +90,13 @@ it.each([
   await using taskd = install()
   const told = (await call(taskd.program, args)).told()
   expect(told.execArgv).toEqual(['--max-semi-space-size=4', '--v8-pool-size=0'])
+})
+
+it('names a folder of the installation for compiled code, unless the user has named one', async () => {
+  await using taskd = install()
+  expect((await call(taskd.program)).told().cache).toBe(join(taskd.root, 'dist/compiled'))
+  const env = { ...process.env, NODE_COMPILE_CACHE: '/elsewhere' }
+  expect((await call(taskd.program, [], { env })).told().cache).toBe('/elsewhere')
 })
 
 it('ends as node does', async () => {

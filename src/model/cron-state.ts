@@ -40,3 +40,24 @@ export interface Pass {
   /** The start of an interval's steps from now on. */
   readonly anchor: number | undefined
 }
+
+/** The final verdict on a task of a job. */
+export interface JobVerdict {
+  /** `unique_task_id` */
+  readonly id: string
+  readonly code: string
+  /** Undefined for a run that the schedule ended: it is neither a success nor a failure. */
+  readonly succeeded: boolean | undefined
+  /** ms */
+  readonly at: number
+}
+
+/** The last that was seen of a job, on whichever node. */
+export interface JobSign {
+  /** When a run of it last came to a final verdict, ms. */
+  readonly end: number | undefined
+  readonly succeeded: boolean
+  readonly lastId: string
+  /** Why it is paused; '' when it is not. */
+  readonly paused: string
+}

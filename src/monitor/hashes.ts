@@ -5,7 +5,6 @@ import type { FailRow } from '../model/fail-row.ts'
 import type { Task } from '../model/task.ts'
 import {
   CLUSTER_FAIL_MS,
-  cronState,
   failRow,
   LEASE_MS,
   OUTBOX,
@@ -13,10 +12,7 @@ import {
   STOPPED_ROW_MS,
   workerRow,
 } from '../queue/keys.ts'
-import { scriptText, type Write, writeAnyway } from '../queue/scripts.ts'
-
-/** Workers have no other script: one that is sent each time costs less than to make it known. */
-const NOTE_VERDICT = scriptText('noteVerdict')
+import { type Write, writeAnyway } from '../queue/scripts.ts'
 
 export interface WorkerIdentity {
   readonly workerId: string
@@ -186,27 +182,6 @@ export async function recordFailure(redis: Redis, row: FailRow): Promise<void> {
 
 function textFields(row: FailRow): string[] {
   return Object.entries(row).flatMap(([name, value]) => [name, value === null ? '' : String(value)])
-}
-
-/** The final verdict on a task of a job. */
-export interface JobVerdict {
-  /** `unique_task_id` */
-  readonly id: string
-  readonly code: string
-  /** Undefined for a run that the schedule ended: it is neither a success nor a failure. */
-  readonly succeeded: boolean | undefined
-  /** ms */
-  readonly at: number
-}
-
-/** What a job's state learns when one of its tasks has its final verdict. */
-export async function recordVerdict(
-  redis: Redis,
-  job: string,
-  { id, code, succeeded, at }: JobVerdict,
-): Promise<void> {
-  const counts = succeeded === undefined ? '' : succeeded ? 'succ' : 'fail'
-  await redis.eval(NOTE_VERDICT, 1, cronState(job), id, code, at, counts)
 }
 
 /** Says that a worker is gone, when it could not say so itself. */

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis'
-import type { CronState, Pass } from '../model/cron-state.ts'
+import type { CronState, JobSign, JobVerdict, Pass } from '../model/cron-state.ts'
 import { cronState } from './keys.ts'
-import { type Scripts, writeAnyway } from './scripts.ts'
+import { type Scripts, scriptText, writeAnyway } from './scripts.ts'
 
-/** The hashes `Task:Cron:<job>`. */
+/** The hashes `Task:Cron:<job>`; nothing else reads or writes them. */
 export class CronStore {
   readonly #redis: Redis & Scripts
 
@@ -121,6 +121,36 @@ export class CronStore {
   async setBoot(job: string, node: string, boot: string): Promise<void> {
     await this.#redis.hset(cronState(job), `boot:${node}`, boot)
   }
+}
+
+/** Sent as text each time: a worker needs no other script, and loading one for it costs more. */
+const NOTE_VERDICT = scriptText('noteVerdict')
+
+/** What a job's state learns when one of its tasks has its final verdict. */
+export async function recordVerdict(
+  redis: Redis,
+  job: string,
+  { id, code, succeeded, at }: JobVerdict,
+): Promise<void> {
+  const counts = succeeded === undefined ? '' : succeeded ? 'succ' : 'fail'
+  await redis.eval(NOTE_VERDICT, 1, cronState(job), id, code, at, counts)
+}
+
+/** What was last seen of these jobs. @param redis a connection that fails rather than waits */
+export async function readSigns(redis: Redis, jobs: readonly string[]): Promise<JobSign[]> {
+  const fields = ['last_end', 'last_outcome', 'last_id', 'paused'] as const
+  // One by one: in a cluster they lie in many slots. They go out in one write anyway.
+  return Promise.all(
+    jobs.map(async job => {
+      const [end, outcome, lastId, paused] = await redis.hmget(cronState(job), ...fields)
+      return {
+        end: end === null || end === undefined || end === '' ? undefined : Number(end),
+        succeeded: outcome === 'succ',
+        lastId: lastId ?? '',
+        paused: paused ?? '',
+      }
+    }),
+  )
 }
 
 /** A transaction does not reject over what one command met, such as a full Redis. */

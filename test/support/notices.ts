@@ -1,5 +1,6 @@
 import type { Sender } from '../../src/features/notify/sender.ts'
-import type { JobSign, World } from '../../src/features/notify/world.ts'
+import type { World } from '../../src/features/notify/world.ts'
+import type { JobSign } from '../../src/model/cron-state.ts'
 import type { Notice, NoticeEvent, NotifySpec } from '../../src/model/notice.ts'
 
 export function notifySpec(changes: Partial<NotifySpec> = {}): NotifySpec {

@@ -1,10 +1,11 @@
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import type { JobSign } from '../../model/cron-state.ts'
 import type { NoticeEvent, NotifySpec } from '../../model/notice.ts'
 import { Expectations, type KnownJob, type Missed } from './expectations.ts'
 import type { Ledger, Open } from './ledger.ts'
-import type { JobSign, World } from './world.ts'
+import type { World } from './world.ts'
 
 export interface JobWatchDeps {
   readonly spec: NotifySpec

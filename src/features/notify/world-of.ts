@@ -1,7 +1,8 @@
+import { readSigns } from '../../queue/cron-store.ts'
 import { pullKeys } from '../../queue/keys.ts'
 import { nextAfter } from '../../schedule/next-times.ts'
 import type { FeatureContext } from '../context.ts'
-import { claimNotice, readSigns } from './signs.ts'
+import { claimNotice } from './signs.ts'
 import type { PartCondition, Place, World } from './world.ts'
 
 /** What notices have to ask, put to those who know it. */

@@ -1,3 +1,4 @@
+import type { JobSign } from '../../model/cron-state.ts'
 import type { Job } from '../../model/job.ts'
 
 /** What notices have to ask of the rest of the daemon. */
@@ -19,16 +20,6 @@ export interface World {
   /** The daemon leaves, and all that it runs with it. */
   readonly leaving: () => boolean
   readonly conditions: () => readonly PartCondition[]
-}
-
-/** The last that was seen of a job, on whichever node. */
-export interface JobSign {
-  /** When a run of it last came to a final verdict, ms. */
-  readonly end: number | undefined
-  readonly succeeded: boolean
-  readonly lastId: string
-  /** Why it is paused; '' when it is not. */
-  readonly paused: string
 }
 
 export type Place = 'running' | 'waiting' | 'delayed' | 'nowhere'

@@ -1,7 +1,7 @@
 import { Worker } from 'bullmq'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Job } from '../../../src/model/job.ts'
-import { recordVerdict } from '../../../src/monitor/hashes.ts'
+import { recordVerdict } from '../../../src/queue/cron-store.ts'
 import { ENGINE_PREFIX } from '../../../src/queue/keys.ts'
 import { formatInstant } from '../../../src/schedule/format.ts'
 import { specOf, tickTask } from '../../../src/schedule/ticks.ts'

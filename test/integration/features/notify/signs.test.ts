@@ -1,26 +1,8 @@
 import { expect, test } from 'vitest'
-import { claimNotice, readSigns } from '../../../../src/features/notify/signs.ts'
-import { recordVerdict } from '../../../../src/monitor/hashes.ts'
+import { claimNotice } from '../../../../src/features/notify/signs.ts'
 import { createClient } from '../../../../src/queue/connection.ts'
-import { cronState, NOTICE_CLAIM_MS, noticeClaim } from '../../../../src/queue/keys.ts'
+import { NOTICE_CLAIM_MS, noticeClaim } from '../../../../src/queue/keys.ts'
 import { startRedis } from '../../../support/servers.ts'
-
-test('what is known of jobs is read for all at once, also of those that nobody knows', async () => {
-  await using server = await startRedis()
-  const redis = createClient(server.url, 'work', 'test')
-  try {
-    await redis.hset(cronState('good'), { last_id: 'cron-good-1', paused: 'by root' })
-    await recordVerdict(redis, 'good', { id: 'a', code: 'succ', succeeded: true, at: 1000 })
-    await recordVerdict(redis, 'bad', { id: 'b', code: 'stale', succeeded: false, at: 2000 })
-    expect(await readSigns(redis, ['good', 'none', 'bad'])).toEqual([
-      { end: 1000, succeeded: true, lastId: 'cron-good-1', paused: 'by root' },
-      { end: undefined, succeeded: false, lastId: '', paused: '' },
-      { end: 2000, succeeded: false, lastId: '', paused: '' },
-    ])
-  } finally {
-    redis.disconnect()
-  }
-})
 
 test('of many nodes one tells of a missed job, also when it asks twice', async () => {
   await using server = await startRedis()

@@ -9,10 +9,9 @@ import { RUN_VARIABLE, WORKER_VARIABLE, type WorkerLimits } from '../model/ipc.t
 import { currentOwner, formatOwner, ownerLives, parseOwner } from '../model/owner.ts'
 import { lostResult, MAX_DEATHS } from '../model/run-result.ts'
 import { wake } from '../queue/give-back.ts'
-import { toJobId } from '../queue/job-id.ts'
-import { engineKeys, runRow } from '../queue/keys.ts'
+import { runRow } from '../queue/keys.ts'
 import { fieldOfOwner } from '../queue/node-sign.ts'
-import { findOrphans, type Judge, type Orphan } from '../queue/recover.ts'
+import { findOrphans, isRemembered, type Judge, type Orphan } from '../queue/recover.ts'
 import { RunEnds } from '../queue/run-ends.ts'
 import { RunHistory } from '../queue/run-history.ts'
 import type { Scripts } from '../queue/scripts.ts'
@@ -247,8 +246,8 @@ export class Recovery implements Service {
     const { verdict, row } = left
     // The queue's recovery may have told it just now.
     if (!(await this.#left?.find(left.owner, verdict.task.id, verdict.attempt))) return
-    const job = engineKeys(verdict.task.taskKey).job(toJobId(verdict.task.id))
-    const isKnown = (await this.#deps.redis.exists(job)) === 1
+    const { taskKey, id } = verdict.task
+    const isKnown = await isRemembered(this.#deps.redis, taskKey, id)
     await this.#recorder.record(isKnown ? { ...verdict, final: false } : verdict)
     if (row) await this.#ends.put(row)
     await left.drop()

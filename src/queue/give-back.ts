@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { realClock } from '../lib/clock.ts'
-import { engineKeys } from './keys.ts'
+import { engineKeys } from './engine-keys.ts'
 import { type Scripts, writeAnyway } from './scripts.ts'
 
 /** A task that is being worked on, with the names that the engine uses. */

@@ -1,6 +1,6 @@
 import type { Job } from 'bullmq'
+import { engineKeys } from './engine-keys.ts'
 import { insist } from './insist.ts'
-import { engineKeys } from './keys.ts'
 import type { Scripts } from './scripts.ts'
 import type { StoredTask } from './stored-task.ts'
 

@@ -1,37 +1,6 @@
-/** Every Redis key of the project, and how long it lives. */
+import { ENGINE_PREFIX } from './engine-keys.ts'
 
-/** BullMQ's keys: `{taskd}:<task_key>:…`; the braces keep them in one slot of a cluster. */
-export const ENGINE_PREFIX = '{taskd}'
-
-/** Those of the engine's keys that our own moves touch. */
-export const engineKeys = (taskKey: string) => {
-  const base = `${ENGINE_PREFIX}:${taskKey}`
-  return {
-    /** HASH of a task; `ats` counts its starts. */
-    job: (jobId: string) => `${base}:${jobId}`,
-    /** STRING: the owner's token. */
-    lock: (jobId: string) => `${base}:${jobId}:lock`,
-    /** LIST of ids that are being worked on. */
-    active: `${base}:active`,
-    /** SET of ids whose lock the engine's next check looks at. */
-    stalled: `${base}:stalled`,
-    /** ZSET of ids that wait. */
-    prioritized: `${base}:prioritized`,
-    /** LIST of ids that wait without a priority: an older version may have put some there. */
-    wait: `${base}:wait`,
-    /** ZSET of ids that wait for their time. */
-    delayed: `${base}:delayed`,
-    /** STRING: how many came to `prioritized` since it was empty. */
-    counter: `${base}:pc`,
-    /** ZSET of messages that are tasks and may lie in a private list yet, by the ms when they came. */
-    taken: `${base}:taken`,
-    /** ZSETs of ids that have ended, by the ms when they did. */
-    completed: `${base}:completed`,
-    failed: `${base}:failed`,
-    /** ZSET that idle workers pop from: member `0` wakes one now, `1` at the time of its score. */
-    marker: `${base}:marker`,
-  }
-}
+/** Every Redis key of the project but BullMQ's (engine-keys.ts), and how long it lives. */
 
 /** A key that never exists: deleting it tells whether the server of the engine's keys takes writes. */
 export const WRITE_PROBE = `${ENGINE_PREFIX}:probe`

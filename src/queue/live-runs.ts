@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
+import { engineKeys, jobFields } from './engine-keys.ts'
 import { toJobId } from './job-id.ts'
-import { ENGINE_PREFIX, runRow } from './keys.ts'
+import { runRow } from './keys.ts'
 import type { StoredTask } from './stored-task.ts'
 
 /** What names a run, with the column names of the tables. */
@@ -25,10 +26,9 @@ export async function isLive(
   if (row === String(run.attempt)) return true
   const id = toJobId(run.unique_task_id)
   for (const taskKey of taskKeys) {
-    const job = `${ENGINE_PREFIX}:${taskKey}:${id}`
-    const lock = await redis.get(`${job}:lock`)
-    if (lock === null) continue
-    const [started, data] = await redis.hmget(job, 'ats', 'data')
+    const { job, lock } = engineKeys(taskKey)
+    if ((await redis.get(lock(id))) === null) continue
+    const [started, data] = await redis.hmget(job(id), jobFields.starts, jobFields.data)
     if (Number(started) + earlierAttempts(data) === run.attempt) return true
   }
   return false

@@ -5,9 +5,11 @@ import { Job, Queue } from './bullmq.ts'
 
 import { failure, RETRYING, type Settlement } from './consumer.ts'
 
+import { ENGINE_PREFIX, engineKeys, jobFields } from './engine-keys.ts'
 import { giveBack } from './give-back.ts'
 import { LOCK_MS } from './held-jobs.ts'
-import { ENGINE_PREFIX, engineKeys, SIGNS } from './keys.ts'
+import { toJobId } from './job-id.ts'
+import { SIGNS } from './keys.ts'
 import type { Scripts } from './scripts.ts'
 import { type StoredAnswer, toStoredAnswer } from './stored-answer.ts'
 import { fromStored, type StoredTask } from './stored-task.ts'
@@ -56,7 +58,7 @@ export async function findOrphans(
   for (const id of ids) {
     const [lock, processedBy] = await Promise.all([
       redis.get(keys.lock(id)),
-      redis.hget(keys.job(id), 'pb'),
+      redis.hget(keys.job(id), jobFields.owner),
     ])
     const owner = lock?.replace(/:\w+$/, '') ?? processedBy ?? ''
     if (owner === '' || !judge.isDead(owner)) continue
@@ -70,6 +72,11 @@ export async function findOrphans(
     if (job) orphans.push(toOrphan(redis, taskKey, job, processedBy ?? owner, token))
   }
   return orphans
+}
+
+/** Whether the engine knows a task, in whatever state. */
+export async function isRemembered(redis: Redis, taskKey: string, id: string): Promise<boolean> {
+  return (await redis.exists(engineKeys(taskKey).job(toJobId(id)))) === 1
 }
 
 function openQueue(redis: Redis, taskKey: string): Queue<StoredTask, StoredAnswer> {

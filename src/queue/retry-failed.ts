@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { engineKeys } from './keys.ts'
+import { engineKeys } from './engine-keys.ts'
 import { scriptText } from './scripts.ts'
 
 type Retrying = Redis & {

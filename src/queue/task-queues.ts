@@ -4,9 +4,10 @@ import type { Answer } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
 import { countBad, isWrongType } from './bad-list.ts'
 import { type Job, Queue } from './bullmq.ts'
+import { dueOfScore, ENGINE_PREFIX, engineKeys, jobFields } from './engine-keys.ts'
 import { forgetOverAge } from './forget.ts'
 import { toJobId } from './job-id.ts'
-import { ENGINE_PREFIX, engineKeys, removedTask } from './keys.ts'
+import { removedTask } from './keys.ts'
 import { parseMessage } from './message.ts'
 import { retryFailed } from './retry-failed.ts'
 import { writeAnyway } from './scripts.ts'
@@ -193,8 +194,9 @@ export class TaskQueues {
   /** Which of these ids the queue remembers: they would not be added again. */
   async known(taskKey: string, ids: readonly string[]): Promise<boolean[]> {
     await this.#forget(taskKey, ids)
+    const { job } = engineKeys(taskKey)
     const looks = this.#redis.pipeline()
-    for (const id of ids) looks.exists(`${ENGINE_PREFIX}:${taskKey}:${toJobId(id)}`)
+    for (const id of ids) looks.exists(job(toJobId(id)))
     return ((await looks.exec()) ?? []).map(([error, found]) => {
       if (error) throw error
       return found === 1
@@ -228,10 +230,7 @@ export class TaskQueues {
     const state = await this.state(taskKey, id)
     switch (state) {
       case 'active': {
-        const at = await this.#redis.hget(
-          `${ENGINE_PREFIX}:${taskKey}:${toJobId(id)}`,
-          'processedOn',
-        )
+        const at = await this.#redis.hget(engineKeys(taskKey).job(toJobId(id)), jobFields.begunAt)
         return { state: 'running', since: Number(at ?? 0) || undefined }
       }
       case 'waiting':
@@ -283,10 +282,9 @@ export class TaskQueues {
     return text === null ? undefined : (JSON.parse(text) as RemovedTask)
   }
 
-  /** The engine's score is the time and, in its last 12 bits, the order among equals. */
   async #dueAt(taskKey: string, id: string): Promise<number | undefined> {
-    const score = await this.#redis.zscore(`${ENGINE_PREFIX}:${taskKey}:delayed`, toJobId(id))
-    return score === null ? undefined : Math.floor(Number(score) / 4096)
+    const score = await this.#redis.zscore(engineKeys(taskKey).delayed, toJobId(id))
+    return score === null ? undefined : dueOfScore(score)
   }
 
   async #job(taskKey: string, id: string): Promise<Job<StoredTask, StoredAnswer> | undefined> {

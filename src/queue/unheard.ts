@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
+import { engineKeys } from './engine-keys.ts'
 import { giveBack } from './give-back.ts'
 import { insist } from './insist.ts'
-import { engineKeys } from './keys.ts'
 import type { Scripts } from './scripts.ts'
 
 export interface Holder {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { expect, it } from 'vitest'
 import type { StoredFail } from '../../src/api/control.ts'
-import { ENGINE_PREFIX } from '../../src/queue/keys.ts'
+import { ENGINE_PREFIX } from '../../src/queue/engine-keys.ts'
 import { jsonOf, linesOf, startDaemon, type TestDaemon } from '../support/daemon.ts'
 import { waitFor } from '../support/wait.ts'
 

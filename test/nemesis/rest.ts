@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
 import { messageOf } from '../../src/lib/errors.ts'
-import { ENGINE_PREFIX, OUTBOX, RUN_ENDS } from '../../src/queue/keys.ts'
+import { ENGINE_PREFIX } from '../../src/queue/engine-keys.ts'
+import { OUTBOX, RUN_ENDS } from '../../src/queue/keys.ts'
 import { waitFor } from '../support/wait.ts'
 import type { World } from './world.ts'
 

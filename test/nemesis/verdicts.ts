@@ -1,6 +1,7 @@
 import type { Redis } from 'ioredis'
+import { ENGINE_PREFIX } from '../../src/queue/engine-keys.ts'
 import { fromJobId } from '../../src/queue/job-id.ts'
-import { ENGINE_PREFIX, removedTask } from '../../src/queue/keys.ts'
+import { removedTask } from '../../src/queue/keys.ts'
 import type { Verdict } from './history.ts'
 
 const QUEUES = ['sync_tasks', 'async_tasks', 'order']

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import type { Settlement } from '../../../src/queue/consumer.ts'
+import { engineKeys } from '../../../src/queue/engine-keys.ts'
 import { giveBack } from '../../../src/queue/give-back.ts'
 import { toJobId } from '../../../src/queue/job-id.ts'
-import { engineKeys } from '../../../src/queue/keys.ts'
 import { findOrphans } from '../../../src/queue/recover.ts'
 import { returnUnheard } from '../../../src/queue/unheard.ts'
 import {

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { ownerLives, parseOwner } from '../../../src/model/owner.ts'
+import { ENGINE_PREFIX } from '../../../src/queue/engine-keys.ts'
 import { toJobId } from '../../../src/queue/job-id.ts'
-import { ENGINE_PREFIX } from '../../../src/queue/keys.ts'
 import { findOrphans } from '../../../src/queue/recover.ts'
 import {
   aQueue,

@@ -59,7 +59,7 @@ export interface Built {
   readonly control: Control
 }
 
-/** The composition root of the master: the only place that makes adapters. */
+/** Makes the parts of the daemon that are there from the start, and hands each what it needs. */
 export function buildDaemon({ config, instance, root, load, environment, start }: Parts): Built {
   const clock = realClock
   const { log } = root

@@ -11,7 +11,7 @@ export interface PartStatus {
   /** Of its section: `relay`. */
   readonly kind: string
   /** The list of the status that says more of it: `relays`. */
-  readonly list: keyof FeatureLists & string
+  readonly list: keyof FeatureLists
   /** In one word: OPEN, AWAY, FULL, … */
   readonly state: string
   /** null: not known. */

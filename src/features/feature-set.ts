@@ -57,7 +57,7 @@ export class FeatureSet {
 
   async metrics(): Promise<readonly AddMetrics[]> {
     const loaded = await this.#loaded()
-    const all = await Promise.all(loaded.map(one => one.metrics?.()))
+    const all = await Promise.all(loaded.map(async one => one.metrics?.()))
     return all.filter(one => one !== undefined)
   }
 
@@ -67,7 +67,7 @@ export class FeatureSet {
     readonly named: (config: Config) => readonly DoorModule[]
   }> {
     const loaded = await this.#loaded()
-    const all = await Promise.all(loaded.map(one => one.routes?.()))
+    const all = await Promise.all(loaded.map(async one => one.routes?.()))
     return {
       fixed: all.flatMap(one => one?.fixed ?? []),
       named: config => all.flatMap(one => one?.named?.(config) ?? []),

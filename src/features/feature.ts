@@ -14,7 +14,7 @@ export interface FeatureEntry<Made extends Feature = Feature> {
   /** Its kinds of sections. */
   readonly kinds: readonly SectionKind[]
   /** Its lists in the status: empty as long as none of its sections is there. */
-  readonly lists?: readonly (keyof FeatureLists & string)[]
+  readonly lists?: readonly (keyof FeatureLists)[]
   /** `redis`: it starts once Redis answers and the schedule runs. Others start at once. */
   readonly after?: 'redis'
   /**
@@ -32,7 +32,7 @@ export interface FeatureModule<Made extends Feature = Feature> {
  * A capability of the daemon, beside running tasks. `start` begins with the configuration as it is, and
  * must not wait for servers that may be away. `statuses` and `routes` work before `start` too.
  */
-export interface Feature extends Service {
+export interface Feature extends Omit<Service, 'name'> {
   /** Takes over another configuration; what is as it was is not disturbed. Calls are done in turn. */
   configure(config: Config): Promise<void>
   /** Takes no new work on this node; what it has is brought to an end. */

@@ -42,6 +42,8 @@ export interface DaemonOptions {
   readonly ini?: string
   /** `data/` in the folder of the test unless told otherwise. */
   readonly dataDir?: string
+  /** Another installation's `bin/taskd`. */
+  readonly program?: string
   /** Variables of the daemon and of the command line. */
   readonly env?: Readonly<Record<string, string>>
 }
@@ -106,6 +108,7 @@ export async function startDaemon(options: DaemonOptions = {}): Promise<TestDaem
 
 /** A folder with a configuration, and no daemon yet. */
 export function newDaemon(options: DaemonOptions = {}): TestDaemon {
+  const { program = PROGRAM } = options
   const folder = tempDir('taskd-d-')
   const dir = folder.path
   standing.add(dir)
@@ -143,7 +146,7 @@ export function newDaemon(options: DaemonOptions = {}): TestDaemon {
     },
     async spawn() {
       const log = openSync(logFile, 'a')
-      const args = ['--pdeathsig=KILL', '--', ...LIMITS, PROGRAM, 'start', '-n', '-c', config]
+      const args = ['--pdeathsig=KILL', '--', ...LIMITS, program, 'start', '-n', '-c', config]
       const born = spawn('setpriv', args, {
         stdio: ['ignore', log, log],
         env: environment,
@@ -179,7 +182,7 @@ export function newDaemon(options: DaemonOptions = {}): TestDaemon {
       child?.kill('SIGTERM')
       return ended
     },
-    cli: (...args) => runCli([...args, '-c', config], environment, dir),
+    cli: (...args) => runCli(program, [...args, '-c', config], environment, dir),
     status: () => control.status(),
     log: () => readFileSync(logFile, 'utf8'),
     configure: write,
@@ -222,10 +225,15 @@ function cleanEnvironment(dir: string): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), [MARK]: dir, NO_COLOR: '1' }
 }
 
-function runCli(args: readonly string[], env: NodeJS.ProcessEnv, cwd: string): Promise<CliResult> {
+function runCli(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  cwd: string,
+): Promise<CliResult> {
   return new Promise((done, fail) => {
     const options = { env, cwd, timeout: 60_000, maxBuffer: 64 << 20 }
-    execFile(PROGRAM, args, options, (error, stdout, stderr) => {
+    execFile(program, args, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : error.code
       if (typeof code === 'number') done({ code, stdout, stderr })
       else fail(error ?? new Error('no exit code'))

@@ -9,7 +9,6 @@ export function create(context: FeatureContext): Feature {
   const { dataDir } = context.config.current.settings
   const channels = new Channels({ ...context, dataDir })
   return {
-    name: 'channels',
     start: () => channels.configure(valueOf(context.config.current, channelKind)),
     stop: () => channels.stop(),
     configure: config => channels.configure(valueOf(config, channelKind)),

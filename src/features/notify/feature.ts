@@ -14,7 +14,6 @@ export function create(context: FeatureContext): NotifyFeature {
   const { dataDir } = config.current.settings
   let notices: Notices | undefined
   return {
-    name: 'notices',
     async start() {
       const specs = valueOf(config.current, notifyKind)
       notices ??= new Notices(specs, { ...context, dataDir, world: worldOf(context) })

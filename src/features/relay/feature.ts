@@ -8,7 +8,6 @@ import { partOf } from './status.ts'
 export function create(context: FeatureContext): Feature {
   const relays = new Relays(context)
   return {
-    name: 'relays',
     async start() {
       // A Redis that is away holds up nobody.
       void relays.configure(valueOf(context.config.current, relayKind))

@@ -12,7 +12,6 @@ export function create(context: FeatureContext): Feature {
     queueOf: taskKey => config.current.queues.find(one => one.taskKey === taskKey),
   })
   return {
-    name: 'table queues',
     start: () => sources.configure(valueOf(config.current, sourceKind)),
     stop: () => sources.stop(),
     configure: next => sources.configure(valueOf(next, sourceKind)),

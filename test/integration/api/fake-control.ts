@@ -124,7 +124,7 @@ function cursorReport(job: string): CursorReport {
 
 const SINCE = '2026-11-21T10:00:00.000+00:00'
 
-/** With a line for each channel, relay, … of `changes`. */
+/** With a line for each channel, relay, … of `changes`. The template's list (templates/) is not there. */
 export function status(changes: Partial<Status> = {}): Status {
   const { channels = [], relays = [], notices = [], sources = [] } = changes
   return {
@@ -172,7 +172,7 @@ export function status(changes: Partial<Status> = {}): Status {
     notices: [],
     sources: [],
     ...changes,
-  }
+  } as Status
 }
 
 export function worker(kind: 'sync' | 'async'): Status['workers'][number] {

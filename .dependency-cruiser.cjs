@@ -58,6 +58,13 @@ module.exports = {
       from: { path: '^src/features/([^/]+)/' },
       to: { path: '^src/features/[^/]+/', pathNot: '^src/features/$1/' },
     },
+    {
+      name: 'features-by-their-list',
+      severity: 'error',
+      comment: 'From above, features are walked; programs are still known by name.',
+      from: { path: '^src/', pathNot: '^src/features/' },
+      to: { path: '^src/features/[^/]+/', pathNot: '^src/features/programs/' },
+    },
     only(
       'cli',
       ['api', 'features', 'config', 'schedule', 'master/main.ts', 'agent/main.ts', 'model', 'lib'],

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { suggest } from '../lib/suggest.ts'
+import { didYouMean } from '../lib/suggest.ts'
 
 type Issue = z.core.$ZodIssue
 type Path = readonly PropertyKey[]
@@ -109,9 +109,8 @@ const MAX_KEYS = 20
 
 function unknownKeys(keys: readonly string[], path: Path, known: readonly string[]): Explained[] {
   const told = keys.slice(0, MAX_KEYS).map(key => {
-    const near = suggest(key, known)
-    const hint = near === undefined ? '' : `. did you mean ${near}?`
-    return { path: [...path, key], words: `is no parameter here${hint}` }
+    const hint = didYouMean(key, known)
+    return { path: [...path, key], words: `is no parameter here${hint && `. ${hint}`}` }
   })
   const rest = keys.length - told.length
   return rest > 0 ? [...told, { path, words: `and ${rest} more are none` }] : told

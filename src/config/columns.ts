@@ -1,4 +1,4 @@
-import { suggest } from '../lib/suggest.ts'
+import { didYouMeanOneOf } from '../lib/suggest.ts'
 import { COLUMN_TYPES, type ColumnSpec, MOST_CHARACTERS } from '../model/channel.ts'
 import { no, type Read, yes } from './fields.ts'
 
@@ -43,9 +43,7 @@ function readColumn(item: string): ReturnType<Read<ColumnSpec>> {
   }
   const type = COLUMN_TYPES.find(one => one === word)
   if (type === undefined) {
-    const near = suggest(word, COLUMN_TYPES)
-    const list = `types: ${COLUMN_TYPES.join(', ')}`
-    const hint = near === undefined ? list : `did you mean "${near}"? ${list}`
+    const hint = didYouMeanOneOf(word, COLUMN_TYPES, `types: ${COLUMN_TYPES.join(', ')}`)
     return no(`has the type "${word}", which is not known`, hint)
   }
   if (length !== undefined && type !== 'text')

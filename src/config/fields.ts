@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { parseDuration } from '../lib/duration.ts'
-import { suggest } from '../lib/suggest.ts'
+import { didYouMeanOneOf, suggest } from '../lib/suggest.ts'
 import { MAX_ARGUMENT_BYTES } from '../model/task.ts'
 
 /** What the text of one key means, or why it means nothing and what to write instead. */
@@ -69,9 +69,8 @@ export function choice<const W extends readonly string[]>(words: W) {
   return field<W[number]>(text => {
     const found = words.find(word => word === text)
     if (found !== undefined) return yes(found)
-    const near = suggest(text, words)
-    const list = `write one of: ${words.join(', ')}`
-    return no('is not known here', near === undefined ? list : `did you mean "${near}"? ${list}`)
+    const hint = didYouMeanOneOf(text, words, `write one of: ${words.join(', ')}`)
+    return no('is not known here', hint)
   }, words[0] ?? '')
 }
 

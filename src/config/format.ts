@@ -1,4 +1,4 @@
-import { suggest } from '../lib/suggest.ts'
+import { didYouMeanOneOf } from '../lib/suggest.ts'
 import { no, yes } from './fields.ts'
 
 /** A text with holes that every process fills in for itself. */
@@ -122,7 +122,6 @@ function inBase(value: number, conversion: string): string {
 
 /** `did you mean …` for a name that is not among these. */
 export function hintFor(name: string, names: readonly string[]): string {
-  const near = suggest(name, names)
   const list = `known here: ${names.map(one => `%(${one})s`).join(' ')} %(ENV_NAME)s`
-  return near === undefined ? list : `did you mean %(${near})s? ${list}`
+  return didYouMeanOneOf(name, names, list, near => `%(${near})s`)
 }

@@ -1,6 +1,6 @@
 import { parseDuration } from '../lib/duration.ts'
 import type { Parsed } from '../lib/parsed.ts'
-import { suggest } from '../lib/suggest.ts'
+import { didYouMean, quoted } from '../lib/suggest.ts'
 import type { Trigger } from '../model/job.ts'
 import type { CheckSchedule } from './config.ts'
 import { no, type Read, yes } from './fields.ts'
@@ -41,9 +41,8 @@ function readMacro(text: string): ReturnType<Read<Trigger>> {
   const expression = MACROS.get(text)
   if (expression !== undefined) return yes({ kind: 'cron', expression })
   const known = [...MACROS.keys(), '@reboot', '@every 90s']
-  const near = suggest(text, known)
   const list = `write one of: ${known.join(', ')}`
-  return no('is no known macro', near === undefined ? list : `did you mean "${near}"?`)
+  return no('is no known macro', didYouMean(text, known, list, quoted))
 }
 
 function readInterval(text: string): ReturnType<Read<Trigger>> {

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { suggest } from '../lib/suggest.ts'
+import { didYouMean, quoted } from '../lib/suggest.ts'
 import type { Report } from './diagnostics.ts'
 import { isSecretKey } from './secrets.ts'
 import { type Entry, headerOf, isPythons, type Section } from './section.ts'
@@ -105,13 +105,13 @@ function hintOf(issue: z.core.$ZodIssue): string {
 
 function remedy({ kind, schema }: KeyRules, name: string, report: Report): string {
   const keys = Object.keys(schema.shape)
-  const near = suggest(name, keys)
-  if (near !== undefined) return `did you mean "${near}"?`
   const homes =
     isPythons(kind) && DAEMONS.includes(name)
       ? ['[supervisord]']
       : (report.kinds?.homesOf(kind, name) ?? [])
-  return homes.length > 0 ? `it belongs in ${homes.join(' or ')}` : `known keys: ${keys.join(', ')}`
+  const otherwise =
+    homes.length > 0 ? `it belongs in ${homes.join(' or ')}` : `known keys: ${keys.join(', ')}`
+  return didYouMean(name, keys, otherwise, quoted)
 }
 
 /** Of supervisord itself: people write them one section too low. */

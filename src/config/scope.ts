@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { dirname, resolve } from 'node:path'
-import { suggest } from '../lib/suggest.ts'
+import { didYouMean } from '../lib/suggest.ts'
 import type { Environment } from './config.ts'
 import { type Compiled, compile, hintFor, type Meaning, type Scope } from './format.ts'
 
@@ -50,10 +50,8 @@ function own(record: Environment, name: string): string | undefined {
 function hintOf(name: string, names: Names): string {
   if (name.startsWith('ENV_')) {
     const known = Object.keys({ ...names.env, ...names.more, ...ownVariables(names) })
-    const near = suggest(name.slice(4), known)
-    return near === undefined
-      ? `set ${name.slice(4, 64)} where the daemon is started, or write the value itself`
-      : `did you mean %(ENV_${near})s?`
+    const otherwise = `set ${name.slice(4, 64)} where the daemon is started, or write the value itself`
+    return didYouMean(name.slice(4), known, otherwise, near => `%(ENV_${near})s`)
   }
   const numbers = names.own === undefined ? [] : NUMBERS
   if (NUMBERS.includes(name)) return 'write the same value for all processes of the section'

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import type { z } from 'zod'
-import { suggest } from '../lib/suggest.ts'
+import { didYouMean } from '../lib/suggest.ts'
 import type { Environment, Settings } from './config.ts'
 import { TASKD } from './core-kinds.ts'
 import type { Report } from './diagnostics.ts'
@@ -53,8 +53,8 @@ function noteUnknown(env: Environment, report: Report): void {
     const name = key.slice(6)
     if (known.includes(name) || OTHERS.includes(name)) continue
     const place = { file: ENVIRONMENT, line: 0, key, value: '' }
-    const near = suggest(name, known)
-    const hint = near === undefined ? 'see docs/configuration.md' : `did you mean "TASKD_${near}"?`
+    const otherwise = 'see docs/configuration.md'
+    const hint = didYouMean(name, known, otherwise, near => `"TASKD_${near}"`)
     report.note(place, 'is no setting and is ignored', hint)
   }
 }

@@ -1,5 +1,5 @@
 import { formatDuration } from '../lib/duration.ts'
-import { suggest } from '../lib/suggest.ts'
+import { didYouMean, quoted } from '../lib/suggest.ts'
 import type { Trigger } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { isLoopback } from './addresses.ts'
@@ -182,11 +182,9 @@ function checkQueueOf(
   if (name === undefined) return
   const queue = rules.queues.get(name)
   if (queue === undefined && !rules.queueNames.includes(name)) {
-    const near = suggest(name, [...new Set([...BUILT_IN_QUEUES, ...rules.queueNames])])
-    const hint =
-      near === undefined
-        ? `write ${BUILT_IN_QUEUES.join(' or ')}, or add a section [queue:${name.slice(0, 64)}]`
-        : `did you mean "${near}"?`
+    const known = [...new Set([...BUILT_IN_QUEUES, ...rules.queueNames])]
+    const otherwise = `write ${BUILT_IN_QUEUES.join(' or ')}, or add a section [queue:${name.slice(0, 64)}]`
+    const hint = didYouMean(name, known, otherwise, quoted)
     report.problem(placeOf(section, 'task_key'), 'there is no such queue', hint)
   }
   const own = values.max_run_time

@@ -1,3 +1,6 @@
+import type { ErrorCode } from './error-codes.ts'
+import { TaskdError } from './errors.ts'
+
 /** Longer words and lists are not compared: they are not typing errors, and it takes time. */
 const MAX_WORD = 64
 const MAX_WORDS = 1000
@@ -17,6 +20,49 @@ export function suggest(word: string, known: readonly string[]): string | undefi
     }
   }
   return best
+}
+
+/** How a near word stands in a hint: as a value of the configuration. */
+export const quoted = (word: string) => `"${word}"`
+
+/**
+ * The hint for an unknown word: `did you mean NEAR?`, or `otherwise` when no known word is near.
+ * @param show how the near word is written there
+ */
+export function didYouMean(
+  word: string,
+  known: readonly string[],
+  otherwise = '',
+  show = (near: string) => near,
+): string {
+  const near = suggest(word, known)
+  return near === undefined ? otherwise : `did you mean ${show(near)}?`
+}
+
+/** The same where the choice is small: the list of it always follows. */
+export function didYouMeanOneOf(
+  word: string,
+  known: readonly string[],
+  list: string,
+  show = quoted,
+): string {
+  const near = didYouMean(word, known, '', show)
+  return near === '' ? list : `${near} ${list}`
+}
+
+/**
+ * The error for a name that nothing has, with the known name that is near as its hint.
+ * @param message says that nothing has the name
+ * @param otherwise the hint when no known name is near
+ */
+export function unknownName(
+  code: ErrorCode,
+  message: string,
+  name: string,
+  known: readonly string[],
+  otherwise: string,
+): TaskdError {
+  return new TaskdError(code, message, didYouMean(name, known, otherwise))
 }
 
 /** `Task-Key`, `task key` and `task_key` are the same slip. */

@@ -1,5 +1,5 @@
 import { TaskdError } from '../lib/errors.ts'
-import { suggest } from '../lib/suggest.ts'
+import { unknownName } from '../lib/suggest.ts'
 import type { Job } from '../model/job.ts'
 import { parseInstant } from '../schedule/read-time.ts'
 
@@ -15,17 +15,15 @@ export async function requireJob({ jobs, findJob }: JobsByName, name: string): P
   const job = await findJob(name)
   if (job) return job
   const names = jobs().map(one => one.name)
-  const near = suggest(name, names)
-  const hint = near === undefined ? '`taskd status` lists the jobs' : `did you mean ${near}?`
-  throw new TaskdError('E_NO_JOB', `no job named ${name}`, hint)
+  const otherwise = '`taskd status` lists the jobs'
+  throw unknownName('E_NO_JOB', `no job named ${name}`, name, names, otherwise)
 }
 
 /** @throws TaskdError E_NO_QUEUE */
 export function requireQueue(taskKeys: readonly string[], name: string): void {
   if (taskKeys.includes(name)) return
-  const near = suggest(name, taskKeys)
-  const hint = near === undefined ? '`taskd status` lists the queues' : `did you mean ${near}?`
-  throw new TaskdError('E_NO_QUEUE', `no queue named ${name}`, hint)
+  const otherwise = '`taskd status` lists the queues'
+  throw unknownName('E_NO_QUEUE', `no queue named ${name}`, name, taskKeys, otherwise)
 }
 
 /** @param what how the user knows it: `--from` @throws TaskdError E_BAD_REQUEST */

@@ -4,7 +4,7 @@ import { valueOf } from '../config/section-kind.ts'
 import { processesOf } from '../features/programs/processes.ts'
 import { programKind } from '../features/programs/section.ts'
 import { TaskdError } from '../lib/errors.ts'
-import { suggest } from '../lib/suggest.ts'
+import { didYouMean, unknownName } from '../lib/suggest.ts'
 import type { ProgramState } from '../model/program-state.ts'
 import type { Engine } from './engine.ts'
 import type { ManagedProgram } from './managed-program.ts'
@@ -104,7 +104,7 @@ export class ProcessControl {
     if (programs.length === 0) {
       const scalable = [...engine.pools.keys(), ...all.map(one => one.name)]
       const what = `no queue with workers and no program is named ${name}`
-      throw new TaskdError('E_NO_QUEUE', what, didYouMean(name, scalable))
+      throw unknownName('E_NO_QUEUE', what, name, scalable, '')
     }
     if (count > 1 && !programs.every(one => one.scalable))
       throw new TaskdError(
@@ -167,11 +167,6 @@ function matching(children: readonly Child[], name: string): readonly Child[] {
   if (name === 'all') return children.filter(child => child.autostart !== undefined)
   const group = name.endsWith(':*') ? name.slice(0, -2) : name
   return children.filter(child => child.groups.includes(group))
-}
-
-function didYouMean(name: string, known: readonly string[]): string {
-  const near = suggest(name, known)
-  return near === undefined ? '' : `did you mean ${near}?`
 }
 
 /** What is to be remembered: only what differs from the configuration. */

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { LiveConfig } from '../config/live.ts'
 import { TaskdError } from '../lib/errors.ts'
-import { suggest } from '../lib/suggest.ts'
+import { unknownName } from '../lib/suggest.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { PullQueue } from '../queue/pull-queue.ts'
 import type { Scripts } from '../queue/scripts.ts'
@@ -48,13 +48,10 @@ export class PullQueues {
         'name a [queue:] section with mode = pull',
       )
     const names = this.specs.map(spec => spec.taskKey)
-    const near = suggest(taskKey, names)
-    const hint =
-      near !== undefined
-        ? `did you mean ${near}?`
-        : names.length === 0
-          ? 'add [queue:NAME] with mode = pull to the configuration'
-          : `there are: ${names.slice(0, 10).join(', ')}`
-    throw new TaskdError('E_NO_QUEUE', `no pull queue named ${taskKey}`, hint)
+    const otherwise =
+      names.length === 0
+        ? 'add [queue:NAME] with mode = pull to the configuration'
+        : `there are: ${names.slice(0, 10).join(', ')}`
+    throw unknownName('E_NO_QUEUE', `no pull queue named ${taskKey}`, taskKey, names, otherwise)
   }
 }

@@ -2,8 +2,8 @@ import type { Redis } from 'ioredis'
 import type { RunsQuery } from '../api/control.ts'
 import type { LiveConfig } from '../config/live.ts'
 import type { ErrorCode } from '../lib/error-codes.ts'
-import { TaskdError } from '../lib/errors.ts'
-import { suggest } from '../lib/suggest.ts'
+import type { TaskdError } from '../lib/errors.ts'
+import { unknownName } from '../lib/suggest.ts'
 import type { Job } from '../model/job.ts'
 import type { RunRecord } from '../model/run-record.ts'
 import type { Task } from '../model/task.ts'
@@ -111,7 +111,5 @@ function unknown(
   name: string,
   names: readonly string[],
 ): TaskdError {
-  const near = suggest(name, names)
-  const hint = near === undefined ? '`taskd status` lists them' : `did you mean ${near}?`
-  return new TaskdError(code, `no ${what} named ${name}`, hint)
+  return unknownName(code, `no ${what} named ${name}`, name, names, '`taskd status` lists them')
 }

@@ -1,6 +1,6 @@
 import type { TailOptions } from '../api/control.ts'
 import { TaskdError } from '../lib/errors.ts'
-import { suggest } from '../lib/suggest.ts'
+import { unknownName } from '../lib/suggest.ts'
 
 /** Something whose output can be looked at: a program, a worker, a run. Undefined: not its name. */
 export type TailSource = (
@@ -31,12 +31,11 @@ export async function tailOf(
       `${name} is a job, and a job writes nothing itself`,
       `\`taskd runs ${name}\` lists its runs with their ids`,
     )
-  const near = suggest(name, names())
-  throw new TaskdError(
+  throw unknownName(
     'E_NO_NAME',
     `no program, worker or run is named ${name}`,
-    near === undefined
-      ? '`taskd status` lists programs and workers, `taskd runs` the ids of runs'
-      : `did you mean ${near}?`,
+    name,
+    names(),
+    '`taskd status` lists programs and workers, `taskd runs` the ids of runs',
   )
 }

@@ -3,7 +3,7 @@ import type { JobStatus, KnownQueue, QueueStatus, Status } from '../api/status.t
 import { count } from '../lib/count.ts'
 import { formatDuration } from '../lib/duration.ts'
 import { TaskdError } from '../lib/errors.ts'
-import { suggest } from '../lib/suggest.ts'
+import { unknownName } from '../lib/suggest.ts'
 import { tellingLine } from '../lib/telling-line.ts'
 import type { Job } from '../model/job.ts'
 import { whyGivenUp } from '../model/program-deaths.ts'
@@ -77,12 +77,8 @@ export async function explain(name: string, deps: WhyDeps): Promise<Why> {
       `${name} is a group`,
       `ask about one of its processes, for instance ${members[0]?.name}`,
     )
-  const near = suggest(name, namesOf(status))
-  throw new TaskdError(
-    'E_NO_NAME',
-    `nothing here is named ${name}`,
-    near === undefined ? hintFor(name, status) : `did you mean ${near}?`,
-  )
+  const message = `nothing here is named ${name}`
+  throw unknownName('E_NO_NAME', message, name, namesOf(status), hintFor(name, status))
 }
 
 function hintFor(name: string, status: Status): string {

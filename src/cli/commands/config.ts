@@ -3,8 +3,7 @@ import { type EffectiveSection, type Origin, readEffective } from '../../config/
 import { maskValue } from '../../config/secrets.ts'
 import { headerOf } from '../../config/section.ts'
 import { KINDS } from '../../features/index.ts'
-import { TaskdError } from '../../lib/errors.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { unknownName } from '../../lib/suggest.ts'
 import { checkTrigger } from '../../schedule/check.ts'
 import { MASK, sectionLines } from '../config-text.ts'
 import type { Context } from '../context.ts'
@@ -46,9 +45,9 @@ function select(
   const exact = sections.filter(one => nameOf(one) === plain)
   const found = exact.length > 0 ? exact : sections.filter(one => one.section.kind === plain)
   if (found.length > 0) return found
-  const guess = suggest(plain, sections.map(nameOf))
-  const hint = guess === undefined ? 'taskd config shows them all' : `did you mean ${guess}?`
-  throw new TaskdError('E_NO_NAME', `no section [${plain}]`, hint)
+  const known = sections.map(nameOf)
+  const otherwise = 'taskd config shows them all'
+  throw unknownName('E_NO_NAME', `no section [${plain}]`, plain, known, otherwise)
 }
 
 function nameOf({ section }: EffectiveSection): string {

@@ -3,7 +3,7 @@ import type { JobStatus } from '../../api/status.ts'
 import { readRunTime } from '../../config/run-time.ts'
 import { realClock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { unknownName } from '../../lib/suggest.ts'
 import type { Job, Trigger } from '../../model/job.ts'
 import { taskKeyOf } from '../../model/sql-job.ts'
 import { checkTrigger } from '../../schedule/check.ts'
@@ -137,9 +137,7 @@ function noJob(name: string, jobs: readonly Job[]): TaskdError {
       '`taskd task list` shows its next run',
     )
   const names = jobs.map(job => job.name)
-  const near = suggest(name, names)
-  const hint = near === undefined ? 'taskd next shows them all' : `did you mean ${near}?`
-  return new TaskdError('E_NO_JOB', `no job named ${name}`, hint)
+  return unknownName('E_NO_JOB', `no job named ${name}`, name, names, 'taskd next shows them all')
 }
 
 function sayWhatIsHeld(

@@ -1,5 +1,3 @@
-import { TaskdError } from '../../lib/errors.ts'
-import { suggest } from '../../lib/suggest.ts'
 import type { Command } from '../context.ts'
 import { EXIT, orUnknown } from '../exit.ts'
 import { select } from '../status/select.ts'
@@ -13,13 +11,9 @@ export const run: Command = orUnknown(async (context, names, options) => {
     else out.line(String(whole.pid))
     return EXIT.ok
   }
-  const { status, unknown, known } = select(whole, names)
-  const [name] = unknown
-  if (name !== undefined) {
-    const near = suggest(name, known)
-    const hint = near === undefined ? 'taskd status shows them all' : `did you mean ${near}?`
-    throw new TaskdError('E_NO_NAME', `no such name: ${name}`, hint)
-  }
+  const { status, unknown } = select(whole, names)
+  const [error] = unknown
+  if (error) throw error
   const found = [...status.workers, ...status.programs]
   if (options['json']) out.json(found.map(one => ({ name: one.name, pid: one.pid })))
   else for (const { pid } of found) out.line(String(pid))

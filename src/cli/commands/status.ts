@@ -1,6 +1,5 @@
 import { realClock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
-import { suggest } from '../../lib/suggest.ts'
 import type { Command } from '../context.ts'
 import { EXIT, errorLine } from '../exit.ts'
 import { statusLines } from '../status/lines.ts'
@@ -16,15 +15,11 @@ export const run: Command = async (context, names, options) => {
     out.note(errorLine(error))
     return error instanceof TaskdError ? EXIT.unknown : EXIT.failed
   }
-  const { status, unknown, known } = select(whole, names)
+  const { status, unknown } = select(whole, names)
   const named = names.length > 0
   if (options['json']) out.json(status)
   else for (const line of statusLines(rowsOf(status, named, realClock.now()), out)) out.line(line)
-  for (const name of unknown) {
-    const near = suggest(name, known)
-    const hint = near === undefined ? 'taskd status shows them all' : `did you mean ${near}?`
-    out.note(errorLine(new TaskdError('E_NO_NAME', `no such name: ${name}`, hint)))
-  }
+  for (const error of unknown) out.note(errorLine(error))
   if (unknown.length > 0) return EXIT.unknown
   return isDown(status, named) ? EXIT.down : EXIT.ok
 }

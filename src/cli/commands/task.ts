@@ -1,5 +1,5 @@
 import type { Control } from '../../api/control.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { didYouMean } from '../../lib/suggest.ts'
 import { readFunctionArgs } from '../../model/function-args.ts'
 import { sqlJobName } from '../../model/sql-job.ts'
 import { showAnswer } from '../answer.ts'
@@ -49,8 +49,7 @@ function actionOf(word: string, words: readonly string[], options: Options): Act
   const action = Object.hasOwn(ACTIONS, word) ? ACTIONS[word] : undefined
   if (!action) {
     const names = Object.keys(ACTIONS)
-    const near = suggest(word, names)
-    const hint = near === undefined ? `one of: ${names.join(', ')}` : `did you mean ${near}?`
+    const hint = didYouMean(word, names, `one of: ${names.join(', ')}`)
     throw usageError(`taskd task has no action ${clean(word)}`, hint)
   }
   const [least, most] = action.words

@@ -1,12 +1,12 @@
 import { DOWN_STATES } from '../../api/daemon-states.ts'
 import type { Status } from '../../api/status.ts'
+import type { TaskdError } from '../../lib/errors.ts'
+import { unknownName } from '../../lib/suggest.ts'
 
 export interface Selected {
   readonly status: Status
-  /** Names that nothing has. */
-  readonly unknown: readonly string[]
-  /** Every name there is, for "did you mean". */
-  readonly known: readonly string[]
+  /** One for each name that nothing has. */
+  readonly unknown: readonly TaskdError[]
 }
 
 /**
@@ -19,7 +19,7 @@ export function select(status: Status, names: readonly string[]): Selected {
   const others = [...workers, ...programs, ...jobs, ...parts].map(one => one.name)
   const groups = programs.map(one => one.group).filter(group => group !== '')
   const known = [...new Set([...taskKeys, ...groups, ...others])]
-  if (names.length === 0 || names.includes('all')) return { status, unknown: [], known }
+  if (names.length === 0 || names.includes('all')) return { status, unknown: [] }
   const wanted = new Set(names.map(name => name.replace(/:\*$/, '')))
   return {
     status: {
@@ -31,9 +31,13 @@ export function select(status: Status, names: readonly string[]): Selected {
       parts: parts.filter(one => wanted.has(one.name)),
       ...listsOf(status, wanted),
     },
-    unknown: [...wanted].filter(name => !known.includes(name)),
-    known,
+    unknown: [...wanted].filter(name => !known.includes(name)).map(name => noSuchName(name, known)),
   }
+}
+
+function noSuchName(name: string, known: readonly string[]): TaskdError {
+  const otherwise = 'taskd status shows them all'
+  return unknownName('E_NO_NAME', `no such name: ${name}`, name, known, otherwise)
 }
 
 /** A one-shot that has finished (EXITED) is not down, nor is what starts or stops right now. */

@@ -4,7 +4,7 @@ import type { Clock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
 import { Fleet } from '../../lib/fleet.ts'
 import type { Logger } from '../../lib/log.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { unknownName } from '../../lib/suggest.ts'
 import type { ChannelSpec } from '../../model/channel.ts'
 import { Channel } from './channel.ts'
 import { isRow } from './check-rows.ts'
@@ -96,13 +96,10 @@ export class Channels implements DataPort, EncryptPort {
     const found = this.#fleet.get(name)
     if (found && !this.#stopping.signal.aborted) return found
     if (this.#stopping.signal.aborted) throw new TaskdError('E_STOPPING', 'taskd stops')
-    const near = suggest(
-      name,
-      this.#fleet.members.map(one => one.spec.name),
-    )
-    const hint =
-      near === undefined ? 'add [channel:NAME] to the configuration' : `did you mean ${near}?`
-    throw new TaskdError('E_NO_CHANNEL', `no channel named ${name.slice(0, 64)}`, hint)
+    const message = `no channel named ${name.slice(0, 64)}`
+    const otherwise = 'add [channel:NAME] to the configuration'
+    const known = this.#fleet.members.map(one => one.spec.name)
+    throw unknownName('E_NO_CHANNEL', message, name, known, otherwise)
   }
 
   async #encrypting(name: string | undefined): Promise<Channel> {

@@ -11,7 +11,7 @@ import { type Checked, placeOf } from '../../config/schema.ts'
 import { headerOf, refuseFolderName } from '../../config/section.ts'
 import { readEach, type SectionKind, type Surroundings } from '../../config/section-kind.ts'
 import { parseSize } from '../../lib/size.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { didYouMean, quoted } from '../../lib/suggest.ts'
 import type { ChannelSpec, KeySpec } from '../../model/channel.ts'
 
 const KEY_HINT = 'write for instance v1:KEY, with a KEY from openssl rand -base64 32'
@@ -116,8 +116,8 @@ function checkEncryption({ section, values }: Checked<typeof schema>, report: Re
   for (const name of columns === undefined ? [] : encrypt) {
     const column = columns?.find(one => one.field === name)
     if (column === undefined) {
-      const near = suggest(name, columns?.map(one => one.field) ?? [])
-      const hint = near === undefined ? 'name fields of columns' : `did you mean "${near}"?`
+      const known = columns?.map(one => one.field) ?? []
+      const hint = didYouMean(name, known, 'name fields of columns', quoted)
       report.problem(at('encrypt'), `${name.slice(0, 64)} is no field of columns`, hint)
     } else if (column.type !== 'any' && column.type !== 'text') {
       const hint = `write ${name}:text in columns: what is encrypted is stored as text`

@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../lib/clock.ts'
-import { TaskdError } from '../../lib/errors.ts'
+import type { TaskdError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { unknownName } from '../../lib/suggest.ts'
 import type { Events } from '../../model/events.ts'
 import type { NotifySpec, NotifyTested } from '../../model/notice.ts'
 import { Hearing } from './hearing.ts'
@@ -129,10 +129,7 @@ function senderOf(spec: NotifySpec, now: () => number): Sender {
 }
 
 export function noSuchSection(name: string, known: readonly string[]): TaskdError {
-  const near = suggest(name, known)
-  const hint =
-    near === undefined
-      ? 'add [notify:NAME] to the configuration and `taskd reload`'
-      : `did you mean ${near}?`
-  return new TaskdError('E_NO_NAME', `no [notify:${name.slice(0, 64)}] is configured`, hint)
+  const message = `no [notify:${name.slice(0, 64)}] is configured`
+  const otherwise = 'add [notify:NAME] to the configuration and `taskd reload`'
+  return unknownName('E_NO_NAME', message, name, known, otherwise)
 }

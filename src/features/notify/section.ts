@@ -7,7 +7,7 @@ import { rate } from '../../config/rate.ts'
 import { type Checked, placeOf } from '../../config/schema.ts'
 import { refuseFolderName } from '../../config/section.ts'
 import { readEach, type SectionKind } from '../../config/section-kind.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { didYouMeanOneOf } from '../../lib/suggest.ts'
 import {
   NOTICE_FORMATS,
   NOTICE_KINDS,
@@ -73,9 +73,7 @@ const readKinds: Read<readonly NoticeKind[]> = text => {
   for (const word of text.split(/[\s,]+/).filter(one => one !== '')) {
     const known = WORDS.find(one => one === word)
     if (known === undefined) {
-      const near = suggest(word, WORDS)
-      const list = `write some of: ${WORDS.join(', ')}`
-      const hint = near === undefined ? list : `did you mean "${near}"? ${list}`
+      const hint = didYouMeanOneOf(word, WORDS, `write some of: ${WORDS.join(', ')}`)
       return no(`knows no ${JSON.stringify(word.slice(0, 40))}`, hint)
     }
     found.add(known)

@@ -4,7 +4,7 @@ import { checkSection, placeOf } from '../../config/schema.ts'
 import { expandNow, scopeOf } from '../../config/scope.ts'
 import { headerOf, type Section } from '../../config/section.ts'
 import { checkName } from '../../config/section-kind.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { didYouMean, quoted } from '../../lib/suggest.ts'
 import { GROUP } from './schema.ts'
 
 /** A program in the place where it runs: its group, or alone. */
@@ -81,8 +81,8 @@ export function readGroups(
   }
 
   function nearest(name: string): string {
-    const near = suggest(name, [...programs.keys()])
-    return near === undefined ? 'add that section, or remove the name' : `did you mean "${near}"?`
+    const otherwise = 'add that section, or remove the name'
+    return didYouMean(name, [...programs.keys()], otherwise, quoted)
   }
 }
 

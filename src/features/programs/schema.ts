@@ -4,7 +4,7 @@ import { choice, duration, field, filled, flag, integer, no, yes } from '../../c
 import { refuseProcessName } from '../../config/section.ts'
 import type { NamedRules } from '../../config/section-kind.ts'
 import { parseSize } from '../../lib/size.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { didYouMean, quoted } from '../../lib/suggest.ts'
 
 export const DEFAULT_MAX_DEATHS = 5
 export const DEFAULT_BACKOFF_MAX_MS = 60_000
@@ -47,11 +47,9 @@ const stopSignal = field<NodeJS.Signals>(text => {
   const [byNumber] = Object.entries(constants.signals).find(([, at]) => String(at) === text) ?? []
   const found = SIGNALS.get(byNumber ?? name) ?? SIGNALS.get(`SIG${name}`)
   if (found !== undefined) return yes(found)
-  const near = suggest(
-    name.replace(/^SIG/, ''),
-    [...SIGNALS.keys()].map(one => one.slice(3)),
-  )
-  return no('is no signal', near === undefined ? undefined : `did you mean "${near}"?`)
+  const known = [...SIGNALS.keys()].map(one => one.slice(3))
+  const hint = didYouMean(name.replace(/^SIG/, ''), known, 'write for instance TERM', quoted)
+  return no('is no signal', hint)
 }, 'TERM')
 
 const umask = field<number>(text => {

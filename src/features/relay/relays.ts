@@ -1,8 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
-import { TaskdError } from '../../lib/errors.ts'
 import { Fleet } from '../../lib/fleet.ts'
 import type { Logger } from '../../lib/log.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { unknownName } from '../../lib/suggest.ts'
 import type { RelaySpec } from '../../model/channel.ts'
 import type { RelayPort, RelayReceipt, RelayReport, RelayTask } from './port.ts'
 import { Relay } from './relay.ts'
@@ -41,12 +40,9 @@ export class Relays implements RelayPort {
   #named(name: string): Relay {
     const found = this.#fleet.get(name)
     if (found) return found
-    const near = suggest(
-      name,
-      this.#fleet.members.map(one => one.spec.name),
-    )
-    const hint =
-      near === undefined ? 'add [relay:NAME] to the configuration' : `did you mean ${near}?`
-    throw new TaskdError('E_NO_RELAY', `no relay named ${name.slice(0, 64)}`, hint)
+    const message = `no relay named ${name.slice(0, 64)}`
+    const otherwise = 'add [relay:NAME] to the configuration'
+    const known = this.#fleet.members.map(one => one.spec.name)
+    throw unknownName('E_NO_RELAY', message, name, known, otherwise)
   }
 }

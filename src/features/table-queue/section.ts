@@ -21,7 +21,7 @@ import { jobSchema } from '../../config/schema-job.ts'
 import { refuseFolderName } from '../../config/section.ts'
 import { readEach, type SectionKind, type Surroundings } from '../../config/section-kind.ts'
 import { checkRetries } from '../../config/validate.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { didYouMean, quoted } from '../../lib/suggest.ts'
 import type { SourceSpec } from '../../model/source.ts'
 
 const readColumn: Read<string> = text =>
@@ -150,9 +150,8 @@ function checkQueue({ section, values }: Checked<typeof schema>, around: Surroun
   if (name === undefined) return
   const queue = around.queues.find(one => one.taskKey === name)
   if (queue === undefined && !around.queueNames.includes(name)) {
-    const near = suggest(name, around.queueNames)
-    const hint =
-      near === undefined ? `add a section [queue:${name.slice(0, 64)}]` : `did you mean "${near}"?`
+    const otherwise = `add a section [queue:${name.slice(0, 64)}]`
+    const hint = didYouMean(name, around.queueNames, otherwise, quoted)
     report.problem(placeOf(section, 'task_key'), 'there is no such queue', hint)
   }
   if (queue?.mode !== 'pull') return

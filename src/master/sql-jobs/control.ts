@@ -9,7 +9,7 @@ import type {
 } from '../../api/sql-jobs-port.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
-import { suggest } from '../../lib/suggest.ts'
+import { unknownName } from '../../lib/suggest.ts'
 import type { Job } from '../../model/job.ts'
 import { readSqlJob, sqlJobName } from '../../model/sql-job.ts'
 import { formatInstant } from '../../schedule/format.ts'
@@ -126,12 +126,9 @@ export class SqlJobControl implements SqlJobsPort {
 
   async #unknown(key: string): Promise<TaskdError> {
     const rows = await inSql(this.#deps.store.tasks.list())
-    const near = suggest(
-      key,
-      rows.map(row => row.task_key),
-    )
-    const hint = near === undefined ? '`taskd task list` shows them' : `did you mean ${near}?`
-    return new TaskdError('E_NO_ROW', `no row of task has the task_key ${key}`, hint)
+    const known = rows.map(row => row.task_key)
+    const message = `no row of task has the task_key ${key}`
+    return unknownName('E_NO_ROW', message, key, known, '`taskd task list` shows them')
   }
 
   /** Here it has taken effect by then; the others are told. */

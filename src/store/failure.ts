@@ -32,7 +32,11 @@ export class RefusedError extends Error {
   }
 }
 
-/** Whatever is unknown is `unable`: waiting loses nothing, giving up on a row might. */
+/**
+ * The one judge of what a database says, be the table ours or somebody else's. A column or a right
+ * that is missing is the database's state, and may be mended while the rows wait. Whatever is
+ * unknown is `unable`: waiting loses nothing, giving up on a row might.
+ */
 export function failureOf(error: unknown): SqlFailure {
   if (error instanceof DeadlineError) return 'late'
   const code = codeOf(error)
@@ -48,6 +52,18 @@ export function isUnanswered(error: unknown): boolean {
   // ECONNREFUSED, ENOENT and the like are of the system, and no answer of a database.
   return failure === 'cut' || failure === 'late' || /^E[A-Z]+$/.test(codeOf(error))
 }
+
+/** A key that is there already. */
+export function isDuplicate(error: unknown): boolean {
+  return DUPLICATE.has(codeOf(error))
+}
+
+const DUPLICATE: ReadonlySet<string> = new Set([
+  'ER_DUP_ENTRY',
+  '23505',
+  'SQLITE_CONSTRAINT_PRIMARYKEY',
+  'SQLITE_CONSTRAINT_UNIQUE',
+])
 
 /** The database is there and its tables are not: nobody has migrated it yet. */
 export function lacksTables(error: unknown): boolean {
@@ -84,13 +100,29 @@ const TABLE: Readonly<Record<string, SqlFailure>> = {
   ER_WARN_DATA_OUT_OF_RANGE: 'refused',
   ER_NET_PACKET_TOO_LARGE: 'refused',
   ER_BAD_NULL_ERROR: 'refused',
-  ER_CONSTRAINT_FAILED: 'refused',
   ER_CHECK_CONSTRAINT_VIOLATED: 'refused',
+  // 4025, which MariaDB calls ER_CONSTRAINT_FAILED; the driver knows MySQL's names only.
+  ER_INNODB_AUTOEXTEND_SIZE_OUT_OF_RANGE: 'refused',
+  ER_CONSTRAINT_FAILED: 'refused',
+  ER_DUP_ENTRY: 'refused',
+  ER_DUP_ENTRY_WITH_KEY_NAME: 'refused',
+  ER_DUP_KEY: 'refused',
+  ER_NO_REFERENCED_ROW: 'refused',
+  ER_NO_REFERENCED_ROW_2: 'refused',
+  ER_NO_DEFAULT_FOR_FIELD: 'refused',
+  ER_WRONG_VALUE: 'refused',
+  ER_WRONG_VALUE_FOR_TYPE: 'refused',
+  ER_ILLEGAL_VALUE_FOR_TYPE: 'refused',
+  ER_INVALID_JSON_TEXT: 'refused',
+  ER_NO_PARTITION_FOR_GIVEN_VALUE: 'refused',
+  WARN_DATA_TRUNCATED: 'refused',
   ER_TOO_BIG_ROWSIZE: 'refused',
   ER_SIGNAL_EXCEPTION: 'refused', // a trigger of the user's said no
   SQLITE_TOOBIG: 'refused',
   SQLITE_MISMATCH: 'refused',
   P0001: 'refused', // raise_exception: the same in PostgreSQL
+  '42804': 'refused', // datatype_mismatch: these values, in this column
+  '44000': 'refused', // with_check_option_violation
 }
 
 function classOf(code: string): SqlFailure {

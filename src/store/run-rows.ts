@@ -2,7 +2,7 @@ import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { Slots } from '../lib/slots.ts'
 import { traceIdOf } from '../model/function-call.ts'
 import { again } from './again.ts'
-import { isDuplicate } from './channel-failure.ts'
+import { isDuplicate } from './failure.ts'
 import { beginRun } from './run-begin.ts'
 import {
   fittedTo,

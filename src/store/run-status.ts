@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { again } from './again.ts'
-import { isDuplicate } from './channel-failure.ts'
 import { answerExtra } from './extra.ts'
+import { isDuplicate } from './failure.ts'
 import type { RunEnd } from './run-types.ts'
 import type { Db, SqlKind } from './tables.ts'
 import { noteProblem } from './task-problem.ts'

@@ -1,4 +1,4 @@
-import { channelFailureOf, isDuplicate } from '../../store/channel-failure.ts'
+import { failureOf, isDuplicate } from '../../store/failure.ts'
 import { type AnyDb, stepsOn } from '../../store/migrations/steps.ts'
 import type { SqlKind } from '../../store/tables.ts'
 
@@ -42,7 +42,7 @@ async function isThere(db: AnyDb): Promise<boolean> {
     await db.selectFrom(TABLE).select('row_count').limit(1).execute()
     return true
   } catch (error) {
-    if (channelFailureOf(error) === 'missing') return false
+    if (failureOf(error) === 'missing') return false
     throw error
   }
 }

@@ -4,9 +4,8 @@ import { messageOf } from '../../lib/errors.ts'
 import { Turns } from '../../lib/turns.ts'
 import type { ChannelSpec, StoredRow } from '../../model/channel.ts'
 import { describeAddress, parseAddress } from '../../store/address.ts'
-import { channelFailureOf } from '../../store/channel-failure.ts'
 import { openDatabase } from '../../store/dialect.ts'
-import type { SqlFailure } from '../../store/failure.ts'
+import { failureOf, type SqlFailure } from '../../store/failure.ts'
 import type { AnyDb } from '../../store/migrations/steps.ts'
 import { ensureMarks, mark, markedRows, pruneMarks } from './marks.ts'
 import { chunks, insertChunk } from './rows.ts'
@@ -126,7 +125,7 @@ function placeOf(from: number, count: number): string {
 }
 
 function insertError(error: unknown, place: string): InsertError {
-  const failure = channelFailureOf(error)
+  const failure = failureOf(error)
   const where = failure === 'refused' ? place : ''
   return new InsertError(failure, where + messageOf(error), error)
 }

@@ -9,7 +9,7 @@ import { type SourceSpec, sourceTaskId } from '../../model/source.ts'
 import type { Task } from '../../model/task.ts'
 import type { SourceClaims } from '../../queue/source-claims.ts'
 import type { TaskQueues } from '../../queue/task-queues.ts'
-import { channelFailureOf } from '../../store/channel-failure.ts'
+import { failureOf } from '../../store/failure.ts'
 import { ofRedis, RedisError } from './of-redis.ts'
 import { taskOfRow } from './row-task.ts'
 import type { SourceStatus } from './status.ts'
@@ -142,7 +142,7 @@ export class TableSource implements Service {
   /** Neither an outage of Redis nor a deadlock is a trouble of the table. */
   #policyFor(error: unknown): BackoffPolicy {
     if (error instanceof RedisError) return REDIS_AWAY
-    if (channelFailureOf(error) === 'busy') return BUSY
+    if (failureOf(error) === 'busy') return BUSY
     this.#trouble.note(error)
     return AWAY
   }

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { messageOf } from '../../lib/errors.ts'
 import type { SourceSpec } from '../../model/source.ts'
-import { channelFailureOf } from '../../store/channel-failure.ts'
+import { failureOf } from '../../store/failure.ts'
 import type { AnyDb } from '../../store/migrations/steps.ts'
 import type { SqlKind } from '../../store/tables.ts'
 
@@ -35,7 +35,7 @@ export async function writeVerdicts(
     await writeAll(db, kind, target, verdicts)
     return refused
   } catch (error) {
-    if (channelFailureOf(error) !== 'refused') throw error
+    if (failureOf(error) !== 'refused') throw error
   }
   for (const [place, verdict] of verdicts.entries()) {
     const reason = await writeOne(db, target, verdict)
@@ -80,7 +80,7 @@ async function writeOne(
       await write(db, target, [verdict], length)
       return undefined
     } catch (error) {
-      if (channelFailureOf(error) !== 'refused') throw error
+      if (failureOf(error) !== 'refused') throw error
       reason = messageOf(error)
     }
   return reason

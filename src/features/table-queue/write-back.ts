@@ -5,7 +5,7 @@ import type { Logger } from '../../lib/log.ts'
 import { type Condition, Trouble } from '../../lib/trouble.ts'
 import type { SourceSpec } from '../../model/source.ts'
 import type { SourceClaims, WaitingVerdict } from '../../queue/source-claims.ts'
-import { channelFailureOf } from '../../store/channel-failure.ts'
+import { failureOf } from '../../store/failure.ts'
 import { ofRedis, RedisError } from './of-redis.ts'
 import type { SourceTable } from './table.ts'
 
@@ -111,7 +111,7 @@ export class WriteBack {
   }
 
   #policyFor(error: unknown): BackoffPolicy {
-    if (error instanceof RedisError || channelFailureOf(error) === 'busy') return BUSY
+    if (error instanceof RedisError || failureOf(error) === 'busy') return BUSY
     this.#trouble.note(error)
     return AWAY
   }

@@ -181,6 +181,19 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
     }
   })
 
+  test('a row that breaks a rule of the user is refused, whatever the database calls it', async () => {
+    const url = engine.freshUrl()
+    const other = openStore(url, recordedLog().log)
+    await other.migrate()
+    const db = openDatabase(parseAddress(url))
+    await sql.raw(RULES[name]).execute(db)
+    const failed = await other.failLog
+      .append([failRow({ attempt: 6 })])
+      .catch((error: unknown) => error)
+    expect(failureOf(failed)).toBe('refused')
+    await Promise.all([db.destroy(), other.close()])
+  })
+
   test('a table that is gone is told as missing, and migrating brings it back', async () => {
     const other = openStore(engine.freshUrl(), recordedLog().log)
     const failed = await other.failLog.append([failRow()]).catch((error: unknown) => error)
@@ -191,6 +204,15 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
     await other.close()
   })
 })
+
+/** Lets no sixth attempt in. */
+const CHECK = 'alter table fail_log add constraint small check (attempt < 6)'
+const RULES = {
+  sqlite: `create trigger small before insert on fail_log when new.attempt > 5
+    begin select raise(abort, 'too many'); end`,
+  mariadb: CHECK,
+  postgres: CHECK,
+} as const
 
 /** As the archiver does: a deadlock's victim tries again. */
 async function insistently(work: () => Promise<void>): Promise<void> {

@@ -1,22 +1,18 @@
-/** So many at once; who comes on top waits in line, and past the end of the line is sent away. */
+/** So many at once; who comes on top waits in line. */
 export class Slots {
   readonly #most: number
   readonly #line: number
   readonly #waiting: (() => void)[] = []
   #taken = 0
 
-  constructor(most: number, line: number) {
+  /** @param line how many may wait before `tryRun` refuses; `run` takes any number */
+  constructor(most: number, line = Number.POSITIVE_INFINITY) {
     this.#most = most
     this.#line = line
   }
 
-  /** Runs `act` in its turn, or answers undefined at once when the line is full. */
-  run<T>(act: () => Promise<T>): Promise<T> | undefined {
-    if (this.#taken >= this.#most && this.#waiting.length >= this.#line) return undefined
-    return this.#inTurn(act)
-  }
-
-  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
+  /** Runs `act` in its turn. */
+  async run<T>(act: () => Promise<T>): Promise<T> {
     if (this.#taken < this.#most) this.#taken += 1
     else await new Promise<void>(resolve => this.#waiting.push(resolve))
     try {
@@ -27,5 +23,11 @@ export class Slots {
       if (next) next()
       else this.#taken -= 1
     }
+  }
+
+  /** Runs `act` in its turn, or answers undefined at once when the line is full. */
+  tryRun<T>(act: () => Promise<T>): Promise<T> | undefined {
+    const full = this.#taken >= this.#most && this.#waiting.length >= this.#line
+    return full ? undefined : this.run(act)
   }
 }

@@ -1,6 +1,6 @@
 import { access, type FileHandle, open, rename, rm } from 'node:fs/promises'
 import { codeOf } from '../lib/errors.ts'
-import { Gate } from './gate.ts'
+import { Slots } from '../lib/slots.ts'
 
 export interface Kept {
   /** How many old files there may be. */
@@ -16,7 +16,7 @@ export class Backups {
   readonly path: string
   keep: Kept
   /** Renaming is done by one at a time: a rotation must not cross with the end of a compression. */
-  readonly #one = new Gate(1)
+  readonly #one = new Slots(1)
   /** The index of the file that is being compressed; 0 when it was removed meanwhile. */
   #compressing: number | undefined
 

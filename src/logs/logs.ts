@@ -1,11 +1,11 @@
 import type { Clock } from '../lib/clock.ts'
 import { count } from '../lib/count.ts'
 import type { Logger } from '../lib/log.ts'
+import { Slots } from '../lib/slots.ts'
 import type { OutputSpec } from '../model/program-spec.ts'
 import { Compressor } from './compressor.ts'
 import { Fifos } from './fifos.ts'
 import { FileOutput } from './file-output.ts'
-import { Gate } from './gate.ts'
 import type { Output } from './output-port.ts'
 import { PipeOutput } from './pipe-output.ts'
 import { plainOutput } from './plain-output.ts'
@@ -41,7 +41,7 @@ export class Logs {
       clock,
       compressor,
       warn,
-      gate: new Gate(WRITES_AT_A_TIME),
+      slots: new Slots(WRITES_AT_A_TIME),
       onTrouble: warn,
       onRecovered: (path, dropped) =>
         log.info(`${path} is written again; ${count(dropped, 'byte')} of output dropped`),

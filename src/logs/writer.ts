@@ -1,6 +1,6 @@
 import { type Clock, isoWithOffset, type Timer } from '../lib/clock.ts'
 import { codeOf } from '../lib/errors.ts'
-import type { Gate } from './gate.ts'
+import type { Slots } from '../lib/slots.ts'
 import { LogFile, type LogFileDeps, type LogFileRules } from './log-file.ts'
 import { reasonOf } from './trouble.ts'
 import { Waiting } from './waiting.ts'
@@ -20,7 +20,7 @@ const TOO_SLOW = 'it was taken too slowly'
 
 export interface WriterDeps extends LogFileDeps {
   /** How many writes there may be at a time: a disk that hangs must not take all of Node's threads. */
-  readonly gate: Gate
+  readonly slots: Slots
   /** Told once per outage. */
   readonly onTrouble: (text: string) => void
   /** Told once when all that was kept is written. */
@@ -142,7 +142,7 @@ export class LogWriter {
     let wanted = touch
     try {
       while (wanted || this.#reopen || this.#waiting.bytes > 0) {
-        await this.#deps.gate.run(() => this.#step())
+        await this.#deps.slots.run(() => this.#step())
         wanted = false
         if (this.#waiting.bytes === 0) this.#drained()
       }

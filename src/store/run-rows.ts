@@ -30,8 +30,7 @@ const AT_ONCE = 2
 
 export function runRowsOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>): RunRows {
   const deps = { db, kind, clock }
-  const slots = new Slots(AT_ONCE, Number.POSITIVE_INFINITY)
-  const inTurn = <T>(work: () => Promise<T>) => slots.run(work) ?? work()
+  const slots = new Slots(AT_ONCE)
 
   async function end(ends: readonly RunEnd[]): Promise<void> {
     // Not in the transaction: MySQL would then show it the rows as they are now, until its end.
@@ -90,10 +89,10 @@ export function runRowsOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>): R
   }
 
   return {
-    begin: (taskId, identity) => inTurn(() => begin(taskId, identity)),
+    begin: (taskId, identity) => slots.run(() => begin(taskId, identity)),
     async end(ends) {
       for (let from = 0; from < ends.length; from += GROUP)
-        await inTurn(() => end(ends.slice(from, from + GROUP)))
+        await slots.run(() => end(ends.slice(from, from + GROUP)))
     },
     async mend() {
       const stuck = await again(clock, () => stuckTasks(db))

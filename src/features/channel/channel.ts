@@ -129,7 +129,7 @@ export class Channel implements Service {
       throw spoolFailed(this.spec, error)
     })
     if (spool.batches > 0) return this.#keep(spool, batch)
-    const answer = this.#slots.run(async () => {
+    const answer = this.#slots.tryRun(async () => {
       // While it waited in line, one before it may have found the database away.
       if (spool.batches > 0) return this.#keep(spool, batch)
       return this.#insertNow(spool, batch)

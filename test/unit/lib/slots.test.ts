@@ -6,7 +6,7 @@ test('so many run at once, the next ones in their order, and past the line nobod
   const begun: number[] = []
   const ends: (() => void)[] = []
   const run = (n: number) =>
-    slots.run(async () => {
+    slots.tryRun(async () => {
       begun.push(n)
       await new Promise<void>(resolve => ends.push(resolve))
       return n
@@ -34,4 +34,22 @@ test('one that fails gives its slot on', async () => {
   await expect(first).rejects.toThrow('no')
   expect(await second).toBe('yes')
   expect(await slots.run(() => Promise.resolve('again'))).toBe('again')
+})
+
+test('one that may wait is never sent away, and takes its turn', async () => {
+  const slots = new Slots(1, 0)
+  const order: string[] = []
+  let end: () => void = () => undefined
+  const first = slots.run(async () => {
+    order.push('first')
+    await new Promise<void>(resolve => {
+      end = resolve
+    })
+  })
+  expect(slots.tryRun(() => Promise.resolve())).toBeUndefined()
+  const second = slots.run(() => Promise.resolve(order.push('second')))
+  expect(order).toEqual(['first'])
+  end()
+  await Promise.all([first, second])
+  expect(order).toEqual(['first', 'second'])
 })

@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
+import { Loop } from '../lib/loop.ts'
 import type { Journal } from './journal.ts'
 import type { MasterApi } from './master-api.ts'
 import type { Patience } from './patience.ts'
@@ -23,46 +24,41 @@ const GATHER_MS = 200
  */
 export class Reporter {
   readonly #deps: ReporterDeps
-  readonly #stopping = new AbortController()
-  #wake = new AbortController()
-  #running: Promise<void> | undefined
+  readonly #loop: Loop
 
   constructor(deps: ReporterDeps) {
     this.#deps = deps
+    this.#loop = new Loop({ clock: deps.clock, round: signal => this.#round(signal) })
   }
 
   start(): void {
-    this.#running ??= this.#loop()
+    this.#loop.start()
   }
 
   /** There is something to send. */
   nudge(): void {
-    this.#wake.abort()
+    this.#loop.nudge()
   }
 
   /** Tries once more to send all, for no longer than this. */
   async stop(limitMs: number): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
+    await this.#loop.stop()
     const { clock } = this.#deps
     const deadline = clock.monotonic() + limitMs
     const late = AbortSignal.timeout(limitMs)
     while (clock.monotonic() < deadline && (await this.#send(late)) === 'sent');
   }
 
-  async #loop(): Promise<void> {
+  /** @returns how long to wait for something to send, ms */
+  async #round(signal: AbortSignal): Promise<number> {
     const { clock, journal } = this.#deps
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      this.#wake = new AbortController()
-      const either = AbortSignal.any([signal, this.#wake.signal])
-      if (journal.reportCount === 0) await clock.sleep(LONG_MS, either)
-      if (journal.reportCount === 0) continue
-      // A full batch has nobody to wait for.
-      if (journal.reportCount < MOST) await clock.sleep(GATHER_MS, signal)
-      const outcome = await this.#send(signal)
-      if (typeof outcome === 'number') await clock.sleep(outcome, signal)
-    }
+    if (journal.reportCount === 0) return Number.POSITIVE_INFINITY
+    // A full batch has nobody to wait for.
+    if (journal.reportCount < MOST) await clock.sleep(GATHER_MS, signal)
+    const outcome = await this.#send(signal)
+    // What the master has asked for, or a failure: no report hurries that.
+    if (typeof outcome === 'number') await clock.sleep(outcome, signal)
+    return 0
   }
 
   /** @returns how long to wait before the next attempt, ms */
@@ -82,5 +78,3 @@ export class Reporter {
     return 'sent'
   }
 }
-
-const LONG_MS = 3_600_000

@@ -44,10 +44,11 @@ export class Loop {
   start(waitMs = 0): void {
     if (this.#running) return
     this.#stopping = new AbortController()
+    this.#wake = new AbortController()
     this.#running = this.#run(waitMs, this.#stopping.signal)
   }
 
-  /** Ends the wait between rounds; one that comes during a round is not missed. */
+  /** Ends the wait for the next round; one that comes during a round is not missed. */
   nudge(): void {
     this.#wake.abort()
   }
@@ -62,7 +63,7 @@ export class Loop {
 
   async #run(firstMs: number, signal: AbortSignal): Promise<void> {
     const { clock, round, failed, random = Math.random, gatherMs = 0 } = this.#deps
-    if (firstMs > 0) await clock.sleep(firstMs, signal)
+    if (firstMs > 0) await clock.sleep(firstMs, this.#wake.signal)
     for (let failures = 0; !signal.aborted; ) {
       // Before the round, so that no nudge is lost in between.
       const wake = new AbortController()

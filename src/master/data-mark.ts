@@ -6,6 +6,7 @@ import type { Redis } from 'ioredis'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { Loop } from '../lib/loop.ts'
 import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import { onConnected } from '../queue/connection.ts'
@@ -66,15 +67,18 @@ export class DataMark implements Service {
   readonly #file: string
   #known: Known
   #onDisk: Known
+  readonly #loop: Loop
   #stopping = new AbortController()
-  #wake = new AbortController()
   #unwatch = () => {}
-  #running: Promise<void> | undefined
   #looking: Promise<void> = Promise.resolve()
   #confirming: Promise<void> | undefined
 
   constructor(deps: DataMarkDeps) {
     this.#deps = deps
+    this.#loop = new Loop({
+      clock: deps.clock,
+      round: async () => ((await this.#tryLook()) ? LOOK_MS : AGAIN_MS),
+    })
     this.#file = join(deps.dataDir, 'redis-data.json')
     this.#known = read(this.#file)
     this.#onDisk = this.#known
@@ -89,20 +93,19 @@ export class DataMark implements Service {
 
   /** Resolves after the first look that was answered: what was paused is paused then. */
   async start(): Promise<void> {
-    if (this.#running !== undefined) return
+    if (this.#loop.running) return
     this.#stopping = new AbortController()
     const { signal } = this.#stopping
-    this.#unwatch = onConnected(this.#deps.redis, () => this.#wake.abort())
+    this.#unwatch = onConnected(this.#deps.redis, () => this.#loop.nudge())
     while (!signal.aborted && !(await this.#tryLook()))
       await this.#deps.clock.sleep(AGAIN_MS, signal)
-    this.#running = this.#loop(signal)
+    if (!signal.aborted) this.#loop.start()
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#unwatch()
-    await this.#running
-    this.#running = undefined
+    await this.#loop.stop()
   }
 
   /**
@@ -115,7 +118,7 @@ export class DataMark implements Service {
 
   /** Another node says so. */
   noteChange(): void {
-    this.#wake.abort()
+    this.#loop.nudge()
   }
 
   /** One look at a time. */
@@ -162,16 +165,6 @@ export class DataMark implements Service {
       this.#confirming = undefined
     })
     return this.#confirming
-  }
-
-  async #loop(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      // Before the look: what comes during it is not missed.
-      this.#wake = new AbortController()
-      const either = AbortSignal.any([signal, this.#wake.signal])
-      const ok = await this.#tryLook()
-      await this.#deps.clock.sleep(ok ? LOOK_MS : AGAIN_MS, either)
-    }
   }
 
   #tryLook(): Promise<boolean> {

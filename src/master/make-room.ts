@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { Loop } from '../lib/loop.ts'
 import type { Service } from '../lib/service.ts'
 import type { RedisHealthStatus } from '../monitor/redis-health.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
@@ -28,46 +29,39 @@ const ENOUGH = 0.85
 export class RoomMaker implements Service {
   readonly name = 'room in Redis'
   readonly #deps: RoomMakerDeps
-  #stopping = new AbortController()
-  #running: Promise<void> | undefined
+  readonly #loop: Loop
+  #forgotten = 0
 
   constructor(deps: RoomMakerDeps) {
     this.#deps = deps
+    this.#loop = new Loop({ clock: deps.clock, round: () => this.#look() })
   }
 
   start(): Promise<void> {
-    if (this.#running === undefined) {
-      this.#stopping = new AbortController()
-      this.#running = this.#loop(this.#stopping.signal)
-    }
+    this.#loop.start()
     return Promise.resolve()
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
-    this.#running = undefined
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
-  async #loop(signal: AbortSignal): Promise<void> {
-    const { clock, health, log } = this.#deps
-    let forgotten = 0
-    while (!signal.aborted) {
-      const { full, memory } = health()
-      if (full && memory && memory.used > ENOUGH * memory.max)
-        forgotten += await this.#forget().catch((error: unknown) => {
-          log.debug({ error: messageOf(error) }, 'room in Redis')
-          return 0
-        })
-      if (!full && forgotten > 0) {
-        log.warn(
-          { tasks: forgotten },
-          'Redis was full: the answers of tasks that are done were forgotten',
-        )
-        forgotten = 0
-      }
-      await clock.sleep(LOOK_MS, signal)
+  async #look(): Promise<number> {
+    const { health, log } = this.#deps
+    const { full, memory } = health()
+    if (full && memory && memory.used > ENOUGH * memory.max)
+      this.#forgotten += await this.#forget().catch((error: unknown) => {
+        log.debug({ error: messageOf(error) }, 'room in Redis')
+        return 0
+      })
+    if (!full && this.#forgotten > 0) {
+      log.warn(
+        { tasks: this.#forgotten },
+        'Redis was full: the answers of tasks that are done were forgotten',
+      )
+      this.#forgotten = 0
     }
+    return LOOK_MS
   }
 
   async #forget(): Promise<number> {

@@ -3,6 +3,7 @@ import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { Loop } from '../lib/loop.ts'
 import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { DeadTask } from '../model/pull.ts'
@@ -39,29 +40,25 @@ export class PullKeeper implements Service {
   readonly #deps: PullKeeperDeps
   /** What has been told of, and has not gone well since. */
   readonly #failing = new Set<string>()
-  #stopping = new AbortController()
-  #wake = new AbortController()
-  #running: Promise<void> | undefined
+  readonly #loop: Loop
 
   constructor(deps: PullKeeperDeps) {
     this.#deps = deps
+    this.#loop = new Loop({ clock: deps.clock, round: () => this.#keepAll() })
   }
 
-  async start(): Promise<void> {
-    if (this.#running) return
-    this.#stopping = new AbortController()
-    this.#running = this.#loop(this.#stopping.signal)
+  start(): Promise<void> {
+    this.#loop.start()
+    return Promise.resolve()
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
-    this.#running = undefined
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
   /** Something has died, or the configuration has changed: looks at once. */
   nudge(): void {
-    this.#wake.abort()
+    this.#loop.nudge()
   }
 
   /** What agents have finished was the work of these jobs. Told, not waited for. */
@@ -79,21 +76,19 @@ export class PullKeeper implements Service {
     }
   }
 
-  async #loop(signal: AbortSignal): Promise<void> {
-    const { pullQueues, clock, log } = this.#deps
-    while (!signal.aborted) {
-      this.#wake = new AbortController()
-      const { specs } = pullQueues
-      // An outage is the health check's to report, and nothing is lost by waiting.
-      for (const spec of specs)
-        await this.#keep(spec).catch((error: unknown) =>
-          log.debug(
-            { task_key: spec.taskKey, error: messageOf(error), errcode: '000' },
-            'leases wait for Redis',
-          ),
-        )
-      await clock.sleep(pauseOf(specs), AbortSignal.any([signal, this.#wake.signal]))
-    }
+  /** @returns when to look again, ms */
+  async #keepAll(): Promise<number> {
+    const { pullQueues, log } = this.#deps
+    const { specs } = pullQueues
+    // An outage is the health check's to report, and nothing is lost by waiting.
+    for (const spec of specs)
+      await this.#keep(spec).catch((error: unknown) =>
+        log.debug(
+          { task_key: spec.taskKey, error: messageOf(error), errcode: '000' },
+          'leases wait for Redis',
+        ),
+      )
+    return pauseOf(specs)
   }
 
   async #keep(spec: QueueSpec): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Clock } from '../lib/clock.ts'
+import { Loop } from '../lib/loop.ts'
 import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import { isFull, memoryText, type RedisMemory } from '../model/redis-memory.ts'
@@ -37,14 +38,20 @@ export class RedisHealth implements Service {
   readonly #events: Events
   #status: RedisHealthStatus
   #wasFull = false
-  #stopping = new AbortController()
-  #running: Promise<void> | undefined
+  readonly #loop: Loop
 
   /** @param redis a client made to `ask` */
   constructor(redis: Redis, clock: Clock, events: Events) {
     this.#redis = redis
     this.#clock = clock
     this.#events = events
+    this.#loop = new Loop({
+      clock,
+      round: async () => {
+        await this.#check()
+        return this.#status.ok ? CHECK_MS : AWAY_CHECK_MS
+      },
+    })
     this.#status = {
       ok: false,
       answers: false,
@@ -62,24 +69,13 @@ export class RedisHealth implements Service {
   }
 
   async start(): Promise<void> {
-    if (this.#running) return
-    this.#stopping = new AbortController()
+    if (this.#loop.running) return
     this.#redis.connect().catch(() => undefined)
-    this.#running = this.#loop()
+    this.#loop.start()
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
-    this.#running = undefined
-  }
-
-  async #loop(): Promise<void> {
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      await this.#check()
-      await this.#clock.sleep(this.#status.ok ? CHECK_MS : AWAY_CHECK_MS, signal)
-    }
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
   async #check(): Promise<void> {

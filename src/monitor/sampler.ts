@@ -1,5 +1,6 @@
 import pidusage from 'pidusage'
 import type { Clock } from '../lib/clock.ts'
+import { Loop } from '../lib/loop.ts'
 import { processesByGroup } from '../lib/proc.ts'
 import type { Service } from '../lib/service.ts'
 import { HEARTBEAT_MS } from '../queue/keys.ts'
@@ -15,38 +16,30 @@ export interface Sampled {
 /** Measures every child with all that its runs have started, in one pass over /proc. */
 export class Sampler implements Service {
   readonly name = 'sampler'
-  readonly #clock: Clock
   readonly #targets: () => readonly Sampled[]
-  #stopping = new AbortController()
-  #running: Promise<void> | undefined
+  readonly #loop: Loop
 
   constructor(clock: Clock, targets: () => readonly Sampled[]) {
-    this.#clock = clock
     this.#targets = targets
+    this.#loop = new Loop({
+      clock,
+      round: async () => {
+        // /proc cannot be read when descriptors are out: the figures stay as they were for a while.
+        await this.sample().catch(() => undefined)
+        return HEARTBEAT_MS
+      },
+    })
   }
 
   async start(): Promise<void> {
-    if (this.#running) return
+    if (this.#loop.running) return
     // It loads its parts when it is first asked: when descriptors are out, it could not any more.
     await measure([process.pid])
-    this.#stopping = new AbortController()
-    this.#running = this.#loop()
+    this.#loop.start(HEARTBEAT_MS)
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
-    this.#running = undefined
-  }
-
-  async #loop(): Promise<void> {
-    const { signal } = this.#stopping
-    await this.#clock.sleep(HEARTBEAT_MS, signal)
-    while (!signal.aborted) {
-      // /proc cannot be read when descriptors are out: the figures stay as they were for a while.
-      await this.sample().catch(() => undefined)
-      await this.#clock.sleep(HEARTBEAT_MS, signal)
-    }
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
   async sample(): Promise<void> {

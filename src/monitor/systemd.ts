@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
+import { Loop } from '../lib/loop.ts'
 import type { Service } from '../lib/service.ts'
 import { runTool } from '../lib/tool.ts'
 
@@ -11,38 +12,36 @@ const LIMIT_MS = 5000
  */
 export class SystemdNotifier implements Service {
   readonly name = 'systemd'
-  readonly #clock: Clock
   readonly #log: Logger
   readonly #environment: NodeJS.ProcessEnv
-  #stopping = new AbortController()
-  #running: Promise<void> | undefined
+  /** Feeds the watchdog. */
+  readonly #loop: Loop
 
   constructor(environment: NodeJS.ProcessEnv, clock: Clock, log: Logger) {
     this.#environment = environment
-    this.#clock = clock
     this.#log = log
+    this.#loop = new Loop({
+      clock,
+      round: async () => {
+        await this.tell('WATCHDOG=1')
+        return this.#watchdogMs / 2
+      },
+    })
+  }
+
+  /** The time of systemd's watchdog, ms; 0 when there is none. */
+  get #watchdogMs(): number {
+    return Number(this.#environment['WATCHDOG_USEC'] ?? 0) / 1000
   }
 
   /** Begins to feed the watchdog, at half its time, when there is one. */
-  async start(): Promise<void> {
-    const limitUs = Number(this.#environment['WATCHDOG_USEC'] ?? 0)
-    if (this.#running || !(limitUs > 0)) return
-    this.#stopping = new AbortController()
-    this.#running = this.#feed(limitUs / 2000)
+  start(): Promise<void> {
+    if (this.#watchdogMs > 0) this.#loop.start()
+    return Promise.resolve()
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
-    this.#running = undefined
-  }
-
-  async #feed(everyMs: number): Promise<void> {
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      await this.tell('WATCHDOG=1')
-      await this.#clock.sleep(everyMs, signal)
-    }
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
   /** @param states for example READY=1, STOPPING=1, STATUS=… */

@@ -1,6 +1,7 @@
-import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
+import type { BackoffPolicy } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
+import { Loop } from '../../lib/loop.ts'
 import type { Spool } from './spool.ts'
 import { type Batch, type ChannelStore, InsertError } from './store.ts'
 
@@ -42,53 +43,43 @@ const LARGE = 1 << 18
 export class Replay {
   readonly #deps: ReplayDeps
   readonly #spool: Spool
-  readonly #abort = new AbortController()
-  #wake: () => void = () => undefined
-  #running: Promise<void> | undefined
+  readonly #loop: Loop
   #cuts = 0
 
   constructor(spool: Spool, deps: ReplayDeps) {
     this.#spool = spool
     this.#deps = deps
+    const { clock, random, onTrouble } = deps
+    this.#loop = new Loop({
+      clock,
+      random,
+      round: () => this.#sendHead(),
+      failed: error => {
+        onTrouble(error)
+        return error instanceof InsertError && error.failure === 'busy' ? BUSY : AWAY
+      },
+    })
   }
 
   start(): void {
-    this.#running ??= this.#run(this.#abort.signal)
+    this.#loop.start()
   }
 
   /** There is something to do. */
   wake(): void {
-    this.#wake()
+    this.#loop.nudge()
   }
 
-  async stop(): Promise<void> {
-    this.#abort.abort()
-    this.#wake()
-    await this.#running
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
-    const { clock, random, onTrouble } = this.#deps
-    for (let failures = 0; !signal.aborted; ) {
-      const more = new Promise<void>(resolve => {
-        this.#wake = resolve
-      })
-      try {
-        const text = await this.#spool.head()
-        if (text === undefined) {
-          await more
-          continue
-        }
-        await this.#send(JSON.parse(text) as SpooledBatch, text.length > LARGE)
-        failures = 0
-      } catch (error) {
-        if (signal.aborted) return
-        failures += 1
-        onTrouble(error)
-        const busy = error instanceof InsertError && error.failure === 'busy'
-        await clock.sleep(backoffDelay(busy ? BUSY : AWAY, failures, random()), signal)
-      }
-    }
+  /** @returns how long to wait for the next batch, ms */
+  async #sendHead(): Promise<number> {
+    const text = await this.#spool.head()
+    if (text === undefined) return Number.POSITIVE_INFINITY
+    await this.#send(JSON.parse(text) as SpooledBatch, text.length > LARGE)
+    return 0
   }
 
   async #send(batch: SpooledBatch, large: boolean): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { Loop } from '../../lib/loop.ts'
 import type { JobSign } from '../../model/cron-state.ts'
 import type { NoticeEvent, NotifySpec } from '../../model/notice.ts'
 import { Expectations, type KnownJob, type Missed } from './expectations.ts'
@@ -35,16 +36,17 @@ const CLOCK_SET_MS = 60_000
 export class JobWatch {
   readonly #deps: JobWatchDeps
   readonly #expectations: Expectations
-  readonly #stopping = new AbortController()
-  #wake = new AbortController()
+  readonly #loop: Loop
   #spec: NotifySpec
   #ready = true
-  #running: Promise<void> | undefined
+  /** By how much the wall clock was ahead of the monotonic one. */
+  #drift = 0
 
   constructor(deps: JobWatchDeps) {
     this.#deps = deps
     this.#spec = deps.spec
-    const { world, spec, known } = deps
+    const { world, spec, known, clock } = deps
+    this.#loop = new Loop({ clock, round: () => this.#round() })
     this.#expectations = new Expectations(world.next, spec.silenceAfterMs, known)
   }
 
@@ -57,18 +59,20 @@ export class JobWatch {
   }
 
   start(): void {
-    this.#running ??= this.#run(this.#stopping.signal)
+    const { clock } = this.#deps
+    this.#expectations.hold(clock.now())
+    this.#drift = clock.now() - clock.monotonic()
+    this.#loop.start()
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#running
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
   configure(spec: NotifySpec): void {
     this.#spec = spec
     this.#expectations.afterMs = spec.silenceAfterMs
-    this.#wake.abort()
+    this.#loop.nudge()
   }
 
   /** A run of it came to its verdict here. */
@@ -76,23 +80,17 @@ export class JobWatch {
     this.#expectations.sign(name, at)
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
+  async #round(): Promise<number> {
     const { clock, log } = this.#deps
-    this.#expectations.hold(clock.now())
-    let drift = clock.now() - clock.monotonic()
-    while (!signal.aborted) {
-      this.#wake = new AbortController()
-      const moved = clock.now() - clock.monotonic() - drift
-      if (Math.abs(moved) > CLOCK_SET_MS) this.#expectations.rebase(clock.now())
-      drift += moved
-      let wait = AGAIN_MS
-      try {
-        await this.#look()
-        wait = this.#waitMs()
-      } catch (error) {
-        log.debug({ error: messageOf(error) }, 'what jobs do is not known just now')
-      }
-      await clock.sleep(wait, AbortSignal.any([signal, this.#wake.signal]))
+    const moved = clock.now() - clock.monotonic() - this.#drift
+    if (Math.abs(moved) > CLOCK_SET_MS) this.#expectations.rebase(clock.now())
+    this.#drift += moved
+    try {
+      await this.#look()
+      return this.#waitMs()
+    } catch (error) {
+      log.debug({ error: messageOf(error) }, 'what jobs do is not known just now')
+      return AGAIN_MS
     }
   }
 

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../lib/clock.ts'
 import type { TaskdError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { Loop } from '../../lib/loop.ts'
 import { unknownName } from '../../lib/suggest.ts'
 import type { Events } from '../../model/events.ts'
 import type { NotifySpec, NotifyTested } from '../../model/notice.ts'
@@ -30,10 +31,9 @@ const LOOK_MS = 2000
 export class Notices {
   readonly #deps: NoticesDeps
   readonly #memory: Memory
-  readonly #stopping = new AbortController()
+  readonly #loop: Loop
   #sections: ReadonlyMap<string, Section> = new Map()
   #saved: Readonly<Record<string, OutletState>>
-  #looking: Promise<void>
   #unsubscribe: () => void
 
   constructor(specs: readonly NotifySpec[], deps: NoticesDeps) {
@@ -44,13 +44,20 @@ export class Notices {
     const hearing = new Hearing(world, clock, () => this.#sections.values())
     this.#unsubscribe = events.subscribe(event => hearing.hear(event))
     this.configure(specs)
-    this.#looking = this.#look(this.#stopping.signal)
+    this.#loop = new Loop({
+      clock,
+      round: async () => {
+        const conditions = world.conditions()
+        for (const section of this.#all()) section.look(conditions)
+        return LOOK_MS
+      },
+    })
+    this.#loop.start()
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe()
-    this.#stopping.abort()
-    await Promise.all([this.#looking, ...this.#all().map(one => one.stop())])
+    await Promise.all([this.#loop.stop(), ...this.#all().map(one => one.stop())])
     this.#memory.write('now')
   }
 
@@ -109,15 +116,6 @@ export class Notices {
 
   #states(): Record<string, OutletState> {
     return Object.fromEntries(this.#all().map(one => [one.spec.name, one.state]))
-  }
-
-  async #look(signal: AbortSignal): Promise<void> {
-    const { clock, world } = this.#deps
-    while (!signal.aborted) {
-      const conditions = world.conditions()
-      for (const section of this.#all()) section.look(conditions)
-      await clock.sleep(LOOK_MS, signal)
-    }
   }
 }
 

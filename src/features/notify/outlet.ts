@@ -2,6 +2,7 @@ import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
 import { type Clock, isoWithOffset } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { Loop } from '../../lib/loop.ts'
 import { Trouble } from '../../lib/trouble.ts'
 import type { Notice, NoticeEvent, NotifySpec, NotifyTested } from '../../model/notice.ts'
 import { type Head, noticeOf, sizeOf, testNotice } from './compose.ts'
@@ -46,16 +47,14 @@ export class Outlet {
   readonly #gathering = new Gathering()
   readonly #pace = new Pace()
   readonly #trouble: Trouble
-  readonly #stopping = new AbortController()
+  readonly #loop: Loop
   #spec: NotifySpec
   #sender: Sender
-  #wake = new AbortController()
   #moved = new AbortController()
   #openedAt = 0
   #held = false
   #flight: Flight | undefined
   #sending: Promise<unknown> = Promise.resolve()
-  #running: Promise<void> | undefined
   /** Events that could not be delivered, and of which nobody knows yet. */
   #lost = 0
   #sent = 0
@@ -68,6 +67,7 @@ export class Outlet {
     this.#deps = deps
     this.#sender = deps.senderOf(spec)
     const { log, clock } = deps
+    this.#loop = new Loop({ clock, round: signal => this.#round(signal) })
     const notify = spec.name
     const of = (error: unknown) => ({ notify, error: messageOf(error) })
     this.#trouble = new Trouble(clock, {
@@ -106,7 +106,7 @@ export class Outlet {
   }
 
   start(): void {
-    this.#running ??= this.#run(this.#stopping.signal)
+    this.#loop.start()
   }
 
   async stop(): Promise<void> {
@@ -114,8 +114,7 @@ export class Outlet {
     const over = new AbortController()
     await Promise.race([this.#sending, clock.sleep(LAST_MS, over.signal)])
     over.abort()
-    this.#stopping.abort()
-    await this.#running
+    await this.#loop.stop()
   }
 
   /** What waits goes the new way, at once. */
@@ -123,13 +122,13 @@ export class Outlet {
     this.#spec = spec
     this.#sender = this.#deps.senderOf(spec)
     this.#moved.abort()
-    this.#wake.abort()
+    this.#loop.nudge()
   }
 
   tell(event: NoticeEvent): void {
     if (this.#gathering.size === 0) {
       this.#openedAt = this.#deps.clock.monotonic()
-      this.#wake.abort()
+      this.#loop.nudge()
     }
     this.#dropped += this.#gathering.add(event)
     this.#deps.remember('soon')
@@ -141,7 +140,7 @@ export class Outlet {
     const { name } = this.#spec
     const notice = testNotice(this.#head())
     const limit = AbortSignal.timeout(TEST_MS)
-    const signal = AbortSignal.any([limit, this.#stopping.signal])
+    const signal = AbortSignal.any([limit, this.#loop.signal])
     try {
       const { message, refused } = await this.#sender.send(notice, signal)
       if (refused === '') return { name, to, ok: true, message }
@@ -152,22 +151,18 @@ export class Outlet {
     }
   }
 
-  async #run(signal: AbortSignal): Promise<void> {
+  /** @returns how long to wait for the next step, ms */
+  async #round(signal: AbortSignal): Promise<number> {
     const { clock, remember } = this.#deps
-    while (!signal.aborted) {
-      this.#wake = new AbortController()
-      if (this.#flight) {
-        await this.#deliver(this.#flight, signal)
-        continue
-      }
-      const wait = this.#waitMs()
-      if (wait > 0) {
-        await clock.sleep(wait, AbortSignal.any([signal, this.#wake.signal]))
-        continue
-      }
-      this.#flight = { notice: this.#compose(), since: clock.monotonic(), attempts: 0 }
-      remember('now')
+    if (this.#flight) {
+      await this.#deliver(this.#flight, signal)
+      return 0
     }
+    const wait = this.#waitMs()
+    if (wait > 0) return wait
+    this.#flight = { notice: this.#compose(), since: clock.monotonic(), attempts: 0 }
+    remember('now')
+    return 0
   }
 
   /** Until what is gathered may go. */

@@ -1,7 +1,8 @@
-import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
+import type { BackoffPolicy } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { codeOf, messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { Loop } from '../../lib/loop.ts'
 import type { Service } from '../../lib/service.ts'
 import { Trouble } from '../../lib/trouble.ts'
 import type { QueueSpec } from '../../model/queue-spec.ts'
@@ -52,14 +53,13 @@ export class TableSource implements Service {
   readonly #deps: SourceDeps
   readonly #trouble: Trouble
   readonly #writeBack: WriteBack
-  #abort = new AbortController()
-  #claiming: Promise<void> | undefined
+  readonly #claiming: Loop
   #taken = 0
   #bad = 0
   #full = false
 
   constructor(deps: SourceDeps) {
-    const { spec, clock, log } = deps
+    const { spec, clock, random, log } = deps
     this.name = `source ${spec.name}`
     this.spec = spec
     this.#deps = deps
@@ -69,6 +69,16 @@ export class TableSource implements Service {
         log.warn(what, 'a table queue fails: its rows wait in their table')
       },
       ended: away_s => log.info({ source: spec.name, away_s }, 'a table queue works again'),
+    })
+    this.#claiming = new Loop({
+      clock,
+      random,
+      round: async () => {
+        const more = await this.#turn()
+        this.#trouble.clear()
+        return more ? 0 : spec.pollMs * (1 + POLL_JITTER * (2 * random() - 1))
+      },
+      failed: error => this.#policyFor(error),
     })
     this.#writeBack = new WriteBack(deps)
   }
@@ -81,16 +91,12 @@ export class TableSource implements Service {
 
   /** Begins to take rows. */
   take(): void {
-    if (this.#claiming !== undefined) return
-    this.#abort = new AbortController()
-    this.#claiming = this.#run(this.#abort.signal)
+    this.#claiming.start()
   }
 
   /** Takes no more rows; verdicts are written still. */
-  async hold(): Promise<void> {
-    this.#abort.abort()
-    await this.#claiming
-    this.#claiming = undefined
+  hold(): Promise<void> {
+    return this.#claiming.stop()
   }
 
   async stop(): Promise<void> {
@@ -119,23 +125,6 @@ export class TableSource implements Service {
       taken: this.#taken,
       bad: this.#bad,
       written: this.#writeBack.written,
-    }
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#deps
-    for (let failures = 0; !signal.aborted; ) {
-      try {
-        const more = await this.#turn()
-        failures = 0
-        this.#trouble.clear()
-        if (more) continue
-        await clock.sleep(this.spec.pollMs * (1 + POLL_JITTER * (2 * random() - 1)), signal)
-      } catch (error) {
-        if (signal.aborted) return
-        failures += 1
-        await clock.sleep(backoffDelay(this.#policyFor(error), failures, random()), signal)
-      }
     }
   }
 

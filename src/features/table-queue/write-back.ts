@@ -1,7 +1,8 @@
-import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
+import type { BackoffPolicy } from '../../lib/backoff.ts'
 import { type Clock, isoWithOffset } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { Loop } from '../../lib/loop.ts'
 import { type Condition, Trouble } from '../../lib/trouble.ts'
 import type { SourceSpec } from '../../model/source.ts'
 import type { SourceClaims, WaitingVerdict } from '../../queue/source-claims.ts'
@@ -47,16 +48,24 @@ const LAST_MS = 2000
 export class WriteBack {
   readonly #deps: WriteBackDeps
   readonly #trouble: Trouble
-  readonly #abort = new AbortController()
-  #wake = new AbortController()
-  #running: Promise<void> | undefined
+  readonly #loop: Loop
   /** Verdicts that the table refuses, by their row. */
   readonly #aside = new Map<string, Refused>()
   written = 0
 
   constructor(deps: WriteBackDeps) {
     this.#deps = deps
-    const { spec, clock, log } = deps
+    const { spec, clock, random, log } = deps
+    this.#loop = new Loop({
+      clock,
+      random,
+      gatherMs: COMPANY_MS,
+      round: async () => {
+        await this.#pass()
+        return POLL_MS
+      },
+      failed: error => this.#policyFor(error),
+    })
     this.#trouble = new Trouble(clock, {
       began: error => {
         const what = { source: spec.name, error: messageOf(error) }
@@ -76,38 +85,21 @@ export class WriteBack {
   }
 
   start(): void {
-    this.#running ??= this.#run(this.#abort.signal)
+    this.#loop.start()
   }
 
   nudge(): void {
-    this.#wake.abort()
+    this.#loop.nudge()
   }
 
   async stop(): Promise<void> {
-    this.#abort.abort()
-    await this.#running
-    if (!this.#running || !this.#trouble.ok) return
+    const ran = this.#loop.running
+    await this.#loop.stop()
+    if (!ran || !this.#trouble.ok) return
     const enough = new AbortController()
     const last = this.#pass().catch(() => undefined)
     await Promise.race([last, this.#deps.clock.sleep(LAST_MS, enough.signal)])
     enough.abort()
-  }
-
-  async #run(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#deps
-    for (let failures = 0; !signal.aborted; ) {
-      try {
-        await this.#pass()
-        failures = 0
-        this.#wake = new AbortController()
-        await clock.sleep(POLL_MS, AbortSignal.any([signal, this.#wake.signal]))
-        if (this.#wake.signal.aborted) await clock.sleep(COMPANY_MS, signal)
-      } catch (error) {
-        if (signal.aborted) return
-        failures += 1
-        await clock.sleep(backoffDelay(this.#policyFor(error), failures, random()), signal)
-      }
-    }
   }
 
   #policyFor(error: unknown): BackoffPolicy {

@@ -1,7 +1,9 @@
 import type { Redis } from 'ioredis'
+import type { BackoffPolicy } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { Loop } from '../../lib/loop.ts'
 import type { Service } from '../../lib/service.ts'
 import { runExtra } from '../../model/run-extra.ts'
 import { isLive } from '../../queue/live-runs.ts'
@@ -24,7 +26,7 @@ export interface MendingDeps {
 /** How often all rows are looked at while some are doing, and while none are. */
 const SWEEP_MS = 10_000
 const IDLE_SWEEP_MS = 60_000
-const RETRY_MS = 1000
+const RETRY: BackoffPolicy = { baseMs: 1000, factor: 1, capMs: 1000, jitter: 0 }
 /**
  * Rows of Redis are written anew each 10 s, should they be lost: a run that no row and no lock
  * speaks of is taken for dead only when it is so for longer than that.
@@ -42,28 +44,35 @@ const REMEMBERED_MS = 60_000
 export class Mending implements Service {
   readonly name = 'mending of rows'
   readonly #deps: MendingDeps
-  readonly #stopping = new AbortController()
+  readonly #loop: Loop
   /** Deaths that recovery has told of: `<worker> <task>` and when, by the monotonic clock. */
   readonly #deaths = new Map<string, number>()
   /** Rows whose run seems to be dead, and since when. */
   #suspects = new Map<number, number>()
-  #wake = new AbortController()
-  #loop: Promise<void> | undefined
   /** At the start there is no need to wait: recovery has just looked after all that was ours. */
   #first = true
 
   constructor(deps: MendingDeps) {
     this.#deps = deps
+    const { clock, log } = deps
+    this.#loop = new Loop({
+      clock,
+      round: async () => ((await this.#sweep()) > 0 ? SWEEP_MS : IDLE_SWEEP_MS),
+      failed: error => {
+        // The database or Redis is away, which others tell of.
+        log.debug({ error: messageOf(error) }, 'rows of runs could not be looked at')
+        return RETRY
+      },
+    })
   }
 
   start(): Promise<void> {
-    this.#loop ??= this.#run()
+    this.#loop.start()
     return Promise.resolve()
   }
 
-  async stop(): Promise<void> {
-    this.#stopping.abort()
-    await this.#loop
+  stop(): Promise<void> {
+    return this.#loop.stop()
   }
 
   /** Recovery has given back or buried a task whose worker had died. */
@@ -74,24 +83,7 @@ export class Mending implements Service {
 
   /** There may be something. */
   look(): void {
-    this.#wake.abort()
-  }
-
-  async #run(): Promise<void> {
-    const { clock, log } = this.#deps
-    const { signal } = this.#stopping
-    while (!signal.aborted) {
-      this.#wake = new AbortController()
-      const woken = AbortSignal.any([signal, this.#wake.signal])
-      try {
-        const doing = await this.#sweep()
-        await clock.sleep(doing > 0 ? SWEEP_MS : IDLE_SWEEP_MS, woken)
-      } catch (error) {
-        // The database or Redis is away, which others tell of.
-        log.debug({ error: messageOf(error) }, 'rows of runs could not be looked at')
-        await clock.sleep(RETRY_MS, signal)
-      }
-    }
+    this.#loop.nudge()
   }
 
   /** @returns how many rows are doing */

@@ -1,7 +1,8 @@
-import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
+import type { BackoffPolicy } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { Loop } from '../../lib/loop.ts'
 import type { Service } from '../../lib/service.ts'
 import { type Condition, Trouble } from '../../lib/trouble.ts'
 import type { OpenRow } from '../../model/ipc.ts'
@@ -42,9 +43,7 @@ export class RunRowKeeper implements Service {
   readonly name = 'rows of runs'
   readonly #deps: RunRowsDeps
   readonly #trouble: Trouble
-  readonly #stopping = new AbortController()
-  #wake = new AbortController()
-  #loop: Promise<void> | undefined
+  readonly #loop: Loop
   #waiting: number | undefined
   /** The trouble is that nobody answers, and not what the database says. */
   #unanswered = false
@@ -55,8 +54,17 @@ export class RunRowKeeper implements Service {
 
   constructor(deps: RunRowsDeps) {
     this.#deps = deps
-    const { log } = deps
-    this.#trouble = new Trouble(deps.clock, {
+    const { clock, random, log } = deps
+    this.#loop = new Loop({
+      clock,
+      random,
+      round: async () => {
+        await this.#flush()
+        return POLL_MS
+      },
+      failed: () => AWAY,
+    })
+    this.#trouble = new Trouble(clock, {
       began: error =>
         log.warn(
           { error: messageOf(error) },
@@ -67,15 +75,14 @@ export class RunRowKeeper implements Service {
   }
 
   start(): Promise<void> {
-    this.#loop ??= this.#run()
+    this.#loop.start()
     return Promise.resolve()
   }
 
   /** With a last try: what our workers have ended should not be `doing` until the next start. */
   async stop(): Promise<void> {
-    if (this.#loop === undefined || this.#stopping.signal.aborted) return
-    this.#stopping.abort()
-    await this.#loop
+    if (!this.#loop.running) return
+    await this.#loop.stop()
     if (this.#trouble.ok) await this.#flush().catch(() => undefined)
   }
 
@@ -85,7 +92,7 @@ export class RunRowKeeper implements Service {
 
   /** A run has ended: there may be something to take. */
   nudge(): void {
-    this.#wake.abort()
+    this.#loop.nudge()
   }
 
   /** Answers a worker that wants a row for its run. Never throws. */
@@ -129,23 +136,6 @@ export class RunRowKeeper implements Service {
   #note(error: unknown): void {
     this.#unanswered = isUnanswered(error)
     this.#trouble.note(error)
-  }
-
-  async #run(): Promise<void> {
-    const { clock, random } = this.#deps
-    const { signal } = this.#stopping
-    for (let failures = 0; !signal.aborted; ) {
-      const wake = new AbortController()
-      this.#wake = wake
-      try {
-        await this.#flush()
-        failures = 0
-        await clock.sleep(POLL_MS, AbortSignal.any([signal, wake.signal]))
-      } catch {
-        failures += 1
-        await clock.sleep(backoffDelay(AWAY, failures, random()), signal)
-      }
-    }
   }
 
   /** One pass at a time; those who ask meanwhile share the one that comes after it. */

@@ -3,6 +3,7 @@ import { type BackoffPolicy, backoffDelay } from '../../lib/backoff.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
+import { Loop } from '../../lib/loop.ts'
 import type { Service } from '../../lib/service.ts'
 import { type Condition, Trouble } from '../../lib/trouble.ts'
 import { Turns } from '../../lib/turns.ts'
@@ -54,9 +55,7 @@ export class SqlJobs implements Service {
   readonly #notes: ProblemNotes
   readonly #trouble: Trouble
   readonly #turns = new Turns(SLICE_MS)
-  #stopping = new AbortController()
-  #wake = new AbortController()
-  #running: Promise<void> | undefined
+  readonly #loop: Loop
   #unsubscribe: (() => void) | undefined
   #migrated = false
   /** All rows have been seen. */
@@ -64,11 +63,13 @@ export class SqlJobs implements Service {
   /** It is the database itself that does not answer. */
   #away = false
   #last: Promise<unknown> = Promise.resolve()
+  #failures = 0
 
   constructor(deps: SqlJobsDeps) {
     this.#deps = deps
     this.#list = new SqlJobList({ cron: deps.asking, runRows: deps.store.runRows })
     this.#notes = new ProblemNotes(deps.store.tasks, deps.log)
+    this.#loop = new Loop({ clock: deps.clock, round: () => this.#round() })
     this.#trouble = new Trouble(deps.clock, {
       began: error =>
         deps.log.warn(
@@ -100,25 +101,22 @@ export class SqlJobs implements Service {
   }
 
   async start(): Promise<void> {
-    if (this.#running) return
-    this.#stopping = new AbortController()
+    if (this.#loop.running) return
     this.#unsubscribe = this.#deps.events.subscribe(event => {
       if (event.type === 'run-ended') this.#bury(event.run.job)
     })
-    this.#running = this.#loop(this.#stopping.signal)
-    await Promise.race([this.#last, this.#deps.clock.sleep(FIRST_LOOK_MS, this.#stopping.signal)])
+    this.#loop.start()
+    await Promise.race([this.#last, this.#deps.clock.sleep(FIRST_LOOK_MS, this.#loop.signal)])
   }
 
   async stop(): Promise<void> {
     this.#unsubscribe?.()
-    this.#stopping.abort()
-    await this.#running
-    this.#running = undefined
+    await this.#loop.stop()
   }
 
   /** Something was changed: looks at once, and tells nobody when that fails. */
   nudge(): void {
-    this.#wake.abort()
+    this.#loop.nudge()
   }
 
   /** The configuration has changed. */
@@ -133,17 +131,14 @@ export class SqlJobs implements Service {
     return look
   }
 
-  async #loop(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#deps
-    for (let failures = 0; !signal.aborted; ) {
-      this.#wake = new AbortController()
-      failures = await this.look().then(
-        () => 0,
-        () => failures + 1,
-      )
-      const pause = backoffDelay(failures === 0 ? EVERY : AWAY, failures, random())
-      await clock.sleep(pause, AbortSignal.any([signal, this.#wake.signal]))
-    }
+  /** @returns when to look again, ms; a nudge hurries that also after a failure */
+  async #round(): Promise<number> {
+    this.#failures = await this.look().then(
+      () => 0,
+      () => this.#failures + 1,
+    )
+    const policy = this.#failures === 0 ? EVERY : AWAY
+    return backoffDelay(policy, this.#failures, this.#deps.random())
   }
 
   async #look(): Promise<void> {

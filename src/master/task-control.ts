@@ -16,7 +16,7 @@ import type { QueueSpec } from '../model/queue-spec.ts'
 import { type Answer, cancelledResult } from '../model/run-result.ts'
 import { DEFAULT_PRIORITY, newTaskId, parseTask, type Task } from '../model/task.ts'
 import type { CronStore } from '../queue/cron-store.ts'
-import { isReserved } from '../queue/keys.ts'
+import { refuseReplyTo } from '../queue/keys.ts'
 import type { Repeats } from '../queue/repeats.ts'
 import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
 import type { StoredFailRow } from '../store/fail-log.ts'
@@ -83,9 +83,8 @@ export class TaskControl {
     const parsed = parseTask(request.task, queue.taskKey, newId)
     if (!parsed.ok)
       throw new TaskdError('E_BAD_TASK', `not a task: ${parsed.reason}`, 'see docs/tasks.md')
-    const { replyTo } = parsed.value
-    if (replyTo !== undefined && (isReserved(replyTo) || this.#taskKeys().includes(replyTo)))
-      throw new TaskdError('E_BAD_TASK', `reply_to names ${replyTo}, a list that taskd itself uses`)
+    const refused = refuseReplyTo(parsed.value.replyTo, this.#taskKeys())
+    if (refused !== undefined) throw new TaskdError('E_BAD_TASK', `reply_to ${refused}`)
     const task = scripts === 'allowed' ? this.#allowed(parsed.value) : parsed.value
     const { wait, once, task: message } = request
     const made = task.id === newId

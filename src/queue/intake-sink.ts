@@ -3,7 +3,7 @@ import type { PullTask } from '../model/pull.ts'
 import { readPullMessage } from '../model/pull-message.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { parseTask, type Task } from '../model/task.ts'
-import { isReserved } from './keys.ts'
+import { refuseReplyTo } from './keys.ts'
 import type { PullFeed } from './pull-feed.ts'
 import type { TaskQueues } from './task-queues.ts'
 
@@ -48,10 +48,8 @@ export function engineSink(
   return {
     read(message, _text, id) {
       const task = parseTask(message, taskKey, id)
-      if (!task.ok || task.value.replyTo === undefined) return task
-      const { replyTo } = task.value
-      if (!isReserved(replyTo) && !taskKeys().includes(replyTo)) return task
-      return { ok: false, reason: `"reply_to" names ${replyTo}, a list that taskd itself uses` }
+      const refused = task.ok ? refuseReplyTo(task.value.replyTo, taskKeys()) : undefined
+      return refused === undefined ? task : { ok: false, reason: `"reply_to" ${refused}` }
     },
     add: taken => queues.add(taskKey, tasksOf(taken), { messages: messagesOf(taken) }),
     addAnyway: taken => anyway().addAnyway(taskKey, tasksOf(taken), messagesOf(taken)),

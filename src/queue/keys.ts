@@ -173,5 +173,16 @@ export const ORDERS_CHANNEL = 'Task:Orders'
 /** PUB/SUB: rows of the table `task` have changed, whatever the message says: all nodes look now. */
 export const JOBS_CHANNEL = 'Task:Jobs'
 
-/** Our own keys, which a task's `reply_to` may not name. */
-export const isReserved = (key: string) => key.startsWith('Task:') || key.startsWith(ENGINE_PREFIX)
+/**
+ * Why a task may not name this key in `reply_to`; undefined when it may. Answers go neither to what
+ * taskd keeps in Redis nor to the list of a queue.
+ * @param taskKeys all queues
+ */
+export function refuseReplyTo(
+  key: string | undefined,
+  taskKeys: readonly string[],
+): string | undefined {
+  const isOurs = key?.startsWith('Task:') || key?.startsWith(ENGINE_PREFIX)
+  if (key === undefined || !(isOurs || taskKeys.includes(key))) return undefined
+  return `names ${key}, a list that taskd itself uses`
+}

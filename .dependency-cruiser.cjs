@@ -32,7 +32,7 @@ module.exports = {
     only('logs', ['model', 'lib'], 'The output of programs; who they are it does not know.'),
     only(
       'monitor',
-      ['queue/keys.ts', 'queue/scripts.ts', 'store', 'model', 'lib'],
+      ['queue/keys.ts', 'queue/scripts.ts', 'queue/connection.ts', 'store', 'model', 'lib'],
       'What people watch is fed by events.',
     ),
     only(

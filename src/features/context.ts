@@ -1,10 +1,10 @@
-import type { Redis } from 'ioredis'
 import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Events } from '../model/events.ts'
 import type { Job } from '../model/job.ts'
 import type { RedisHealthStatus } from '../monitor/redis-health.ts'
+import type { FailFast } from '../queue/connection.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 
@@ -16,10 +16,8 @@ export interface FeatureContext {
   readonly random: () => number
   readonly log: Logger
   readonly events: Events
-  /** A connection that fails rather than waits. */
-  readonly redis: Redis & Scripts
-  /** On that connection. */
-  readonly queues: TaskQueues
+  readonly redis: FailFast & Scripts
+  readonly queues: FailFast<TaskQueues>
   /** All that have a schedule, wherever they are written. */
   readonly jobs: () => readonly Job[]
   readonly engine: EnginePort

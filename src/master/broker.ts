@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { BrokerPort, BrokerRequest, Uuid } from '../api/broker-port.ts'
 import type { Control } from '../api/control.ts'
 import type { LiveConfig } from '../config/live.ts'
@@ -12,6 +11,7 @@ import type { QueueSpec } from '../model/queue-spec.ts'
 import { targetOf, whyNotAllowed } from '../model/rpc-allow.ts'
 import type { Task } from '../model/task.ts'
 import { newUuid } from '../model/uuid.ts'
+import type { FailFast } from '../queue/connection.ts'
 import { dayOf, readDayCount } from '../queue/day-counts.ts'
 import { COUNTED_DAYS } from '../queue/keys.ts'
 import { Repeats } from '../queue/repeats.ts'
@@ -22,9 +22,8 @@ import { Room } from './room.ts'
 
 export interface BrokerDeps {
   readonly config: LiveConfig
-  /** On a connection that fails rather than waits, as `redis` is. */
-  readonly queues: TaskQueues
-  readonly redis: Redis
+  readonly queues: FailFast<TaskQueues>
+  readonly redis: FailFast
   readonly clock: Clock
   readonly cancel: Control['cancel']
 }

@@ -16,7 +16,7 @@ import { RedisOutbox } from '../monitor/outbox.ts'
 import { RedisHealth } from '../monitor/redis-health.ts'
 import { Sampler } from '../monitor/sampler.ts'
 import { SystemdNotifier } from '../monitor/systemd.ts'
-import { createClient } from '../queue/connection.ts'
+import { createClient, over } from '../queue/connection.ts'
 import { CronStore } from '../queue/cron-store.ts'
 import { giveOrder } from '../queue/orders.ts'
 import { PullFeed } from '../queue/pull-feed.ts'
@@ -83,13 +83,12 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const redis = withScripts(createClient(redisUrl, 'work', 'taskd'))
   const ask = withScripts(createClient(redisUrl, 'ask', 'taskd ask'))
   const asking = {
-    queues: new TaskQueues(
-      ask,
-      () => clock.now(),
-      () => live.current.settings.resultKeepTimeMs,
-    ),
-    feed: new PullFeed(ask, () => clock.now()),
-    cron: new CronStore(ask),
+    queues: over(ask, client => {
+      const keepMs = () => live.current.settings.resultKeepTimeMs
+      return new TaskQueues(client, () => clock.now(), keepMs)
+    }),
+    feed: over(ask, client => new PullFeed(client, () => clock.now())),
+    cron: over(ask, client => new CronStore(client)),
   }
   const health = new RedisHealth(ask, clock, events)
 
@@ -196,7 +195,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     cron: asking.cron,
     stopping: stopping.signal,
     pull: pull.tasks,
-    repeats: new Repeats(ask),
+    repeats: over(ask, client => new Repeats(client)),
     recorder: new Recorder(
       redis,
       clock,

@@ -9,7 +9,7 @@ import type { Logger } from '../lib/log.ts'
 import { Loop } from '../lib/loop.ts'
 import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
-import { onConnected } from '../queue/connection.ts'
+import { type FailFast, onConnected } from '../queue/connection.ts'
 import type { CronStore } from '../queue/cron-store.ts'
 import { DATA_MARK } from '../queue/keys.ts'
 import { writeAnyway } from '../queue/scripts.ts'
@@ -18,8 +18,7 @@ import type { TickStore } from '../schedule/ports.ts'
 
 export interface DataMarkDeps {
   readonly dataDir: string
-  /** A connection that fails rather than waits. */
-  readonly redis: Redis
+  readonly redis: FailFast
   readonly queues: Pick<TaskQueues, 'isPaused' | 'pause'>
   readonly cron: Pick<CronStore, 'pausesOf' | 'setPaused'>
   readonly taskKeys: () => readonly string[]

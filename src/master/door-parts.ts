@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { Control } from '../api/control.ts'
 import type { PullPort } from '../api/pull-port.ts'
 import type { Status } from '../api/status.ts'
@@ -10,6 +9,7 @@ import type { Logger } from '../lib/log.ts'
 import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import type { RedisHealth } from '../monitor/redis-health.ts'
+import type { FailFast } from '../queue/connection.ts'
 import type { Engine } from './engine.ts'
 
 /** What the door asks of the daemon: all that the control socket does, and how it is. */
@@ -33,8 +33,7 @@ export interface PublicParts {
   readonly health: Pick<RedisHealth, 'status'>
   readonly pull: PullPort
   readonly features: Pick<FeatureSet, 'routes' | 'metrics'>
-  /** A connection that fails rather than waits. */
-  readonly ask: Redis
+  readonly ask: FailFast
   readonly version: string
   readonly clock: Clock
   readonly events: Events

@@ -19,6 +19,7 @@ import type { Clock } from '../lib/clock.ts'
 import { openFilesLimit } from '../lib/proc.ts'
 import { Metrics } from '../monitor/metrics.ts'
 import type { QueueLook } from '../monitor/status-metrics.ts'
+import { over } from '../queue/connection.ts'
 import { oldestWaiting } from '../queue/oldest.ts'
 import { TaskQueues } from '../queue/task-queues.ts'
 import { Broker } from './broker.ts'
@@ -99,11 +100,10 @@ function ownModules(parts: PublicParts): readonly DoorModule[] {
 function buildBroker({ config, daemon, ask, clock }: PublicParts): Broker {
   return new Broker({
     config,
-    queues: new TaskQueues(
-      ask,
-      () => clock.now(),
-      () => config.current.settings.resultKeepTimeMs,
-    ),
+    queues: over(ask, client => {
+      const keepMs = () => config.current.settings.resultKeepTimeMs
+      return new TaskQueues(client, () => clock.now(), keepMs)
+    }),
     redis: ask,
     clock,
     cancel: id => daemon().cancel(id),

@@ -1,14 +1,14 @@
 import type { JobStatus } from '../api/status.ts'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import type { CronState } from '../model/cron-state.ts'
+import type { FailFast } from '../queue/connection.ts'
 import type { CronStore } from '../queue/cron-store.ts'
 
 export interface JobStatesDeps {
   readonly jobs: () => readonly { readonly name: string }[]
   /** Whether Redis can be asked. */
   readonly answers: () => boolean
-  /** On a connection that fails rather than waits. */
-  readonly cron: Pick<CronStore, 'readMany'>
+  readonly cron: FailFast<Pick<CronStore, 'readMany'>>
   readonly clock: Pick<Clock, 'now'>
 }
 

@@ -1,14 +1,14 @@
 import type { Config } from '../config/config.ts'
 import type { LiveConfig } from '../config/live.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
+import type { FailFast } from '../queue/connection.ts'
 import type { PullFeed } from '../queue/pull-feed.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
 
 export interface KnownTasksDeps {
   readonly config: LiveConfig
-  /** Both on a connection that fails rather than waits. */
-  readonly queues: TaskQueues
-  readonly feed: PullFeed
+  readonly queues: FailFast<TaskQueues>
+  readonly feed: FailFast<PullFeed>
 }
 
 /** Ids that are asked about in one go. */

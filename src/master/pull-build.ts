@@ -1,8 +1,8 @@
-import type { Redis } from 'ioredis'
 import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Events } from '../model/events.ts'
+import { type FailFast, over } from '../queue/connection.ts'
 import { PullFeed } from '../queue/pull-feed.ts'
 import type { Scripts } from '../queue/scripts.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
@@ -13,9 +13,8 @@ import { PullTasks } from './pull-tasks.ts'
 
 export interface PullParts {
   readonly config: LiveConfig
-  /** A connection that fails rather than waits. */
-  readonly ask: Redis & Scripts
-  readonly queues: TaskQueues
+  readonly ask: FailFast & Scripts
+  readonly queues: FailFast<TaskQueues>
   readonly clock: Clock
   readonly log: Logger
   /** The outbox has got something. */
@@ -41,6 +40,6 @@ export function buildPull(parts: PullParts) {
       isWaiting,
       now: () => clock.monotonic(),
     }),
-    tasks: new PullTasks({ pullQueues, feed: new PullFeed(redis, now), clock }),
+    tasks: new PullTasks({ pullQueues, feed: over(redis, one => new PullFeed(one, now)), clock }),
   }
 }

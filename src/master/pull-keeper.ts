@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { LiveConfig } from '../config/live.ts'
 import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
@@ -9,7 +8,7 @@ import type { Events } from '../model/events.ts'
 import type { DeadTask } from '../model/pull.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { recordFailure } from '../monitor/hashes.ts'
-import { isAway } from '../queue/connection.ts'
+import { type FailFast, isAway } from '../queue/connection.ts'
 import { recordVerdict } from '../queue/cron-store.ts'
 import { deadRowOf } from './dead-row.ts'
 import { jobOfTask } from './pull-jobs.ts'
@@ -18,8 +17,7 @@ import type { PullQueues } from './pull-queues.ts'
 export interface PullKeeperDeps {
   readonly config: LiveConfig
   readonly pullQueues: PullQueues
-  /** A connection that fails rather than waits. */
-  readonly redis: Redis
+  readonly redis: FailFast
   readonly clock: Clock
   readonly log: Pick<Logger, 'warn' | 'debug'>
   /** The outbox has got something. */

@@ -1,15 +1,14 @@
-import type { Redis } from 'ioredis'
 import type { LiveConfig } from '../config/live.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { unknownName } from '../lib/suggest.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
+import type { FailFast } from '../queue/connection.ts'
 import { PullQueue } from '../queue/pull-queue.ts'
 import type { Scripts } from '../queue/scripts.ts'
 
 export interface PullQueuesDeps {
   readonly config: LiveConfig
-  /** A connection that fails rather than waits. */
-  readonly redis: Redis & Scripts
+  readonly redis: FailFast & Scripts
   /** Wall time, ms. */
   readonly now: () => number
 }

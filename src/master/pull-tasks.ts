@@ -4,13 +4,13 @@ import { toPullTask } from '../model/pull-message.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Answer } from '../model/run-result.ts'
 import { DEFAULT_PRIORITY, type Task } from '../model/task.ts'
+import type { FailFast } from '../queue/connection.ts'
 import type { PullFeed } from '../queue/pull-feed.ts'
 import type { PullQueues } from './pull-queues.ts'
 
 export interface PullTasksDeps {
   readonly pullQueues: PullQueues
-  /** On a connection that fails rather than waits. */
-  readonly feed: PullFeed
+  readonly feed: FailFast<PullFeed>
   readonly clock: Clock
 }
 

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { RunsQuery } from '../api/control.ts'
 import type { LiveConfig } from '../config/live.ts'
 import type { ErrorCode } from '../lib/error-codes.ts'
@@ -7,6 +6,7 @@ import { unknownName } from '../lib/suggest.ts'
 import type { Job } from '../model/job.ts'
 import type { RunRecord } from '../model/run-record.ts'
 import type { Task } from '../model/task.ts'
+import type { FailFast } from '../queue/connection.ts'
 import { jobRuns, queueRuns } from '../queue/keys.ts'
 import { KEPT_OF_JOB, KEPT_OF_QUEUE, newestRuns } from '../queue/run-history.ts'
 import type { Store } from '../store/store.ts'
@@ -14,8 +14,7 @@ import type { Store } from '../store/store.ts'
 export interface RunLogDeps {
   readonly config: LiveConfig
   readonly jobs: () => readonly Job[]
-  /** A connection that fails rather than waits. */
-  readonly redis: Redis
+  readonly redis: FailFast
   readonly store: Store
 }
 

@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { LastRunStatus } from '../api/last-run-status.ts'
 import type { PullPort } from '../api/pull-port.ts'
 import type { JobStatus, QueueStatus, Status, UnknownQueue, WorkerStatus } from '../api/status.ts'
@@ -9,6 +8,7 @@ import { withoutPasswords } from '../lib/redis-nodes.ts'
 import type { Job } from '../model/job.ts'
 import type { Archiver } from '../monitor/archiver.ts'
 import type { RedisHealth } from '../monitor/redis-health.ts'
+import type { FailFast } from '../queue/connection.ts'
 import { listed } from '../queue/plain-list.ts'
 import type { PullFeed } from '../queue/pull-feed.ts'
 import type { TaskQueues } from '../queue/task-queues.ts'
@@ -44,12 +44,10 @@ export interface StatusDeps {
   readonly runRows: Pick<RunRowParts, 'status'>
   readonly databaseAddress: string
   readonly redisUrl: string
-  /** A connection that fails rather than waits. */
-  readonly redis: Redis
-  /** On that connection. */
+  readonly redis: FailFast
   readonly asking: {
-    readonly queues: TaskQueues
-    readonly feed: PullFeed
+    readonly queues: FailFast<TaskQueues>
+    readonly feed: FailFast<PullFeed>
   }
   readonly pull: Pick<PullPort, 'counts'>
   readonly features: Pick<FeatureSet, 'statuses'>

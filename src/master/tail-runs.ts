@@ -1,6 +1,7 @@
 import type { TailOptions } from '../api/control.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
+import type { FailFast } from '../queue/connection.ts'
 import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
 import type { Engine } from './engine.ts'
 import type { RunLog } from './run-log.ts'
@@ -10,8 +11,7 @@ import type { TailSource } from './tail.ts'
 export interface TailRunsDeps {
   readonly engine: Engine
   readonly taskKeys: () => readonly string[]
-  /** On a connection that fails rather than waits. */
-  readonly queues: TaskQueues
+  readonly queues: FailFast<TaskQueues>
   readonly runLog: RunLog
   readonly clock: Clock
 }

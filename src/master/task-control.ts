@@ -15,6 +15,7 @@ import type { Job } from '../model/job.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import { type Answer, cancelledResult } from '../model/run-result.ts'
 import { DEFAULT_PRIORITY, newTaskId, parseTask, type Task } from '../model/task.ts'
+import type { FailFast } from '../queue/connection.ts'
 import type { CronStore } from '../queue/cron-store.ts'
 import { refuseReplyTo } from '../queue/keys.ts'
 import type { Repeats } from '../queue/repeats.ts'
@@ -35,10 +36,9 @@ export interface TaskControlDeps {
   /** Looks where jobs come from, when it is not among them. */
   readonly findJob: (name: string) => Promise<Job | undefined>
   readonly node: () => string
-  /** On a connection that fails rather than waits. */
-  readonly queues: TaskQueues
-  readonly cron: CronStore
-  readonly repeats: Repeats
+  readonly queues: FailFast<TaskQueues>
+  readonly cron: FailFast<CronStore>
+  readonly repeats: FailFast<Repeats>
   readonly recorder: Recorder
   readonly pull: PullTasks
   readonly store: Store

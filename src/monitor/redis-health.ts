@@ -1,9 +1,9 @@
-import type { Redis } from 'ioredis'
 import type { Clock } from '../lib/clock.ts'
 import { Loop } from '../lib/loop.ts'
 import type { Service } from '../lib/service.ts'
 import type { Events } from '../model/events.ts'
 import { isFull, memoryText, type RedisMemory } from '../model/redis-memory.ts'
+import type { FailFast } from '../queue/connection.ts'
 import { lookAtRedis, type RedisLook, wordsFor } from './redis-servers.ts'
 
 const CHECK_MS = 1000
@@ -30,18 +30,17 @@ export interface RedisHealthStatus {
   readonly servers: readonly string[]
 }
 
-/** Asks Redis each second whether it answers, on a connection that fails rather than waits. */
+/** Asks Redis each second whether it answers. */
 export class RedisHealth implements Service {
   readonly name = 'redis health'
-  readonly #redis: Redis
+  readonly #redis: FailFast
   readonly #clock: Clock
   readonly #events: Events
   #status: RedisHealthStatus
   #wasFull = false
   readonly #loop: Loop
 
-  /** @param redis a client made to `ask` */
-  constructor(redis: Redis, clock: Clock, events: Events) {
+  constructor(redis: FailFast, clock: Clock, events: Events) {
     this.#redis = redis
     this.#clock = clock
     this.#events = events

@@ -19,6 +19,19 @@ const reconnectDelay = (attempt: number) => Math.min(20 * 2 ** Math.min(attempt 
  */
 export type Purpose = 'work' | 'ask'
 
+declare const failsFast: unique symbol
+
+/**
+ * A client made to `ask`, or what works over one: it fails within a second rather than wait, and
+ * sends nothing twice. Only `createClient` and `over` make one.
+ */
+export type FailFast<T = Redis> = T & { readonly [failsFast]: true }
+
+/** What works over a client that fails fast does so, too. */
+export function over<C extends FailFast, T>(client: C, make: (client: C) => T): FailFast<T> {
+  return make(client) as FailFast<T>
+}
+
 /** Leaves time to answer within that second. */
 const ASK_TIMEOUT_MS = 900
 
@@ -49,6 +62,8 @@ function optionsFor(purpose: Purpose, name: string): Options {
  * A client for a `redis`, `rediss`, `unix`, `sentinel` or `cluster` URL; not yet connected.
  * @throws TaskdError E_REDIS_URL
  */
+export function createClient(url: string, purpose: 'ask', name: string): FailFast
+export function createClient(url: string, purpose: Purpose, name: string): Redis
 export function createClient(url: string, purpose: Purpose, name: string): Redis {
   const options = optionsFor(purpose, name)
   if (url.startsWith('unix:')) return quiet(new Redis({ ...options, ...unixTarget(url) }))

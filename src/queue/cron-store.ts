@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { CronState, JobSign, JobVerdict, Pass } from '../model/cron-state.ts'
+import type { FailFast } from './connection.ts'
 import { cronState } from './keys.ts'
 import { type Scripts, scriptText, writeAnyway } from './scripts.ts'
 
@@ -136,8 +137,8 @@ export async function recordVerdict(
   await redis.eval(NOTE_VERDICT, 1, cronState(job), id, code, at, counts)
 }
 
-/** What was last seen of these jobs. @param redis a connection that fails rather than waits */
-export async function readSigns(redis: Redis, jobs: readonly string[]): Promise<JobSign[]> {
+/** What was last seen of these jobs. */
+export async function readSigns(redis: FailFast, jobs: readonly string[]): Promise<JobSign[]> {
   const fields = ['last_end', 'last_outcome', 'last_id', 'paused'] as const
   // One by one: in a cluster they lie in many slots. They go out in one write anyway.
   return Promise.all(

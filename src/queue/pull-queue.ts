@@ -35,8 +35,8 @@ const MAX_MSG = 2000
 
 export interface PullQueueDeps {
   /**
-   * A client that fails rather than waits (`ask`): one that sends a claim without a name again
-   * after a broken connection would lease twice and answer once.
+   * Claims take a client that fails fast: one that sends a claim without a name again after a
+   * broken connection would lease twice and answer once.
    */
   readonly redis: Redis & Scripts
   readonly spec: QueueSpec

@@ -98,11 +98,11 @@ export async function writeAnyway(redis: Redis, writes: readonly Write[]): Promi
   await client.writeAnyway?.(keys.length, ...keys, ...words)
 }
 
-export function withScripts(client: Redis): Redis & Scripts {
+export function withScripts<C extends Redis>(client: C): C & Scripts {
   for (const [name, numberOfKeys] of Object.entries(KEY_COUNTS)) {
     client.defineCommand(name, { numberOfKeys, lua: scriptText(name) })
   }
-  return client as Redis & Scripts
+  return client as C & Scripts
 }
 
 /** All scripts of lua/, read at the start: later no file descriptor may be left for one. */

@@ -8,6 +8,7 @@ import { Broker } from '../../src/master/broker.ts'
 import type { QueueSpec } from '../../src/model/queue-spec.ts'
 import type { AllowedHost } from '../../src/model/rpc-allow.ts'
 import { TaskQueues } from '../../src/queue/task-queues.ts'
+import { failFast } from './fail-fast.ts'
 import { aQueue, type QueueBench, queueBench } from './queue-bench.ts'
 import { tempDir } from './temp-dir.ts'
 
@@ -53,12 +54,14 @@ export async function brokerBench(): Promise<BrokerBench> {
       const clock = { ...realClock, now: () => Date.now() + aheadMs }
       return new Broker({
         config: new LiveConfig(config),
-        queues: new TaskQueues(
-          redis,
-          () => clock.now(),
-          () => KEEP_MS,
+        queues: failFast(
+          new TaskQueues(
+            redis,
+            () => clock.now(),
+            () => KEEP_MS,
+          ),
         ),
-        redis,
+        redis: failFast(redis),
         clock,
         cancel: () => Promise.reject(new Error('not asked here')),
       })

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { DeadTask, PullTask } from '../../src/model/pull.ts'
 import type { QueueSpec } from '../../src/model/queue-spec.ts'
-import { createClient, type Purpose } from '../../src/queue/connection.ts'
+import { createClient, type FailFast, type Purpose } from '../../src/queue/connection.ts'
 import { PullQueue } from '../../src/queue/pull-queue.ts'
 import { type Scripts, withScripts } from '../../src/queue/scripts.ts'
 import { aQueue } from './queue-bench.ts'
@@ -9,7 +9,7 @@ import { startRedis, type TestServer } from './servers.ts'
 
 export interface PullBench {
   readonly server: TestServer
-  readonly redis: Redis & Scripts
+  readonly redis: FailFast & Scripts
   /** Wall time, ms; the test moves it. */
   now: number
   connect(purpose?: Purpose): Promise<Redis & Scripts>
@@ -33,7 +33,9 @@ export async function pullBench(args: readonly string[] = []): Promise<PullBench
     await client.connect()
     return client
   }
-  const redis = await connect()
+  const redis = withScripts(createClient(server.url, 'ask', 'test'))
+  clients.push(redis)
+  await redis.connect()
   const bench: PullBench = {
     server,
     redis,

@@ -6,6 +6,7 @@ import { Events } from '../../src/model/events.ts'
 import type { Job } from '../../src/model/job.ts'
 import type { QueueSpec } from '../../src/model/queue-spec.ts'
 import { TaskQueues } from '../../src/queue/task-queues.ts'
+import { failFast } from './fail-fast.ts'
 import { recordedLog } from './logs.ts'
 import { type PullBench, pullBench } from './pull-bench.ts'
 import { aQueue } from './queue-bench.ts'
@@ -50,7 +51,7 @@ export async function pullMaster(): Promise<PullMaster> {
     ...buildPull({
       config: new LiveConfig(config),
       ask: bench.redis,
-      queues,
+      queues: failFast(queues),
       clock,
       log: recordedLog().log,
       onRecorded: () => {

@@ -4,7 +4,7 @@ import type { Config } from '../../src/config/config.ts'
 import { LiveConfig } from '../../src/config/live.ts'
 import { scheduleControl } from '../../src/master/schedule-control.ts'
 import type { Job } from '../../src/model/job.ts'
-import { createClient } from '../../src/queue/connection.ts'
+import { createClient, over } from '../../src/queue/connection.ts'
 import { CronStore } from '../../src/queue/cron-store.ts'
 import { PullFeed } from '../../src/queue/pull-feed.ts'
 import { type Scripts, withScripts } from '../../src/queue/scripts.ts'
@@ -37,11 +37,10 @@ export async function scheduleBench(): Promise<ScheduleBench> {
   const redis = withScripts(createClient(server.url, 'ask', 'test'))
   await redis.connect()
   const { clock } = fakeClock(NOW)
-  const queues = new TaskQueues(
-    redis,
-    () => clock.now(),
-    () => 86_400_000,
-  )
+  const queues = over(redis, client => {
+    const now = () => clock.now()
+    return new TaskQueues(client, now, () => 86_400_000)
+  })
   const cron = new CronStore(redis)
   const jobs: Job[] = []
   const queueSpecs = [aQueue(), far()]
@@ -60,7 +59,7 @@ export async function scheduleBench(): Promise<ScheduleBench> {
       findJob: async name => jobs.find(one => one.name === name),
       queues,
       cron,
-      feed: new PullFeed(redis, () => clock.now()),
+      feed: over(redis, client => new PullFeed(client, () => clock.now())),
       clock,
       stopping: new AbortController().signal,
       orderReread: async job => void reread.push(job),

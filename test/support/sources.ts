@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
 import { type RawBuilder, sql } from 'kysely'
-import { type SourceDeps, TableSource } from '../../src/features/table-queue/source.ts'
+import { TableSource } from '../../src/features/table-queue/source.ts'
 import { openSourceTable } from '../../src/features/table-queue/table.ts'
 import { realClock } from '../../src/lib/clock.ts'
 import type { SourceSpec } from '../../src/model/source.ts'
@@ -14,6 +14,7 @@ import { parseAddress } from '../../src/store/address.ts'
 import { openDatabase } from '../../src/store/dialect.ts'
 import type { AnyDb } from '../../src/store/migrations/steps.ts'
 import type { SqlKind } from '../../src/store/tables.ts'
+import { failFast } from './fail-fast.ts'
 import { recordedLog } from './logs.ts'
 
 export const SMS_TABLE: Readonly<Record<SqlKind, RawBuilder<unknown>>> = {
@@ -141,7 +142,7 @@ export async function sourceNode(
   }: {
     readonly capacity?: number
     readonly skipLocked?: boolean
-    readonly wrap?: (queues: TaskQueues) => SourceDeps['queues']
+    readonly wrap?: (queues: TaskQueues) => Pick<TaskQueues, 'add' | 'counts'>
   } = {},
 ): Promise<Node> {
   const redis = withScripts(createClient(redisUrl, 'ask', 'node'))
@@ -157,7 +158,7 @@ export async function sourceNode(
     spec,
     table,
     claims: new SourceClaims(redis, spec.name, table.mark),
-    queues: wrap(queues),
+    queues: failFast(wrap(queues)),
     queue: () => ({ ...QUEUE, capacity }),
     clock: realClock,
     random: Math.random,

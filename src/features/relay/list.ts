@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
-import type { Redis } from 'ioredis'
 import type { RelaySpec } from '../../model/channel.ts'
+import type { FailFast } from '../../queue/connection.ts'
 import { relayKeys } from '../../queue/keys.ts'
 import { scriptText } from '../../queue/scripts.ts'
 
@@ -29,19 +29,19 @@ interface RelayScripts {
 
 /** A list of another Redis, whose tasks are lent to those who cannot reach it. */
 export class RelayList {
-  readonly #redis: Redis & RelayScripts
+  readonly #redis: FailFast & RelayScripts
   readonly #spec: RelaySpec
   readonly #now: () => number
 
-  /** @param redis a client made to `ask`: one that sends again would lease twice */
-  constructor(redis: Redis, spec: RelaySpec, now: () => number) {
+  /** @param redis one that sends again would lease twice */
+  constructor(redis: FailFast, spec: RelaySpec, now: () => number) {
     for (const [name, numberOfKeys] of [
       ['relayTake', 3],
       ['relayPush', 4],
     ] as const) {
       redis.defineCommand(name, { numberOfKeys, lua: scriptText(name) })
     }
-    this.#redis = redis as Redis & RelayScripts
+    this.#redis = redis as FailFast & RelayScripts
     this.#spec = spec
     this.#now = now
   }

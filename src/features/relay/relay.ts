@@ -1,4 +1,3 @@
-import type { Redis } from 'ioredis'
 import type { Clock } from '../../lib/clock.ts'
 import { messageOf, TaskdError } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
@@ -7,7 +6,7 @@ import type { Service } from '../../lib/service.ts'
 import { Trouble } from '../../lib/trouble.ts'
 import type { RelaySpec } from '../../model/channel.ts'
 import { wordsFor } from '../../monitor/redis-servers.ts'
-import { createClient, isAway } from '../../queue/connection.ts'
+import { createClient, type FailFast, isAway } from '../../queue/connection.ts'
 import { RelayList, textOf } from './list.ts'
 import type { RelayReceipt, RelayReport, RelayTask } from './port.ts'
 import type { RelayStatus } from './status.ts'
@@ -24,12 +23,12 @@ const AWAY_MS = 1000
 /** A connection that takes longer is made meanwhile. */
 const CONNECT_MS = 1000
 
-/** One list of another Redis, on a connection of its own that fails rather than waits. */
+/** One list of another Redis, on a connection of its own. */
 export class Relay implements Service {
   readonly name: string
   readonly spec: RelaySpec
   readonly #deps: RelayDeps
-  readonly #redis: Redis
+  readonly #redis: FailFast
   readonly #list: RelayList
   readonly #stopping = new AbortController()
   #connected: Promise<void> | undefined

@@ -8,6 +8,7 @@ import { Trouble } from '../../lib/trouble.ts'
 import type { QueueSpec } from '../../model/queue-spec.ts'
 import { type SourceSpec, sourceTaskId } from '../../model/source.ts'
 import type { Task } from '../../model/task.ts'
+import type { FailFast } from '../../queue/connection.ts'
 import type { SourceClaims } from '../../queue/source-claims.ts'
 import type { TaskQueues } from '../../queue/task-queues.ts'
 import { failureOf } from '../../store/failure.ts'
@@ -21,8 +22,8 @@ export interface SourceDeps {
   readonly spec: SourceSpec
   readonly table: SourceTable
   readonly claims: SourceClaims
-  /** On a connection that fails rather than waits: rows are locked meanwhile. */
-  readonly queues: Pick<TaskQueues, 'add' | 'counts'>
+  /** Rows are locked meanwhile. */
+  readonly queues: FailFast<Pick<TaskQueues, 'add' | 'counts'>>
   /** Its queue as it is configured now. */
   readonly queue: () => QueueSpec | undefined
   readonly clock: Clock

@@ -1,10 +1,10 @@
-import type { Redis } from 'ioredis'
 import type { Clock } from '../../lib/clock.ts'
 import { Fleet } from '../../lib/fleet.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Events } from '../../model/events.ts'
 import type { QueueSpec } from '../../model/queue-spec.ts'
 import { type SourceSpec, sourceClaimOf } from '../../model/source.ts'
+import type { FailFast } from '../../queue/connection.ts'
 import type { Scripts } from '../../queue/scripts.ts'
 import { SourceClaims } from '../../queue/source-claims.ts'
 import type { TaskQueues } from '../../queue/task-queues.ts'
@@ -19,9 +19,8 @@ export interface SourcesDeps {
   readonly random: () => number
   readonly log: Logger
   readonly events: Events
-  /** On a connection that fails rather than waits, as `queues`. */
-  readonly redis: Redis & Scripts
-  readonly queues: TaskQueues
+  readonly redis: FailFast & Scripts
+  readonly queues: FailFast<TaskQueues>
   readonly queueOf: (taskKey: string) => QueueSpec | undefined
 }
 

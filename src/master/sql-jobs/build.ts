@@ -6,6 +6,7 @@ import type { Logger } from '../../lib/log.ts'
 import type { Events } from '../../model/events.ts'
 import type { Job } from '../../model/job.ts'
 import { taskKeyOf } from '../../model/sql-job.ts'
+import { type FailFast, over } from '../../queue/connection.ts'
 import { CronStore } from '../../queue/cron-store.ts'
 import { JOBS_CHANNEL } from '../../queue/keys.ts'
 import { PullFeed } from '../../queue/pull-feed.ts'
@@ -23,8 +24,7 @@ export interface SqlJobParts {
   readonly store: Store
   /** A connection that waits through an outage. */
   readonly redis: Redis & Scripts
-  /** One that fails rather than waits. */
-  readonly ask: Redis & Scripts
+  readonly ask: FailFast & Scripts
   /** Whether Redis can be asked. */
   readonly answers: () => boolean
   readonly clock: Clock
@@ -35,7 +35,7 @@ export interface SqlJobParts {
 /** All that has to do with jobs in SQL, but their runs; and the jobs of both sources together. */
 export function buildSqlJobs(parts: SqlJobParts) {
   const { config, engine, store, redis, ask, clock, events, log } = parts
-  const asking = new CronStore(ask)
+  const asking = over(ask, client => new CronStore(client))
   const sqlJobs = new SqlJobs({
     config,
     store,
@@ -71,12 +71,11 @@ export function buildSqlJobs(parts: SqlJobParts) {
       store,
       sqlJobs,
       jobStates,
-      queues: new TaskQueues(
-        ask,
-        () => clock.now(),
-        () => config.current.settings.resultKeepTimeMs,
-      ),
-      feed: new PullFeed(ask, () => clock.now()),
+      queues: over(ask, client => {
+        const keepMs = () => config.current.settings.resultKeepTimeMs
+        return new TaskQueues(client, () => clock.now(), keepMs)
+      }),
+      feed: over(ask, client => new PullFeed(client, () => clock.now())),
       clock,
       nextOf: name => engine.nextOf(name),
       announce: () => ask.publish(JOBS_CHANNEL, ''),

@@ -1,10 +1,10 @@
-import type { Redis } from 'ioredis'
 import type { LiveConfig } from '../../config/live.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { Service } from '../../lib/service.ts'
 import type { Events } from '../../model/events.ts'
 import { SQL_QUEUE, taskKeyOf } from '../../model/sql-job.ts'
+import type { FailFast } from '../../queue/connection.ts'
 import { RunEnds } from '../../queue/run-ends.ts'
 import type { Store } from '../../store/store.ts'
 import type { Engine } from '../engine.ts'
@@ -21,8 +21,7 @@ export interface RunRowPartsDeps {
   readonly config: LiveConfig
   readonly engine: Engine
   readonly store: Pick<Store, 'runRows'>
-  /** On a connection that fails rather than waits. */
-  readonly redis: Redis
+  readonly redis: FailFast
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger

@@ -11,6 +11,7 @@ import type { Events } from '../../model/events.ts'
 import { readFunctionArgs } from '../../model/function-args.ts'
 import type { Job } from '../../model/job.ts'
 import { readSqlJob, type SqlJobRow, sqlJobName, taskKeyOf } from '../../model/sql-job.ts'
+import type { FailFast } from '../../queue/connection.ts'
 import type { CronStore } from '../../queue/cron-store.ts'
 import { failureOf } from '../../store/failure.ts'
 import type { Store } from '../../store/store.ts'
@@ -25,8 +26,7 @@ export interface SqlJobsDeps {
   readonly store: Pick<Store, 'tasks' | 'runRows' | 'migrate' | 'ping'>
   /** On a connection that waits through an outage; nobody here waits for it. */
   readonly cron: Pick<CronStore, 'clearCursor' | 'remove'>
-  /** On one that fails rather than waits. */
-  readonly asking: Pick<CronStore, 'readMany'>
+  readonly asking: FailFast<Pick<CronStore, 'readMany'>>
   readonly clock: Clock
   readonly random: () => number
   readonly events: Events

@@ -37,7 +37,8 @@ afterEach(async () => {
 
 /** A node with a job and a queue; `dir` is its data_dir. */
 async function node(dir = folder.path) {
-  const client = withScripts(createClient(server.url, 'work', 'node'))
+  const client = withScripts(createClient(server.url, 'ask', 'node'))
+  await client.connect()
   const queues = new TaskQueues(
     client,
     () => Date.now(),

@@ -1,16 +1,16 @@
-import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { createClient } from '../../../src/queue/connection.ts'
+import { createClient, type FailFast } from '../../../src/queue/connection.ts'
 import { CronStore, readSigns, recordVerdict } from '../../../src/queue/cron-store.ts'
 import { cronState } from '../../../src/queue/keys.ts'
 import { type Scripts, withScripts } from '../../../src/queue/scripts.ts'
 import { startRedis, type TestServer } from '../../support/servers.ts'
 
 let server: TestServer
-let redis: Redis & Scripts
+let redis: FailFast & Scripts
 beforeAll(async () => {
   server = await startRedis()
-  redis = withScripts(createClient(server.url, 'work', 'test'))
+  redis = withScripts(createClient(server.url, 'ask', 'test'))
+  await redis.connect()
 })
 beforeEach(() => redis.flushall())
 afterAll(async () => {

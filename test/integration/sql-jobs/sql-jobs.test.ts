@@ -7,6 +7,7 @@ import { Events } from '../../../src/model/events.ts'
 import { openStore, type Store } from '../../../src/store/store.ts'
 import type { NewTaskRow } from '../../../src/store/task-table.ts'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
+import { failFast } from '../../support/fail-fast.ts'
 import { recordedLog } from '../../support/logs.ts'
 import { NEW_STATE } from '../../support/ticking.ts'
 import { waitFor } from '../../support/wait.ts'
@@ -34,7 +35,7 @@ function serviceOn(store: Store, clock = hasty) {
       clearCursor: async name => void cleared.push(`clear ${name}`),
       remove: async name => void cleared.push(`remove ${name}`),
     },
-    asking: { readMany: async names => names.map(() => NEW_STATE) },
+    asking: failFast({ readMany: async (names: readonly string[]) => names.map(() => NEW_STATE) }),
     clock,
     random: () => 0.5,
     events,

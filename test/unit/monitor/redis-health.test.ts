@@ -1,7 +1,7 @@
-import type { Redis } from 'ioredis'
 import { afterEach, expect, test } from 'vitest'
 import { type DaemonEvent, Events } from '../../../src/model/events.ts'
 import { RedisHealth } from '../../../src/monitor/redis-health.ts'
+import type { FailFast } from '../../../src/queue/connection.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 
 const WELL = 'aof_last_write_status:ok\r\nloading:0\r\n'
@@ -49,7 +49,7 @@ async function watched() {
   events.subscribe((event: DaemonEvent) => {
     if (event.type === 'health') told.push(`${event.part} ${event.ok} ${event.error}`)
   })
-  const health = new RedisHealth(client as unknown as Redis, time.clock, events)
+  const health = new RedisHealth(client as unknown as FailFast, time.clock, events)
   running.push(health)
   await health.start()
   await time.advance(0)

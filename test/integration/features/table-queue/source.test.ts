@@ -226,6 +226,7 @@ describe.each(ENGINE_NAMES)('a table queue in %s', name => {
       await finish(node.redis, id, { msg: `寄 ${'x'.repeat(1000)}` })
     node.source.nudge()
     await waitFor(async () => (await short.count('done')) === 2, { what: 'two are done' })
+    await waitFor(async () => (await node.source.status()).backlog === 1, { what: 'one is left' })
     const [first] = await short.rows()
     expect(JSON.parse(first?.result ?? '')).toMatchObject({
       code: 'succ',

@@ -11,15 +11,16 @@ export interface Service {
 /**
  * Stops one part, and keeps it from holding up the others: one that hangs is named and left
  * behind after `limitMs`, one that fails is named too.
+ * @param limitMs undefined for a part that has limits of its own
  */
 export async function stopWithin(
-  limitMs: number,
+  limitMs: number | undefined,
   part: Pick<Service, 'name' | 'stop'>,
   log: Pick<Logger, 'warn'>,
 ): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<'late'>(resolve => {
-    timer = setTimeout(() => resolve('late'), limitMs)
+    if (limitMs !== undefined) timer = setTimeout(() => resolve('late'), limitMs)
   })
   try {
     const ended = await Promise.race([part.stop(), late])

@@ -174,6 +174,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     log,
   })
   const { jobs } = sql
+  live.onChange(() => sql.sqlJobs.configure())
 
   const pull = buildPull({
     config: live,
@@ -261,7 +262,6 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     config: live,
     load,
     clock,
-    events,
     root,
     whereToLook: whereToLook(config, redisUrl),
     stopping,
@@ -271,15 +271,13 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     embedded,
     supervisor,
     health,
-    dataMark,
-    archiver,
-    runRows,
-    sqlJobs: sql.sqlJobs,
-    pull: pull.keeper,
     features,
-    sampler: new Sampler(clock, () => engine.sampled),
     redisReady: (...args) => untilRedisReady({ health, embedded, clock, log }, ...args),
+    // What was paused is paused before anything runs.
+    beforeEngine: [dataMark, archiver, pull.keeper],
     engine,
+    // Recovery has given back what died with the daemon before: its rows can be ended now.
+    afterEngine: [sql.sqlJobs, runRows, new Sampler(clock, () => engine.sampled)],
     releaseAll: async () => {
       await asking.queues.close()
       redis.disconnect()

@@ -12,7 +12,6 @@ import { count } from '../lib/count.ts'
 import { TaskdError } from '../lib/errors.ts'
 import type { RootLog } from '../lib/log.ts'
 import { type Service, stopWithin } from '../lib/service.ts'
-import type { Events } from '../model/events.ts'
 import type { SystemdNotifier } from '../monitor/systemd.ts'
 import type { DoorService } from './door-parts.ts'
 import type { Engine } from './engine.ts'
@@ -20,40 +19,41 @@ import type { ManagedProgram } from './managed-program.ts'
 import type { Supervisor } from './programs/supervisor.ts'
 import { type Living, reportOf } from './reload.ts'
 import { Settling } from './settling.ts'
-import type { SqlJobs } from './sql-jobs/sql-jobs.ts'
 
 export interface DaemonDeps {
   readonly config: LiveConfig
   readonly load: () => Loaded
   readonly clock: Clock
-  readonly events: Events
-  readonly root: RootLog
+  readonly root: Pick<RootLog, 'log' | 'reopen'>
   /** For people, once it is ready: commands to see it by. */
   readonly whereToLook: string
   /** Aborted when it begins to stop. */
   readonly stopping: AbortController
-  readonly systemd: SystemdNotifier
+  readonly systemd: Service & Pick<SystemdNotifier, 'tell'>
   /** Answers from the first moment to the last. */
   readonly api: Service
   /** The same over TCP, and more; undefined without `http`. */
   readonly door: DoorService | undefined
   /** The Redis that we run ourselves. */
-  readonly embedded: ManagedProgram | undefined
-  readonly supervisor: Supervisor
-  readonly dataMark: Service
+  readonly embedded: Pick<ManagedProgram, 'send' | 'until'> | undefined
+  readonly supervisor: Pick<
+    Supervisor,
+    'start' | 'stop' | 'kill' | 'configure' | 'reopenLogs' | 'deedFor'
+  >
+  readonly features: Pick<
+    FeatureSet,
+    'all' | 'startFirst' | 'startAfterRedis' | 'configured' | 'hold' | 'take'
+  >
   readonly health: Service
-  readonly archiver: Service
-  /** Jobs in SQL. */
-  readonly sqlJobs: Pick<SqlJobs, keyof Service | 'configure'>
-  /** The rows of `execute_task`. */
-  readonly runRows: Service
-  /** Leases and deaths of pull queues. */
-  readonly pull: Service
-  readonly features: FeatureSet
-  readonly sampler: Service
   /** Resolves when Redis answers. */
   readonly redisReady: (signal: AbortSignal, onLate: () => void) => Promise<void>
-  readonly engine: Engine
+  /** In the order of their start; they stop in the reverse order. */
+  readonly beforeEngine: readonly Service[]
+  readonly engine: Pick<
+    Engine,
+    'start' | 'stop' | 'hurry' | 'reconfigure' | 'require' | 'runs' | 'pools'
+  >
+  readonly afterEngine: readonly Service[]
   readonly releaseAll: () => Promise<void>
 }
 
@@ -99,47 +99,45 @@ export class Daemon {
   }
 
   async #startAll(): Promise<void> {
-    const { api, embedded, supervisor, health, archiver, sampler, systemd, redisReady } = this.#deps
-    const { features } = this.#deps
+    const { config, api, features, door, embedded, supervisor, health, systemd } = this.#deps
+    const { redisReady, stopping } = this.#deps
     await api.start()
     // Before the door, and before whatever may fail. None of them waits for a server that is away.
     await features.startFirst()
-    await this.#deps.door?.start()
+    await door?.start()
     embedded?.send({ type: 'start' })
     // Programs need no Redis of ours, so they do not wait for it.
-    const programs = supervisor.start(processesOf(this.#deps.config.current))
+    const programs = supervisor.start(processesOf(config.current))
     await health.start()
     await systemd.start()
-    await redisReady(this.#deps.stopping.signal, () => void programs.then(() => this.#wait()))
-    if (this.#deps.stopping.signal.aborted) return
-    // What was paused is paused before anything runs.
-    await this.#deps.dataMark.start()
-    if (this.#deps.stopping.signal.aborted) return
-    const { engine } = this.#deps
-    await engine.claim(this.#deps.stopping.signal)
-    if (this.#deps.stopping.signal.aborted) return
-    await archiver.start()
-    await this.#deps.pull.start()
-    await engine.start()
-    await this.#deps.sqlJobs.start()
-    // Recovery has given back what died with the daemon before: its rows can be ended now.
-    await this.#deps.runRows.start()
-    await features.startAfterRedis()
-    await sampler.start()
+    await redisReady(stopping.signal, () => void programs.then(() => this.#wait()))
+    for (const start of this.#whenRedisAnswers()) {
+      if (stopping.signal.aborted) return
+      await start()
+    }
     await programs
-    if (this.#deps.stopping.signal.aborted) return
+    if (!stopping.signal.aborted) await this.#run()
+  }
+
+  #whenRedisAnswers(): readonly (() => Promise<void>)[] {
+    const { beforeEngine, engine, afterEngine, features, stopping } = this.#deps
+    return [
+      ...beforeEngine.map(part => () => part.start()),
+      () => engine.start(stopping.signal),
+      ...afterEngine.map(part => () => part.start()),
+      () => features.startAfterRedis(),
+    ]
+  }
+
+  async #run(): Promise<void> {
+    const { root, config, systemd, whereToLook } = this.#deps
     if (this.#state === 'starting' || this.#state === 'waiting') this.#state = 'running'
-    const { jobs, queues } = this.#deps.config.current
-    const processes = processesOf(this.#deps.config.current)
-    this.#deps.root.log.info(
-      { jobs: jobs.length, queues: queues.length, programs: processes.length },
-      'ready',
-    )
-    this.#deps.root.log.info(`look around: ${this.#deps.whereToLook}`)
-    await systemd.tell(
-      'READY=1',
-      `STATUS=${count(jobs.length, 'job')}, ${count(queues.length, 'queue')}`,
-    )
+    const { jobs, queues } = config.current
+    const programs = processesOf(config.current).length
+    root.log.info({ jobs: jobs.length, queues: queues.length, programs }, 'ready')
+    root.log.info(`look around: ${whereToLook}`)
+    const holds = `${count(jobs.length, 'job')}, ${count(queues.length, 'queue')}`
+    await systemd.tell('READY=1', `STATUS=${holds}`)
   }
 
   /** Redis is late: what runs without it is up. */
@@ -158,39 +156,34 @@ export class Daemon {
   }
 
   async #stopAll(why: string): Promise<void> {
-    const { root, systemd, sampler, archiver, health, embedded, supervisor, api } = this.#deps
+    const { root, systemd, health, embedded, supervisor, api, door, features } = this.#deps
+    const { beforeEngine, engine, afterEngine, releaseAll } = this.#deps
     const { log } = root
+    const end = (part: Pick<Service, 'name' | 'stop'>) => stopWithin(STOP_LIMIT_MS, part, log)
     this.#state = 'stopping'
     this.#deps.stopping.abort()
-    log.info({ why, running: this.#deps.engine.runs }, 'stopping: no new work is taken')
+    log.info({ why, running: engine.runs }, 'stopping: no new work is taken')
     await systemd.tell('STOPPING=1')
     // What is just being started is finished first: a worker that comes later would be left behind.
-    const start = { name: 'start', stop: async () => this.#start?.catch(() => undefined) }
-    await stopWithin(STOP_LIMIT_MS, start, log)
-    const { features } = this.#deps
-    await stopWithin(STOP_LIMIT_MS, { name: 'taking work', stop: () => features.hold() }, log)
-    await Promise.all([this.#deps.engine.stop(), supervisor.stop('taskd stops')])
+    await end({ name: 'start', stop: async () => this.#start?.catch(() => undefined) })
+    await end({ name: 'taking work', stop: () => features.hold() })
+    // They have limits of their own: a run or a program may take long.
+    await Promise.all([
+      stopWithin(undefined, { name: 'workers', stop: () => engine.stop() }, log),
+      stopWithin(undefined, { name: 'programs', stop: () => supervisor.stop('taskd stops') }, log),
+    ])
     log.info('stopping: all workers and programs have left')
-    const connections = { name: 'connections', stop: this.#deps.releaseAll }
     // Before the connections: what is being answered may need them.
-    if (this.#deps.door) await stopWithin(STOP_LIMIT_MS, this.#deps.door, log)
-    const { dataMark, pull, runRows, sqlJobs } = this.#deps
-    const others = [
-      dataMark,
-      sampler,
-      pull,
-      ...features.all.toReversed(),
-      sqlJobs,
-      runRows,
-      archiver,
-    ]
-    for (const part of [...others, health, connections]) await stopWithin(STOP_LIMIT_MS, part, log)
+    if (door) await end(door)
+    const parts = [...beforeEngine, ...afterEngine, ...features.all].toReversed()
+    for (const part of [...parts, health]) await end(part)
+    await end({ name: 'connections', stop: releaseAll })
     if (embedded) {
       embedded.send({ type: 'stop', why: 'taskd stops' })
       await embedded.until('STOPPED', 'EXITED', 'FATAL')
     }
-    await stopWithin(STOP_LIMIT_MS, systemd, log)
-    await stopWithin(STOP_LIMIT_MS, api, log)
+    await end(systemd)
+    await end(api)
     log.info('stopped')
     this.#stopped.resolve()
   }
@@ -263,10 +256,7 @@ export class Daemon {
   #settle(config: Config): Promise<void> {
     return this.#settling.settle({
       ...this.#deps.features.configured(config),
-      'workers and jobs': async () => {
-        this.#deps.sqlJobs.configure()
-        await this.#deps.engine.reconfigure()
-      },
+      'workers and jobs': () => this.#deps.engine.reconfigure(),
     })
   }
 

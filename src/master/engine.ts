@@ -82,7 +82,7 @@ export class Engine {
   }
 
   /** Takes a name that is free. Redis answers, but may take no write for now. */
-  async claim(signal: AbortSignal): Promise<void> {
+  async #claim(signal: AbortSignal): Promise<void> {
     const { redis, instance, log, nodeName: wanted } = this.#deps
     const node = await insist(() => claimNode(redis, wanted, instance), signal)
     if (node !== wanted)
@@ -94,9 +94,10 @@ export class Engine {
     this.#state = { name: 'running', engine }
   }
 
-  /** First what an earlier daemon left, then new work. @throws TaskdError E_REDIS_AWAY */
-  start(): Promise<void> {
-    return this.require().start()
+  /** Once Redis answers: first what an earlier daemon left, then new work. @param signal ends the wait */
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#claim(signal)
+    if (!signal.aborted) await this.require().start()
   }
 
   async stop(): Promise<void> {

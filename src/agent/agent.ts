@@ -83,7 +83,7 @@ export class Agent {
     const { api, options, patience, clock, journal } = this.#deps
     const { signal } = this.#draining
     let id = randomUUID()
-    /** The most that was asked for by this name. */
+    /** The most that was asked for under this name. */
     let most = 0
     while (!signal.aborted) {
       this.#wake = new AbortController()
@@ -93,7 +93,8 @@ export class Agent {
         await clock.sleep(LONG_MS, AbortSignal.any([signal, this.#wake.signal]))
         continue
       }
-      // Not broken off by a drain: the tasks of an answer that nobody hears come back by their lease.
+      // A drain does not break this off: tasks of an unheard answer would come back only when their
+      // lease is over.
       most = Math.max(most, count)
       const claim = { count, worker: options.node, id }
       const answer = await api.claim(claim, this.#hurrying.signal)
@@ -121,7 +122,7 @@ export class Agent {
     return undefined
   }
 
-  /** What was not asked for comes back to the queue by its lease. */
+  /** Drops tasks beyond what was asked for; they come back to the queue when their lease is over. */
   #noMoreThan(most: number, tasks: readonly ClaimedTask[]): readonly ClaimedTask[] {
     if (tasks.length > most)
       this.#deps.log.warn(
@@ -186,7 +187,7 @@ export class Agent {
     })
   }
 
-  /** What is not a success is a failure to the queue, which knows of nothing in between. */
+  /** To the queue, everything but a success is a failure. */
   #ended(held: HeldTask, result: RunResult, durationMs: number): void {
     const { log } = this.#deps
     this.#hand.ended(durationMs)
@@ -220,5 +221,5 @@ export class Agent {
   }
 }
 
-/** Something else ends this wait. */
+/** As good as for ever: something else ends this wait. */
 const LONG_MS = 3_600_000

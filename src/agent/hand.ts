@@ -64,7 +64,10 @@ export class Hand {
     return Math.min(this.#batch, Math.max(0, Math.floor(within) - this.#concurrency))
   }
 
-  /** What one takes: as those before it, or as long as one has run by now. */
+  /**
+   * The expected duration of a task: the mean of those before it, or longer if one has already run
+   * longer.
+   */
   #durationMs(elapsed: readonly number[]): number | undefined {
     if (this.#meanMs === undefined) return undefined
     const sum = elapsed.reduce((all, one) => all + one, 0)

@@ -40,7 +40,7 @@ function toList(line: Line): unknown[] {
 
 const pair = ({ id, attempt }: Claimed) => [id, attempt] as const
 
-/** Undefined for what is no line: a torn one, or one that the disk has spoilt. */
+/** Undefined for a torn or damaged line. */
 export function fromLine(text: string): Line | undefined {
   let list: unknown
   try {

@@ -5,9 +5,9 @@ import type { Logger } from '../lib/log.ts'
 import { syncFolder } from '../lib/sync-folder.ts'
 import { type Claimed, fromLine, type Line, type Report, toLine } from './journal-lines.ts'
 
-/** A file of more than this is written anew when most of it is over. */
+/** A larger file is rewritten when most of its entries are over. */
 const LARGE_BYTES = 1 << 20
-/** How soon a disk that took nothing is tried again. */
+/** How soon a disk that refused a write is tried again. */
 const AGAIN_MS = 1000
 
 type JournalLog = Pick<Logger, 'warn' | 'info'>
@@ -21,8 +21,8 @@ interface State {
 
 /**
  * The memory of an agent on disk: appended to, synced once for all that has come together, and
- * written anew in one step when it has grown. Where the disk takes nothing, memory goes on
- * alone, and the file is written anew as soon as it does.
+ * written anew in one step when it has grown. While the disk refuses writes, it goes on in
+ * memory alone, and the file is rewritten as soon as the disk takes it.
  */
 export class Journal {
   readonly #file: string
@@ -63,7 +63,7 @@ export class Journal {
     }
     if (spoilt > 0) log.warn({ file, lines: spoilt }, 'lines of the journal cannot be read')
     const journal = new Journal(file, log, state, text.length)
-    // Appending to half a line would spoil the next one; it also shows that the disk takes it.
+    // Appending to half a line would spoil the next one; rewriting also shows that the disk takes writes.
     if (torn !== '' || spoilt > 0 || text === '')
       await journal.#rewrite().catch((error: unknown) => {
         throw cannot(file, error)

@@ -21,7 +21,7 @@ import { Reporter } from './reporter.ts'
 export type { AgentOptions } from './options.ts'
 
 const EXIT_OK = 0
-/** A person has to mend it; systemd is told not to try again. */
+/** A person has to fix it; systemd is told not to try again. */
 const EXIT_REFUSED = 2
 
 const ANSWER_MS = 30_000

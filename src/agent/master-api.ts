@@ -21,7 +21,7 @@ export interface Counted {
 }
 
 /**
- * `away`: nobody answers, or not now. `refused`: a person has to mend something, here or there.
+ * `away`: no answer, or not now. `refused`: a person has to correct something, here or there.
  */
 export type Answered<T> =
   | { readonly kind: 'ok'; readonly value: T }

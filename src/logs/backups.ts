@@ -10,12 +10,12 @@ export interface Kept {
 
 /**
  * The old files of one log: path.1 (the newest), path.2, …, each plain or with `.gz`, mixed as
- * the option was changed. Only the unbroken row from 1 on is ours: `path.20261121` is not touched.
+ * the option was changed. Only the unbroken sequence from 1 on is ours: `path.20261121` is not touched.
  */
 export class Backups {
   readonly path: string
   keep: Kept
-  /** Renaming is done by one at a time: a rotation must not cross with the end of a compression. */
+  /** One renaming at a time: a rotation must not collide with the end of a compression. */
   readonly #one = new Slots(1)
   /** The index of the file that is being compressed; 0 when it was removed meanwhile. */
   #compressing: number | undefined
@@ -25,7 +25,7 @@ export class Backups {
     this.keep = keep
   }
 
-  /** Moves all one on, the last one out, and then has `place` put something at path.1. */
+  /** Moves each to the next number, drops the last, and then has `place` put something at path.1. */
   shift(place: (first: string) => Promise<void>): Promise<void> {
     return this.#one.run(async () => {
       const keep = Math.max(1, this.keep.backups)

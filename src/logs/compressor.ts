@@ -12,7 +12,7 @@ interface Order {
 }
 
 /**
- * Compresses rotated files, one at a time for the whole daemon: it has time, and what runs needs
+ * Compresses rotated files, one at a time for the whole daemon: it is not urgent, and what runs needs
  * the processor more. A file is whole at each moment, as it was or as .gz, whatever is killed.
  */
 export class Compressor {

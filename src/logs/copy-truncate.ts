@@ -3,7 +3,10 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises'
 import type { Backups } from './backups.ts'
 
 const BLOCK_BYTES = 256 * 1024
-/** What comes while it is copied is copied too; whoever is always faster loses a little. */
+/**
+ * Output that arrives meanwhile is copied too, up to this many rounds; a program that is always
+ * faster loses a little.
+ */
 const LAST_ROUNDS = 64
 
 /**

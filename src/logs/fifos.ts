@@ -68,7 +68,7 @@ export class Fifos {
     await mkdir(this.#folder, { recursive: true, mode: 0o750 }).catch(() => undefined)
     if (!this.#swept) await this.#sweep()
     let problem: unknown
-    // A full disk takes no FIFO, but a program has to be started all the same.
+    // A full disk takes no FIFO, but programs must start all the same.
     for (const folder of [this.#folder, '/dev/shm', tmpdir()])
       try {
         return await openIn(folder, count)
@@ -119,7 +119,7 @@ function openFifo(path: string): number {
   try {
     if (!fstatSync(fd).isFIFO()) throw new Error(`${path} is no FIFO`)
     unlinkSync(path)
-    // Without a name only those reach it who have it open: a program of another user may reopen it.
+    // It has no name any more, so only its holders can reach it; they may be of another user.
     fchmodSync(fd, 0o622)
     return fd
   } catch (error) {

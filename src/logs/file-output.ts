@@ -18,7 +18,7 @@ export interface FileDeps {
 
 /** A stream that the program writes into the file itself: it goes on while there is no daemon. */
 export class FileOutput implements Output {
-  /** What finds no room the program is told itself; we do not see it. */
+  /** A full disk is reported to the program itself; we do not see it. */
   readonly dropped = 0
   readonly #deps: FileDeps
   #spec: LogFileSpec

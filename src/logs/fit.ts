@@ -17,7 +17,7 @@ export interface Filled {
 }
 
 /**
- * What of the waiting bytes fits a file, cut between lines: a line goes to one file as long as it
+ * How much of the waiting bytes fits into a file, cut between lines: a line goes to one file as long as it
  * is not longer than a file may be.
  */
 export function fit(waiting: readonly Buffer[], total: number, file: Filled): Fit {

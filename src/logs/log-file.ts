@@ -12,7 +12,7 @@ import { reasonOf } from './trouble.ts'
 const writeAll = promisify(writev)
 const truncate = promisify(ftruncate)
 const NEWLINE = 10
-/** How often the file is looked at while it is written: was it removed, was it cut by others? */
+/** How often an open file is checked: others may have removed or cut it. */
 const LOOK_MS = 5000
 /** A rotation that failed is tried again after this; until then the file grows. */
 const ROTATE_AGAIN_MS = 60_000
@@ -85,7 +85,7 @@ export class LogFile {
   }
 
   /**
-   * Writes of the waiting bytes what goes into the file as it is, and rotates it if it is full.
+   * Writes as many of the waiting bytes as fit into the file, and rotates it if it is full.
    * @returns how many bytes were written; there may be more to do
    */
   async write(waiting: readonly Buffer[], total: number): Promise<number> {

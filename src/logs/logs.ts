@@ -21,7 +21,7 @@ export interface LogsDeps {
   readonly folder: string
 }
 
-/** Of Node's four threads for files: the others must go on when a disk hangs. */
+/** Of Node's four threads for files: the other two must stay free when a disk hangs. */
 const WRITES_AT_A_TIME = 2
 /** As much as a pipe holds. */
 const READ_BYTES = 64 * 1024

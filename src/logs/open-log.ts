@@ -8,7 +8,7 @@ const openFd = promisify(open)
 export const closeFd = promisify(close)
 export const statFd = promisify(fstat)
 
-/** Without O_NONBLOCK the opening of a FIFO that nobody reads would never come back. */
+/** Without O_NONBLOCK, opening a FIFO without a reader would block for ever. */
 const FLAGS =
   constants.O_WRONLY |
   constants.O_APPEND |

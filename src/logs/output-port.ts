@@ -4,7 +4,7 @@ import type { OutputSpec } from '../model/program-spec.ts'
 /** What a program gets as its standard output or error, for one start. */
 export interface Descriptor {
   readonly stdio: 'ignore' | number
-  /** To be called once the program has it; more calls do no harm. */
+  /** Must be called once the program has it; may be called again. */
   release(): void
 }
 
@@ -36,7 +36,7 @@ export interface Output {
   close(): Promise<void>
 }
 
-/** A bug: a specification was handed to an output that is of another kind. */
+/** The error for a bug: an output was given a specification of another kind. */
 export function unsuited(spec: OutputSpec): Error {
   return new Error(`an output cannot become ${spec.kind === 'file' ? spec.through : spec.kind}`)
 }

@@ -16,7 +16,7 @@ export interface PipeDeps {
   readonly scratch: Buffer
 }
 
-/** So much may lie in a pipe at its end, bytes; whoever writes on after that writes to nobody. */
+/** How much is still read from a pipe at its end, bytes; what is written after that is lost. */
 const LAST_BYTES = 1 << 20
 
 /** A stream that goes through us into a file: one pipe for all starts of the program. */
@@ -68,7 +68,7 @@ export class PipeOutput implements Output {
       onread: { buffer: scratch, callback },
     }
     const socket = new Socket(options)
-    // A pipe that we hold both ends of does not break; should it, the next start gets a new one.
+    // A pipe of which we hold both ends does not break. If it does, the next start gets a new one.
     socket.on('error', () => socket.destroy())
     socket.once('close', () => {
       if (this.#socket === socket) this.#fifo = undefined
@@ -129,7 +129,7 @@ export class PipeOutput implements Output {
     await this.#deps.writers.give(this.#writer)
   }
 
-  /** Takes what lies in the pipe and was not read yet. */
+  /** Reads what is still in the pipe. */
   #drain(fifo: number): void {
     const { scratch } = this.#deps
     for (let all = 0; all < LAST_BYTES; ) {

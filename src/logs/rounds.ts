@@ -6,7 +6,7 @@ export interface Looked {
 }
 
 const ROUND_MS = 5000
-/** What is quiet is looked at in each 2nd, 3rd, … round, up to this one. */
+/** A quiet file is looked at only in each 2nd, 3rd, … round, up to this number. */
 const SELDOM = 12
 
 interface Turn {

@@ -27,7 +27,7 @@ export class Stdin {
     const fifo = await (outlives ? this.#make() : this.#share())
     try {
       const access = outlives ? constants.O_RDWR : constants.O_RDONLY
-      // A description of its own, blocking as programs expect it.
+      // A new open file of its own, blocking as programs expect it.
       return descriptorOf(openSync(`/proc/self/fd/${fifo}`, access))
     } finally {
       if (outlives) closeSync(fifo)

@@ -21,8 +21,8 @@ const NEWLINE = 10
 
 /**
  * The end of a file, and with `follow` what is appended to it: over a rotation by renaming or by
- * copy and truncate, and over its removal. Pulled: a reader that is slow delays only itself. A
- * file that is not there is empty, and may come.
+ * copy and truncate, and over its removal. The reader pulls, so a slow one delays only itself. A
+ * missing file counts as empty and may appear later.
  * @throws TaskdError E_NO_FILE when the path is something else, or may not be read
  */
 export async function* tailFile(path: string, options: TailFileOptions): AsyncGenerator<Buffer> {
@@ -42,7 +42,7 @@ export async function* tailFile(path: string, options: TailFileOptions): AsyncGe
         else more = false
       }
       if (!follow || signal?.aborted) return
-      // It was moved before we came to its end, so nothing more is written there.
+      // It was moved before we reached its end, and nothing more is written to it.
       if (next && (!known || isOther(next, known))) {
         await file?.close()
         file = undefined
@@ -58,7 +58,7 @@ export async function* tailFile(path: string, options: TailFileOptions): AsyncGe
 }
 
 /**
- * Before an answer is begun that could not be taken back.
+ * Checks a path before an answer is begun that cannot be taken back.
  * @throws TaskdError E_NO_FILE
  */
 export async function checkTail(path: string): Promise<void> {

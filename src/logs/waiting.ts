@@ -1,6 +1,9 @@
-/** What a chunk takes beside its bytes. */
+/** The memory that a chunk takes beside its bytes. */
 const CHUNK_BYTES = 256
-/** Smaller ones that have to wait share a block, or many of them would take much more than they are. */
+/**
+ * Smaller chunks that have to wait share a block; otherwise many of them would take far more memory
+ * than their bytes.
+ */
 const SMALL_BYTES = 4096
 const BLOCK_BYTES = 8192
 
@@ -43,7 +46,7 @@ export class Waiting {
 
   /** Takes away the first bytes. */
   drop(bytes: number): void {
-    // After a `clear` there may be nothing left of what was on its way.
+    // After a `clear`, bytes that were being written may be gone already.
     this.bytes = Math.max(0, this.bytes - bytes)
     let left = bytes
     let whole = 0

@@ -7,13 +7,13 @@ import { Waiting } from './waiting.ts'
 
 /** What may wait for the disk. More is not read for a moment, and then dropped. */
 export const BUFFER_BYTES = 256 * 1024
-/** For so long a program is held up by a disk that is slow: as by any pipe, but not for ever. */
+/** How long a slow disk may hold up a program, as a pipe would, but not for ever. */
 const PATIENCE_MS = 1000
 const PATIENCE_BEATS = 10
-/** After a disk has been that slow, nobody is held up by it again for this long. */
+/** After a disk has been that slow, it holds up nobody again for this long. */
 const NO_PATIENCE_MS = 10_000
 const RETRY_MS = 1000
-/** A FIFO or terminal that takes no more is asked again after this, then after twice as long, … */
+/** A FIFO or terminal that is full is tried again after this, then after twice as long, … */
 const FULL_PIPE_MS = 20
 const CLOSE_MS = 2000
 const TOO_SLOW = 'it was taken too slowly'
@@ -48,7 +48,7 @@ export class LogWriter {
   #closing = false
   #retry: Timer | undefined
   #fullPipeMs = FULL_PIPE_MS
-  /** Why the disk does not take it, while it does not. */
+  /** Why the disk refuses, as long as it does. */
   #failing: string | undefined
   #told = false
   #gap: Gap | undefined
@@ -71,7 +71,7 @@ export class LogWriter {
     this.#file.retune(rules)
   }
 
-  /** Has the file made, so that it is there, or said why it is not, before the first output. */
+  /** Creates the file, or logs why it cannot, before the first output. */
   touch(): void {
     void this.#run(!this.#file.isOpen)
   }
@@ -96,19 +96,19 @@ export class LogWriter {
     if (!this.#retry) void this.#run()
   }
 
-  /** Whether the one who writes should wait for `room`. Never while it is known to be in vain. */
+  /** Whether the writer should wait for `room`; never while that is known to be useless. */
   get full(): boolean {
     if (this.#waiting.held < BUFFER_BYTES || this.#failing !== undefined || this.#gap) return false
     return this.#clock.monotonic() >= this.#patientAt
   }
 
-  /** Calls back when there is room, or it is no use to wait any longer. */
+  /** Calls back when there is room, or when waiting any longer is useless. */
   room(fn: () => void): void {
     this.#onRoom.push(fn)
     this.#patience ??= this.#wait(PATIENCE_BEATS)
   }
 
-  /** In beats: when we ourselves had no turn for a second, that was one beat, and no slow disk. */
+  /** Waits in beats: a second in which we ourselves had no turn counts as one beat, not as a slow disk. */
   #wait(beats: number): Timer {
     return this.#clock.setTimer(PATIENCE_MS / PATIENCE_BEATS, () => {
       if (beats > 1) {

@@ -37,7 +37,7 @@ export interface ArchiverStatus {
   readonly since: number
   /** Rows stored since the start. */
   readonly archived: number
-  /** Rows that the database refuses even when cut; they stay in the outbox. */
+  /** Rows that the database refuses even after they were cut; they stay in the outbox. */
   readonly aside: number
 }
 
@@ -56,7 +56,7 @@ const IDLE_MS = 10_000
 const BACKLOG_EVERY_MS = 5000
 const AWAY: BackoffPolicy = { baseMs: 1000, factor: 2, capMs: 30_000, jitter: 0.2 }
 const OUTBOX_AWAY: BackoffPolicy = { ...AWAY, capMs: 5000 }
-/** More than this is no longer a matter of single rows. */
+/** With more than this, the cause is no longer single rows. */
 const MOST_ASIDE = 100
 const ASIDE_AGAIN_MS = 600_000
 
@@ -125,7 +125,7 @@ class FailArchiver implements Archiver {
     }
   }
 
-  /** Rows that are missing from fail_log are a trouble, be the database as well as it likes. */
+  /** Rows that are missing from fail_log count as a trouble, however well the database is. */
   #refusals(): { readonly error: string; readonly since: number } | undefined {
     const [why] = this.#aside.values()
     if (why === undefined || this.#asideSince === undefined) return undefined
@@ -199,7 +199,7 @@ class FailArchiver implements Archiver {
     )
   }
 
-  /** How the database is does not depend on the outbox. What it refused before is not well by that. */
+  /** Looks at the database itself, whatever the outbox does. Rows that it refused before stay a trouble. */
   async #ping(): Promise<void> {
     try {
       await this.#deps.store.ping()

@@ -35,7 +35,7 @@ export interface RunningTask {
 }
 
 /**
- * The rows of one worker, and of nothing else: whoever writes a row is the one it speaks of.
+ * The rows of one worker, and of nothing else: a row is written by the worker that it describes.
  * Nothing here is waited for: Redis keeps the order, and a run does not depend on its row.
  */
 export class WorkerHashes {
@@ -58,7 +58,7 @@ export class WorkerHashes {
     return this.#running.size
   }
 
-  /** Writes everything anew and renews every lease; also mends what a FLUSHALL took. */
+  /** Writes everything anew and renews every lease; also restores what a FLUSHALL removed. */
   heartbeat(now: number, usage = this.#usage): void {
     if (this.#stopped) return
     this.#usage = usage
@@ -85,9 +85,9 @@ export class WorkerHashes {
     this.#remove([row])
   }
 
-  /** Rows of runs that are over stay known until Redis has taken it: a full disk refuses even that. */
+  /** Rows of ended runs are remembered until Redis has removed them: a full disk refuses even that. */
   #remove(rows: readonly string[]): void {
-    // One by one: in a cluster they lie in many slots.
+    // One by one: in a cluster they are in many slots.
     for (const row of rows)
       this.#redis.del(row).then(
         () => this.#over.delete(row),
@@ -95,7 +95,7 @@ export class WorkerHashes {
       )
   }
 
-  /** With a lease each time: after a FLUSHALL this may be what makes the row anew. */
+  /** Sets the lease each time: after a FLUSHALL this may create the row again. */
   #change(fields: Record<string, string>): void {
     this.#put(this.#row, { running_task: String(this.#running.size), ...fields })
   }
@@ -109,7 +109,7 @@ export class WorkerHashes {
     forget(this.#redis.pexpire(key, LEASE_MS))
   }
 
-  /** The last word of a worker that stops in order. */
+  /** The last write of a worker that stops in order. */
   async stopped(now: number): Promise<void> {
     this.#stopped = true
     const fields = {
@@ -159,7 +159,10 @@ export class WorkerHashes {
   }
 }
 
-/** A rejected command is an outage, which the health check reports; the next heartbeat mends the rows. */
+/**
+ * A rejected command is an outage, which the health check reports; the next heartbeat restores the
+ * rows.
+ */
 function forget(reply: Promise<unknown>): void {
   reply.catch(() => undefined)
 }
@@ -175,7 +178,7 @@ export async function recordFailure(redis: Redis, row: FailRow): Promise<void> {
   const entry: Write = ['XADD', OUTBOX, '*', 'row', JSON.stringify(row), 'key', key]
   if (!isCluster(redis)) return writeAnyway(redis, [hash, ['PERSIST', key], entry])
   // Two slots, and no transaction over both. The hash is first, so that it is there when the
-  // archiver lets it expire; with a life of its own, lest it stay for ever when we die between.
+  // archiver lets it expire; it expires by itself, in case we die between the two.
   await writeAnyway(redis, [hash, ['PEXPIRE', key, CLUSTER_FAIL_MS]])
   await writeAnyway(redis, [entry])
 }

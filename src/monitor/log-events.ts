@@ -40,7 +40,7 @@ function write(event: Exclude<DaemonEvent, TickEvent>, log: Logger): void {
     case 'node':
     case 'died':
     case 'emptied':
-      // Whoever found it so has said so.
+      // Whoever found this out has logged it.
       return undefined
     case 'health':
       if (event.ok) return log.info(`${event.part} answers`)
@@ -49,7 +49,7 @@ function write(event: Exclude<DaemonEvent, TickEvent>, log: Logger): void {
           { error: event.error },
           `${event.part} is full: what waits is worked off, and nothing new comes in`,
         )
-      // The numbers under which clients of before know it (docs/http.md).
+      // The numbers that old clients know it by (docs/http.md).
       return log.error(
         { error: event.error, errcode: event.part === 'redis' ? '101' : '200' },
         `${event.part} is away; work waits for it`,
@@ -115,7 +115,7 @@ function ended(event: Extract<DaemonEvent, { type: 'run-ended' }>, log: Logger):
   }
 }
 
-/** A job of each second that is held for a day is worth two lines, and not 86,400. */
+/** Ticks that do not run are two lines, not one each: a job of every second has 86,400 a day. */
 class TickLog {
   readonly #log: Logger
   /** Of jobs whose last ticks did not run: how many, and why. */

@@ -42,12 +42,12 @@ export class RedisOutbox implements FailOutbox {
     return found
   }
 
-  /** What somebody else put there would stand in the way for ever. */
+  /** Sets entries aside that are not ours: they would block the archiver for ever. */
   async #setAside(entries: readonly [string, string[]][]): Promise<void> {
     for (const [id, fields] of entries) {
       const at = isoWithOffset(this.#clock.now())
       const reason = 'an entry of the outbox that is no row of fail_log'
-      // In a cluster these are two slots; killed in between, the list has it twice.
+      // In a cluster these are two slots; after a KILL in between the list has the entry twice.
       await this.#redis.lpush(badList(OUTBOX), JSON.stringify({ reason, message: fields, at }))
       await this.#redis.xdel(OUTBOX, id)
     }

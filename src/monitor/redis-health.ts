@@ -7,16 +7,16 @@ import type { FailFast } from '../queue/connection.ts'
 import { lookAtRedis, type RedisLook, wordsFor } from './redis-servers.ts'
 
 const CHECK_MS = 1000
-/** While it does not answer: so that its return is not noticed a second late. */
+/** While Redis does not answer, it is asked this often, so that its return is noticed at once. */
 const AWAY_CHECK_MS = 50
 
-/** Of a Redis that was full: below this it is well again. It must not change each moment. */
+/** A Redis that was full is well again below this share, so that the state does not flicker. */
 const WELL_AGAIN = 0.9
 
 export interface RedisHealthStatus {
-  /** It answers and takes writes. */
+  /** It answers and accepts writes. */
   readonly ok: boolean
-  /** It can be asked, also when it is full. */
+  /** It can be asked; true for a full one as well. */
   readonly answers: boolean
   /** It has no memory to spare, and refuses what may add. */
   readonly full: boolean
@@ -93,7 +93,7 @@ export class RedisHealth implements Service {
   #set({ problem, memory, servers }: RedisLook, version: string): void {
     const before = this.#status
     const answers = problem === ''
-    // What it was stays so over an outage: a late answer is no room.
+    // An outage does not change that: no answer does not mean that there is room.
     if (answers) this.#wasFull = this.#isFull(memory)
     const full = answers && this.#wasFull
     const ok = answers && !full

@@ -30,7 +30,7 @@ async function ask(redis: Redis): Promise<Omit<RedisLook, 'servers'>> {
   return { problem: problemIn(persistence), memory: memoryIn(memory) }
 }
 
-/** Also tries a write, of nothing: a server without its replicas, or that is one, refuses it. */
+/** Also tries a write that changes nothing: a replica, or a master without its replicas, refuses it. */
 async function askForWrites(redis: Redis): Promise<Omit<RedisLook, 'servers'>> {
   const [look, refusal] = await Promise.all([
     ask(redis),
@@ -54,7 +54,7 @@ async function lookAtCluster(cluster: Cluster): Promise<RedisLook> {
     return { problem: problem && `${owner} ${problem}`, memory }
   })
   const [state, ...found] = await Promise.all([stateOf(cluster), ...looks])
-  // A connection that has ended comes back only with the next look at who serves what.
+  // An ended connection comes back only when the client asks again which node serves what.
   if (owners.some(owner => !known.has(owner))) cluster.refreshSlotsCache(() => undefined)
   const problem = found.map(one => one.problem).find(Boolean) ?? state
   const [memory] = found
@@ -92,7 +92,7 @@ function problemIn(info: string): string {
   return ''
 }
 
-/** In the user's words; a client library speaks of streams and queues. */
+/** An error in words for users; the client library speaks of streams and queues. */
 export function wordsFor(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error)
   if (/NOREPLICAS/.test(message)) return 'takes no writes: it has too few replicas'
@@ -101,7 +101,7 @@ export function wordsFor(error: unknown): string {
   if (message.includes('timed out')) return 'does not answer within a second'
   if (message.includes('All sentinels are unreachable')) return 'no sentinel answers'
   if (NO_CONNECTION.test(message)) return 'no connection'
-  // It refuses even a PING then.
+  // Then it refuses even a PING.
   if (message.startsWith('MISCONF')) return DISK_FULL
   return `does not answer: ${message}`
 }

@@ -24,7 +24,7 @@ export class Sampler implements Service {
     this.#loop = new Loop({
       clock,
       round: async () => {
-        // /proc cannot be read when descriptors are out: the figures stay as they were for a while.
+        // Without descriptors /proc cannot be read: then the figures stay as they were.
         await this.sample().catch(() => undefined)
         return HEARTBEAT_MS
       },
@@ -33,7 +33,7 @@ export class Sampler implements Service {
 
   async start(): Promise<void> {
     if (this.#loop.running) return
-    // It loads its parts when it is first asked: when descriptors are out, it could not any more.
+    // It loads its parts on the first call, which would fail later when descriptors have run out.
     await measure([process.pid])
     this.#loop.start(HEARTBEAT_MS)
   }

@@ -7,8 +7,8 @@ const BUSY_TRIES = 7
 
 /**
  * The same again while it is a deadlock, a serialization failure or a lock of somebody else's; and
- * once when the connection broke, as those in the pool do when the server was started anew. Who
- * waited for a server that hangs does not wait a second time. It is for work that may be repeated.
+ * once when the connection broke, as those in the pool do when the server was started anew. After
+ * waiting for a hanging server it does not wait a second time. Only for work that may be repeated.
  */
 export async function again<T>(clock: Pick<Clock, 'sleep'>, work: () => Promise<T>): Promise<T> {
   let cuts = 0

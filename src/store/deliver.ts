@@ -26,7 +26,7 @@ export type Deliver = (rows: readonly FailRow[], signal: AbortSignal) => Promise
 
 const BUSY: BackoffPolicy = { baseMs: 50, factor: 2, capMs: 1000, jitter: 0.5 }
 const BUSY_TRIES = 6
-/** The connection broke so often in a row, while the server is there: the rows may be too large. */
+/** After this many broken connections in a row, while the server is up, the rows may be too large. */
 const CUTS = 3
 
 /** A row that the database refuses is cut to fit, and must not hold up the others. */
@@ -62,7 +62,7 @@ export function createDelivery({ store, clock, random, log }: DeliveryDeps): Del
     return messageOf(error)
   }
 
-  /** As `refusal`, of a row that is as small as it gets: over that no connection breaks. */
+  /** As `refusal`, for a row that is as small as it gets: no connection breaks because of that. */
   async function lastRefusal(error: unknown): Promise<string> {
     if (failureOf(error) !== 'refused') throw error
     return messageOf(error)

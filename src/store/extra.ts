@@ -6,7 +6,7 @@ export function fitsExtra(text: string): boolean {
   return text.length <= WIDTH / 4 || Buffer.byteLength(text) <= WIDTH
 }
 
-/** PostgreSQL holds no U+0000, so it becomes its picture U+2400; half a surrogate pair, U+FFFD. */
+/** PostgreSQL holds no U+0000, so it becomes its picture U+2400; half a surrogate pair becomes U+FFFD. */
 export function plain(text: string): string {
   return text.replaceAll('\0', '\u2400').toWellFormed()
 }
@@ -34,7 +34,7 @@ function fieldsOf(text: string): { readonly code?: unknown; readonly msg?: unkno
   }
 }
 
-/** Ten times as long when all of it is escaped in JSON, which still fits. */
+/** The beginning of a text, so short that it fits even if JSON escapes all of it. */
 function head(text: string): string {
   return text.slice(0, HEAD).toWellFormed()
 }

@@ -171,7 +171,7 @@ function columns(row: FailRow): FailRow {
   return { ...(texts as Pick<FailRow, (typeof TEXTS)[number]>), attempt, exit_code }
 }
 
-/** PostgreSQL holds no U+0000, so it becomes its picture U+2400; half a surrogate pair, U+FFFD. */
+/** PostgreSQL holds no U+0000, so it becomes its picture U+2400; half a surrogate pair becomes U+FFFD. */
 function text(key: string, value: unknown): string {
   if (typeof value !== 'string') throw new RefusedError(`${key} is no text: ${typeof value}`)
   return value.replaceAll('\0', '\u2400').toWellFormed()

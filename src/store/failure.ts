@@ -12,7 +12,7 @@ import { codeOf, messageOf } from '../lib/errors.ts'
  */
 export type SqlFailure = 'refused' | 'busy' | 'missing' | 'late' | 'cut' | 'unable'
 
-/** A server that takes longer than it may; ours, because no driver tells it in the same way. */
+/** A server took too long. An error of ours, because drivers report that in different ways. */
 export class DeadlineError extends Error {
   readonly code = 'ETIMEDOUT'
 
@@ -46,10 +46,10 @@ export function failureOf(error: unknown): SqlFailure {
   return TABLE[code] ?? classOf(code)
 }
 
-/** Nobody has answered: that says nothing about what was asked for. */
+/** The database has not answered, which says nothing about the statement. */
 export function isUnanswered(error: unknown): boolean {
   const failure = failureOf(error)
-  // ECONNREFUSED, ENOENT and the like are of the system, and no answer of a database.
+  // ECONNREFUSED, ENOENT and the like come from the system, not from a database.
   return failure === 'cut' || failure === 'late' || /^E[A-Z]+$/.test(codeOf(error))
 }
 
@@ -117,7 +117,7 @@ const TABLE: Readonly<Record<string, SqlFailure>> = {
   ER_NO_PARTITION_FOR_GIVEN_VALUE: 'refused',
   WARN_DATA_TRUNCATED: 'refused',
   ER_TOO_BIG_ROWSIZE: 'refused',
-  ER_SIGNAL_EXCEPTION: 'refused', // a trigger of the user's said no
+  ER_SIGNAL_EXCEPTION: 'refused', // a trigger of the user's refuses it
   SQLITE_TOOBIG: 'refused',
   SQLITE_MISMATCH: 'refused',
   P0001: 'refused', // raise_exception: the same in PostgreSQL

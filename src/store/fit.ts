@@ -5,7 +5,7 @@ import { TEXTS, WIDTHS } from './tables.ts'
 /** What is left of a text that is too long for every database, in characters. */
 const LONG_TEXT = 65_536
 
-/** The same row, with every value made what each database can hold. */
+/** The same row, with every value cut to what each database can hold. */
 export function fitted(row: FailRow): FailRow {
   const texts = Object.fromEntries(TEXTS.map(key => [key, shorter(key, textOf(row[key]))]))
   return {

@@ -58,7 +58,7 @@ async function runPending(db: AnyDb, kind: SqlKind, clock: Clock): Promise<strin
 interface Lock {
   /** One try; false when somebody else holds it. */
   take(db: AnyDb): Promise<boolean>
-  /** Keeps what was done. */
+  /** Commits what was done. */
   release(db: AnyDb): Promise<void>
   /** Undoes what can be undone. */
   abandon(db: AnyDb): Promise<void>
@@ -97,7 +97,7 @@ const LOCKS: Readonly<Record<SqlKind, Lock>> = {
   postgres: {
     async take(db) {
       await run(db, sql`begin`)
-      // Of the transaction, not of the session: it also holds behind a pgbouncer.
+      // A lock of the transaction, not of the session, so that it also works behind a pgbouncer.
       const got = await sql<{ got: boolean }>`
         select pg_try_advisory_xact_lock(${POSTGRES_ID}) as got`.execute(db)
       if (got.rows[0]?.got) return true

@@ -2,11 +2,11 @@ import { DeadlineError } from './failure.ts'
 
 /** How long the servers may take, ms; and what may be done to them. */
 export interface Limits {
-  /** To accept us. */
+  /** To accept a connection. */
   readonly connectMs: number
   /** To answer one statement. */
   readonly queryMs: number
-  /** To say goodbye. */
+  /** To close a connection. */
   readonly closeMs: number
   /** Connections at most. */
   readonly connections: number
@@ -41,7 +41,7 @@ export async function within<T>(ms: number, work: Promise<T>, late: () => void):
   }
 }
 
-/** For a goodbye that nobody answered. */
+/** Ignores that a server did not answer our goodbye. */
 export function ignoreDeadline(error: unknown): void {
   if (!(error instanceof DeadlineError)) throw error
 }

@@ -8,7 +8,7 @@ import { lockTasks } from './task-sql.ts'
 export interface Begin {
   readonly taskId: number
   readonly identity: RunIdentity
-  /** `leave` where the status of the task cannot be set. */
+  /** `leave`: the status of the task cannot be set, so it stays. */
   readonly status: 'settle' | 'leave'
   /** For the column `trace_id`, where the table has it. */
   readonly traceId?: string | undefined
@@ -24,7 +24,7 @@ export async function beginRun(
   const extra = plain(JSON.stringify(identity))
   const same = await sameRun(transaction, taskId, identity)
   const id = same?.id ?? (await inserted(transaction, kind, { taskId, extra, traceId }))
-  // It may have been begun by a worker that heard no answer, and gave the run to another one.
+  // A worker that got no answer may have begun it and given the run to another.
   if (same !== undefined && same.extra !== extra)
     await transaction.updateTable('execute_task').set({ extra }).where('id', '=', id).execute()
   if (status === 'settle' && task !== undefined && task.status !== 'doing')

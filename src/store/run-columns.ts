@@ -2,11 +2,11 @@ import { sql } from 'kysely'
 import { codeOf, messageOf, TaskdError } from '../lib/errors.ts'
 import type { Db, SqlKind } from './tables.ts'
 
-/** What `execute_task` has beside the columns that we know. */
+/** The columns of `execute_task` beside those that we know. */
 export interface RunColumns {
   /** How many characters `trace_id` holds; 0 for any number, undefined where there is no such column. */
   readonly traceId: number | undefined
-  /** Columns of others that must have a value, and have no default: no run can get a row. */
+  /** Foreign columns that need a value and have no default: with them no run can get a row. */
   readonly needed: readonly string[]
 }
 
@@ -22,12 +22,12 @@ const OURS: readonly string[] = [
 
 interface Column {
   readonly name: string
-  /** 1 for one that must be given. */
+  /** 1 for a column that needs a value. */
   readonly needed: number | string | boolean
   readonly most: number | string | null
 }
 
-/** People have made this table, and have given it columns of their own. */
+/** Reads the columns of the table, to which people may have added their own. */
 export async function readRunColumns(db: Db, kind: SqlKind): Promise<RunColumns> {
   const { rows } = await COLUMNS[kind].execute(db)
   const trace = rows.find(one => one.name === 'trace_id')
@@ -68,7 +68,7 @@ const CODES: readonly string[] = [
   '42703', // undefined_column
 ]
 
-/** As much of it as the column holds: the end, which tells runs apart. */
+/** The end of it, as much as the column holds: the end tells runs apart. */
 export function fittedTo(most: number, traceId: string): string {
   return most === 0 ? traceId : Array.from(traceId).slice(-most).join('')
 }

@@ -25,7 +25,7 @@ export type {
 
 /** Rows that are ended in one transaction. */
 const GROUP = 100
-/** As many as there are connections. A burst waits here: in the pool's line it would be a timeout. */
+/** As many as there are connections. More wait here, because in the pool's queue they would time out. */
 const AT_ONCE = 2
 
 export function runRowsOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>): RunRows {
@@ -72,7 +72,10 @@ export function runRowsOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>): R
     )
   }
 
-  /** Columns may come and go while the daemon runs: what is refused is tried by those of now. */
+  /**
+   * Columns may come and go while the daemon runs: a refused statement is tried again with the
+   * present ones.
+   */
   async function begin(taskId: number, identity: RunIdentity): Promise<number> {
     known ??= await readRunColumns(db, kind)
     try {
@@ -124,7 +127,7 @@ export function runRowsOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>): R
   }
 }
 
-/** Of those rows that are there. */
+/** The tasks of those rows that exist. */
 async function tasksOf(db: Db, ends: readonly RunEnd[]): Promise<Map<number, number>> {
   const ids = ends.map(one => one.id)
   if (ids.length === 0) return new Map()
@@ -157,7 +160,7 @@ async function stuckTasks(db: Db): Promise<number[]> {
   return rows.map(row => row.id)
 }
 
-/** SQLite has its own `datetime()`, which is UTC; what is no time at all is shown as it is. */
+/** SQLite has its own `datetime()`, which is UTC; a value that is not a time is shown as it is. */
 function stampOf(stamp: Date | string): string {
   const ms = stamp instanceof Date ? stamp.getTime() : Date.parse(`${stamp.replace(' ', 'T')}Z`)
   return Number.isNaN(ms) ? String(stamp) : isoWithOffset(ms)

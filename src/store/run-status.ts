@@ -51,8 +51,8 @@ export async function setStatus(
 }
 
 /**
- * Two rows of one key cannot have the same status. That is nothing to a run: its row is written,
- * the status stays what it is, and people are told by the `extra` of the later rows.
+ * Two rows of one key cannot have the same status. A run goes on all the same: its row is written,
+ * the status stays as it is, and the `extra` of the later rows says why.
  */
 export async function despiteDoubles<T>(
   deps: { readonly db: Db; readonly kind: SqlKind; readonly clock: Pick<Clock, 'sleep'> },
@@ -66,7 +66,7 @@ export async function despiteDoubles<T>(
     if (!isDuplicate(error)) throw error
   }
   const result = await again(clock, () => work('leave'))
-  // What is written for people only must not fail what is done.
+  // A failure to write this hint must not fail the work.
   await again(clock, () => noteDouble(db, kind, taskId)).catch(() => undefined)
   return result
 }

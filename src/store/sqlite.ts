@@ -11,8 +11,8 @@ import { messageOf, TaskdError } from '../lib/errors.ts'
 const BUSY_MS = 200
 
 /**
- * Opens the file, and makes it where that is wanted. The driver is loaded here, so that who uses a
- * server never pays.
+ * Opens the file, and makes it where that is wanted. The driver is loaded here, so that users of a
+ * server never load it.
  */
 export async function openSqlite(path: string, creates = true): Promise<SqliteDatabase> {
   const { default: Driver } = await import('libsql')

@@ -7,7 +7,7 @@ export const BUCKETS = 64
 export const bucketOf = (id: number): number => id & (BUCKETS - 1)
 
 /**
- * What stands for the content of each bucket, worked out by the database: of the columns by which a
+ * A digest of the content of each bucket, computed by the database: of the columns by which a
  * job is defined, and so neither of `status` and `extra`, which we write ourselves, nor of
  * `update_at`, which has a second's resolution, follows a clock that may be set back, and can be set
  * by hand. 64 short values are sent whether there are five rows or five thousand.
@@ -35,7 +35,8 @@ const DIGEST: Readonly<Record<SqlKind, RawBuilder<number | string>>> = {
     ${separator}, id, task_key, execute_func, \`trigger\`, spec, args, is_valid))))`,
   postgres: sql<string>`sum(hashtextextended(concat_ws(
     ${separator}, id, task_key, execute_func, "trigger", spec, args, is_valid), 0))`,
-  // It has no hash, and no wire to save: the text itself. Casts, because JSON takes no BLOB.
+  // SQLite has no hash function and no network to spare, so the text itself. The casts are because
+  // JSON takes no BLOB.
   sqlite: sql<string>`group_concat(json_array(id, cast(task_key as text), cast(execute_func as text),
     cast("trigger" as text), cast(spec as text), cast(args as text), cast(is_valid as text)))`,
 }

@@ -5,7 +5,7 @@ import { bucketOf, readDigests } from './task-digest.ts'
 import { readTasks } from './task-rows.ts'
 import type { TaskChanges, TaskRow } from './task-types.ts'
 
-/** So many buckets' rows in one statement: of 5,000 rows a quarter. */
+/** How many buckets one statement reads: a quarter of all rows. */
 const BUCKETS_AT_ONCE = 16
 /** SQLite works on our thread: everything else gets a turn between two statements. */
 const SLICE_MS = 2
@@ -21,7 +21,7 @@ export class TaskPoll {
   readonly #kind: SqlKind
   readonly #turns = new Turns(SLICE_MS)
   #digests: ReadonlyMap<number, string> = new Map()
-  /** What was told of each row, by id. */
+  /** What was reported of each row, by id. */
   readonly #told = new Map<number, string>()
 
   constructor(db: Db, kind: SqlKind) {
@@ -29,14 +29,14 @@ export class TaskPoll {
     this.#kind = kind
   }
 
-  /** An exception leaves all as it was: the next call tells what this one would have. */
+  /** After an exception nothing has changed: the next call reports what this one would have. */
   async next(): Promise<TaskChanges> {
     const digests = await readDigests(this.#db, this.#kind)
     const stale = different(this.#digests, digests)
     if (stale.size === 0) return NOTHING
     const rows = await this.#rowsOf([...stale])
-    // A row may change between the two reads. The digest is of before that, so the next call looks
-    // at the bucket once more.
+    // A row may change between the two reads. The digest is older, so the next call looks at the
+    // bucket once more.
     this.#digests = digests
     return this.#compare(rows, stale)
   }

@@ -13,13 +13,13 @@ export function noteProblem(
     const [row] = await lockTasks(transaction, kind, [id])
     if (row === undefined) return
     const extra = withProblem(row.extra, problem)
-    // Rather no word about the problem than none of what is there.
+    // Better not to mention the problem than to lose what is there.
     if (extra === row.extra || !fitsExtra(extra)) return
     await transaction.updateTable('task').set({ extra }).where('id', '=', id).execute()
   })
 }
 
-/** `{"error": …}` beside whatever else the object holds; what is no object goes to `text`. */
+/** `{"error": …}` beside whatever else the object holds; anything but an object goes to `text`. */
 export function withProblem(extra: string, problem: string | undefined): string {
   const object = objectOf(extra)
   if (problem === undefined) {

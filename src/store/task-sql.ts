@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Db, SqlKind } from './tables.ts'
 
-/** For how long a row has been as it is, ms, by the clock that also wrote `update_at`. */
+/** How long ago a row changed, ms, by the clock that also wrote `update_at`. */
 export function age(kind: SqlKind): RawBuilder<number | string | null> {
   return {
     sqlite: sql<number>`(julianday('now') - julianday(update_at)) * 86400000`,
@@ -10,7 +10,7 @@ export function age(kind: SqlKind): RawBuilder<number | string | null> {
   }[kind]
 }
 
-/** Drivers give decimals as text; a stamp that was set by hand may be no time, or to come. */
+/** Drivers give decimals as text; a stamp that was set by hand may be invalid or in the future. */
 export function ageOf(value: number | string | null): number {
   return Math.max(0, Math.round(Number(value))) || 0
 }

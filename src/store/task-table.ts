@@ -26,7 +26,7 @@ export function taskTableOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>):
   const poll = new TaskPoll(db, kind)
   const turns = new Turns(SLICE_MS)
 
-  /** MySQL's `=` folds case and blanks at the end; a key is meant as it is written. */
+  /** MySQL's `=` ignores case and trailing blanks, but a key has to match exactly. */
   async function named(taskKey: string): Promise<TaskRow[]> {
     const rows = await readTasks(db, kind, sql`task_key = ${taskKey}`)
     return rows.filter(row => row.task_key === taskKey)
@@ -51,7 +51,7 @@ export function taskTableOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>):
     async add(row) {
       checkWidths(row)
       const values = { ...row, is_valid: row.is_valid ? 1 : 0, status: 'ready' }
-      // Only those of status `ready` collide by themselves.
+      // Only rows with the status `ready` would collide by themselves.
       const [there] = await again(clock, () =>
         readTasks(db, kind, sql`task_key = ${row.task_key}`, 1),
       )
@@ -81,7 +81,7 @@ export function taskTableOn(db: Db, kind: SqlKind, clock: Pick<Clock, 'sleep'>):
 
 const WIDTH = 255
 
-/** SQLite would take more, and then be the only one that does. */
+/** SQLite alone would accept longer values. */
 function checkWidths(row: Partial<NewTaskRow>): void {
   for (const [column, value] of Object.entries(row)) {
     if (typeof value !== 'string') continue

@@ -35,8 +35,8 @@ export interface TaskRowChange {
 export interface TaskTable {
   /**
    * What changed since the last call of this object; the first call gives all rows. A change of
-   * `status`, `extra` or `update_at` alone is not told. After an exception the next call tells what
-   * this one would have.
+   * `status`, `extra` or `update_at` alone is not reported. After an exception the next call reports
+   * what this one would have.
    */
   poll(): Promise<TaskChanges>
   /** All rows, by id. */

@@ -15,18 +15,18 @@ export interface AbsentFilesDeps {
   readonly clock: Clock
 }
 
-/** For so long a task waits for a node that has its file. */
+/** How long a task waits for a node that has its file. */
 const ABSENT_MS = 120_000
 const FIRST_WAIT_MS = 250
 const LONGEST_WAIT_MS = 3000
-/** Longer than a node that is busy needs to get to the task. */
+/** Longer than a busy node needs to get to the task. */
 const KEPT_MS = 600_000
 
 /** What to do with a task whose file is not here. */
 export type Leave =
-  /** Another node may have it: nobody here should look again before that. */
+  /** Another node may have it: this one should not look again before `waitMs` is over. */
   | { readonly kind: 'leave'; readonly waitMs: number }
-  /** Nobody has it. */
+  /** No node has it. */
   | { readonly kind: 'nobody'; readonly reason: string }
 
 /**
@@ -46,7 +46,7 @@ export class AbsentFiles {
     const { redis, node, clock } = this.#deps
     const key = absentFile(id)
     const now = clock.now()
-    // Also when Redis is full: this may be the queue that fills it.
+    // Even when Redis is full: this queue may be the one that fills it.
     const noted = writeAnyway(redis, [
       ['HINCRBY', key, 'looks', 1],
       ['HSETNX', key, 'since', now],
@@ -78,7 +78,7 @@ export class AbsentFiles {
   }
 }
 
-/** Why the file of a task is not on this node at all; undefined where it is, whatever it is. */
+/** Why the file of a task is not on this node at all; undefined where anything of that name is. */
 export function whyAbsent({ call, script }: Task, binPath: string | undefined): string | undefined {
   if (call !== 'bin' || wrongName(script) !== undefined) return undefined
   if (binPath === undefined) return 'bin_path is not set'

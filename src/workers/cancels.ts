@@ -1,12 +1,12 @@
-/** A task that is here: from its arrival until it is decided what the queue is told of it. */
+/** A task in this worker, from its arrival until its settlement is decided. */
 export interface Present {
-  /** Why it was cancelled; undefined while it was not. */
+  /** Why it was cancelled; undefined if it was not. */
   readonly cancelled: string | undefined
-  /** Aborts when there is nothing to wait for any more. */
+  /** Aborts when the task must not wait any longer. */
   readonly hurry: AbortSignal
 }
 
-/** The tasks that are here, with the reason for those that were cancelled meanwhile. */
+/** The tasks in this worker, with the reason for those that were cancelled meanwhile. */
 export class Cancels {
   readonly #present = new Map<string, Entry>()
   #leaving = false
@@ -18,7 +18,7 @@ export class Cancels {
     entry.waiting.abort()
   }
 
-  /** The worker leaves: no task waits any longer. */
+  /** The worker is leaving: no task waits any longer. */
   leave(): void {
     this.#leaving = true
     for (const { waiting } of this.#present.values()) waiting.abort()

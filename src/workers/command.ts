@@ -19,11 +19,11 @@ export function commandOf(task: Task, options: CommandOptions): Command {
   const { php, binPath } = options
   if (task.call === 'function') return functionCommand(task, options)
   if (task.call !== 'bin') {
-    // A relative one is meant from where the daemon was started.
+    // A relative path starts from the folder in which the daemon was started.
     return command(resolve(task.script), [task.controller, task.function, task.param], task, php)
   }
   if (binPath === undefined) return refuse('bin_path is not set in [taskd] of this node')
-  // It was looked at when it came in, but links may have been moved since.
+  // It was checked when it came in, but links may have been moved since.
   const file = fileOfBin(binPath, task.script)
   return file.ok ? command(file.value, wordsOf(task.param), task, php) : refuse(file.reason)
 }

@@ -37,7 +37,7 @@ export interface FunctionOptions {
   readonly functionCall?: FunctionCall | undefined
 }
 
-/** What takes a function out of its file and calls it, by the file's ending. */
+/** The programs that load a function from its file and call it, by the file's ending. */
 const RUNNERS: Readonly<Record<string, string>> = {
   '.py': 'function.py',
   '.php': 'function.php',
@@ -87,7 +87,7 @@ export function functionCommand(task: Task, options: FunctionOptions): Command {
     file,
     name: task.function,
     task_key: taskKeyOf(task.job) ?? task.job,
-    // Each language reads them by itself: not every one has the numbers of the others.
+    // Each language parses them itself, because numbers differ between languages.
     args: args.value.list,
     sub_task_id: functionCall?.subTaskId ?? null,
     trace_id: functionCall?.traceId ?? task.id,

@@ -13,10 +13,10 @@ import type { EndedRun } from '../queue/run-history.ts'
 import type { Verdict } from './settle.ts'
 
 /**
- * Verdicts on disk. A run that ends while Redis is away is known to its worker alone, and were
- * that killed before Redis is back, the task would run again. So a verdict that Redis does not
- * take at once is written to a file of its own, and the file goes when the queue knows. What a
- * dead worker has left is told by recovery. There are never more files than tasks in hand.
+ * Verdicts on disk. When a run ends while Redis is away, only its worker knows. If that is
+ * killed before Redis is back, the task would run again. So a verdict that Redis does not
+ * take at once is written to a file of its own, and the file goes when the queue knows. Recovery reports
+ * what a dead worker has left. There are never more files than tasks in hand.
  */
 export interface KeptVerdict {
   /** The text form of the worker's incarnation, as in the task's lock. */
@@ -37,7 +37,7 @@ export interface KeepingDeps {
   readonly owner: string
   readonly redis: Pick<Redis, 'status'>
   readonly clock: Pick<Clock, 'setTimer'>
-  /** Told when the disk has not taken one. */
+  /** Called when the disk has not taken one. */
   readonly onRefused: (error: string) => void
 }
 
@@ -73,7 +73,7 @@ export class VerdictKeeper {
     this.#held.delete(taskId)
     held?.timer.cancel()
     const file = await held?.file
-    // One that stays is told once more, and that does nothing.
+    // A file that stays is reported once more, which does no harm.
     if (file !== undefined) await unlink(file).catch(() => undefined)
   }
 
@@ -86,7 +86,7 @@ export class VerdictKeeper {
       const fresh = await open(`${file}.new`, 'w', 0o600)
       try {
         const { answer } = kept.verdict.result
-        // Beside it, as a text: its numbers keep their digits.
+        // As a text within it, so that its numbers keep their digits.
         await fresh.writeFile(stringify({ ...kept, answer: stringify(answer) }))
         await fresh.sync()
       } finally {
@@ -108,7 +108,7 @@ function fileOf(folder: string, owner: string, taskId: string, attempt: number):
   return join(folder, `${name.slice(0, 32)}${ENDING}`)
 }
 
-/** A verdict that its worker has left, and how to be rid of it. */
+/** A verdict that a dead worker has left, and how to remove it. */
 export interface LeftVerdict extends KeptVerdict {
   drop(): Promise<void>
 }
@@ -125,7 +125,7 @@ export class LeftVerdicts {
     this.#log = log
   }
 
-  /** Of this run, when its worker has left one. */
+  /** The verdict on this run, if its worker has left one. */
   find(owner: string, taskId: string, attempt: number): Promise<LeftVerdict | undefined> {
     return this.#read(fileOf(this.#folder, owner, taskId, attempt))
   }

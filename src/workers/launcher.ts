@@ -10,13 +10,13 @@ import type { Exit, OutputListener, Spawned, Spawner } from './spawn.ts'
 
 const beside = (name: string) => fileURLToPath(shipped(`workers/${name}`))
 
-/** Of the same manners: the first one that there is runs (docs/decisions/003-launcher.md). */
+/** They behave alike; the first that exists is used (docs/decisions/003-launcher.md). */
 export const LAUNCHERS = {
   compiled: [beside('launcher')],
   perl: ['perl', beside('launcher.pl')],
 } as const
 
-/** Of two names for one number the first: SIGABRT and not SIGIOT. */
+/** Where a number has two names the first counts: SIGABRT, not SIGIOT. */
 const SIGNALS = new Map(
   Object.entries(constants.signals)
     .toReversed()
@@ -27,7 +27,7 @@ interface Waiting {
   readonly started: (pid: number | Error) => void
   readonly ended: (exit: Exit | Error) => void
   listener?: OutputListener | undefined
-  /** Parts that come before it belong to an earlier watch. */
+  /** Until the snapshot comes, parts belong to an earlier watch. */
   snapshotDue: boolean
 }
 
@@ -43,7 +43,7 @@ export interface LauncherOptions {
 /**
  * A spawner that lets a small process fork: a tenth of this thread's time, and no page of ours is
  * copied. https://github.com/libuv/libuv/issues/141
- * @returns undefined where there is none of them
+ * @returns undefined where there is no launcher
  */
 export async function startLauncher(options: LauncherOptions): Promise<Spawner | undefined> {
   for (const command of options.among ?? Object.values(LAUNCHERS)) {
@@ -59,7 +59,7 @@ export async function startLauncher(options: LauncherOptions): Promise<Spawner |
 async function begun([file = '', ...args]: readonly string[]): Promise<ChildProcess | undefined> {
   if (isAbsolute(file) && !(await runsHere(file))) return undefined
   const stdio = ['pipe', 'pipe', 'inherit'] as const
-  // Nothing of the worker's, but what perl needs to be found and to be quiet.
+  // Nothing of the worker's environment but what perl needs to be found and to give no warnings.
   const env = { PATH: process.env['PATH'], LC_ALL: 'C' }
   const child = spawn(file, args, { stdio: [...stdio], env })
   return new Promise(resolve => {

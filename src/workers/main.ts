@@ -13,7 +13,10 @@ import { TaskWorker } from './worker.ts'
 
 /** The worker process: told over IPC what it is, it works until it is drained or left alone. */
 
-/** The exit code that tells of it; what it had started is ended and given back by the master. */
+/**
+ * The exit code when the launcher is lost; the master ends what it had started and gives the tasks
+ * back.
+ */
 const LAUNCHER_LOST = 3
 
 hideCompileCache(process.env)
@@ -23,10 +26,10 @@ let worker: TaskWorker | undefined
 let leaving: Promise<void> | undefined
 
 const outgoing: FromWorker[] = []
-/** To be called once what is in `outgoing` is on its way. */
+/** Called once what is in `outgoing` has been sent. */
 const sent: (() => void)[] = []
 
-/** How long a word may wait for company: a write that wakes the master costs 0.1 ms. */
+/** How long a message waits for others: a write that wakes the master costs 0.1 ms. */
 const COMPANY_MS = 5
 
 function send(message: FromWorker, then?: () => void): void {
@@ -40,7 +43,7 @@ function flush(): void {
   const done = () => {
     for (const callback of callbacks) callback()
   }
-  // The master may be gone; its successor reads the queue, not our messages.
+  // The master may be gone. Its successor reads the queue, not our messages.
   if (process.connected) process.send?.(messages, undefined, undefined, done)
   else done()
 }
@@ -70,7 +73,7 @@ async function begin(init: WorkerInit): Promise<void> {
   })
 }
 
-/** What the next master, or another node, wants cancelled reaches us only by Redis now. */
+/** Without a master, cancels of the next master or another node reach us only through Redis. */
 function hearOrders(): void {
   if (!told || !worker) return
   const { redisUrl, workerId } = told
@@ -83,7 +86,7 @@ function leave(waitMs: number): void {
   leaving ??= drained.then(() => exit(0)).catch(() => exit(1))
 }
 
-/** With the last words said. */
+/** Exits once the last messages are sent. */
 function exit(code: number): void {
   flush()
   process.exit(process.exitCode ?? code)

@@ -18,7 +18,7 @@ export class Tail {
     this.#limit = limit
   }
 
-  /** More came than is kept. */
+  /** Whether more came than is kept. */
   get isCut(): boolean {
     return this.total > this.#limit
   }

@@ -16,9 +16,9 @@ export interface RowsDeps {
   readonly send: (message: FromWorker) => void
 }
 
-/** The master answers long before: it knows when the database is away. */
+/** The master normally answers much sooner: it knows when the database is away. */
 const ANSWER_MS = 5000
-/** How long a claim is given back for, while there are no rows to be had. */
+/** How long a claim is given back for while no rows can be had. */
 const AWAY: BackoffPolicy = { baseMs: 1000, factor: 2, capMs: 15_000, jitter: 0.2 }
 
 const MASTER_GONE = 'the master does not answer'
@@ -31,7 +31,7 @@ export class Rows {
   readonly #deps: RowsDeps
   readonly #ends: RunEnds
   readonly #asked = new Map<number, (row: Parsed<number>) => void>()
-  /** Rows that are doing, by task. */
+  /** Rows with the status `doing`, by task. */
   readonly #open = new Map<string, number>()
   #asks = 0
   #failures = 0

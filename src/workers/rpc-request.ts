@@ -7,7 +7,7 @@ import { parseRpcUrl } from '../model/broker-task.ts'
 import { type AllowedHost, targetOf, whyNotAllowed } from '../model/rpc-allow.ts'
 
 const MAX_REDIRECTS = 5
-/** Finds out when the machine on the other side is gone, however long its answer takes. */
+/** Notices when the other machine is gone, however long its answer may take. */
 const KEEP_ALIVE_MS = 30_000
 
 export interface RpcCall {
@@ -18,7 +18,7 @@ export interface RpcCall {
   readonly headers: Readonly<Record<string, string>>
   readonly allowed: readonly AllowedHost[] | undefined
   readonly signal: AbortSignal
-  /** Gets the body of the answer as it comes; none of what a redirect brings. */
+  /** Gets the body of the answer as it comes; not that of a redirect. */
   readonly onData: (chunk: Buffer) => void
   /** The addresses of a name; those of the system unless told otherwise. */
   readonly resolve?: (host: string) => Promise<readonly Resolved[]>
@@ -33,7 +33,7 @@ export interface Resolved {
 
 export type RpcEnd =
   | { readonly type: 'answered'; readonly status: number; readonly statusText: string }
-  /** `rpc_allow` says no: another try would end the same. */
+  /** `rpc_allow` forbids it: another try would end the same way. */
   | { readonly type: 'refused'; readonly reason: string }
   | { readonly type: 'broken'; readonly reason: string }
 
@@ -70,7 +70,7 @@ async function checked(
   const { host, address } = target
   const early = whyNotAllowed(target, allowed, own())
   if (early !== undefined) return { type: 'refused', reason: early }
-  // That one is the very address.
+  // The host is an address already.
   if (address !== undefined) return { addresses: [{ address, family: isIP(address) }] }
   let found: readonly Resolved[]
   try {
@@ -91,7 +91,7 @@ function systemResolve(host: string): Promise<Resolved[]> {
   return lookup(host, { all: true })
 }
 
-/** A look-up cannot be called off, only no longer waited for. */
+/** A look-up cannot be cancelled; we can only stop waiting for it. */
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(new Error('aborted'))
@@ -121,7 +121,7 @@ async function ask(
       ...headers,
       ...(body !== '' && { 'content-type': 'application/json' }),
     },
-    // A connection of its own: one that is kept would be to an address of an earlier check.
+    // A new connection each time: a kept one would go to an address that was checked earlier.
     agent: false,
     lookup: pinned(addresses),
     signal,

@@ -14,10 +14,10 @@ import {
 } from './run.ts'
 import type { Exit, OutputListener } from './spawn.ts'
 
-/** How much of an answer stands in for a message. */
+/** How much of an answer serves as the message. */
 const MESSAGE_CHARACTERS = 500
 
-/** How much of its beginning tells what it is. */
+/** How much of its beginning is kept, which tells what it is. */
 const HEAD_CHARACTERS = 256
 
 /** A run that is one HTTP request: what it answers is judged as what a script writes. */

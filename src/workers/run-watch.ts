@@ -7,13 +7,13 @@ const IN_FLIGHT_BYTES = 128 * 1024
 
 interface Watched {
   readonly run: Run
-  /** How far it has been sent, bytes of all that it wrote. */
+  /** How much of its output has been sent, bytes. */
   sentTo: number
 }
 
 /**
  * Sends the output of runs to the master while somebody looks. Each part says where it begins, so
- * what is left out needs no word of its own; the end of a run is always sent.
+ * a gap shows by itself; the end of a run is always sent.
  */
 export class RunWatch {
   readonly #runs: ReadonlyMap<string, Run>
@@ -53,7 +53,7 @@ export class RunWatch {
     if (this.#wants(id)) this.#look(id, run)
   }
 
-  /** What of its last part has not been sent yet: also all of it, for a run that was quicker. */
+  /** Sends the rest of its last part; all of it, if the run ended before anything was sent. */
   ended(id: string, { written, output }: Stopped): void {
     const watched = this.#watched.get(id)
     if (!watched) return

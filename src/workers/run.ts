@@ -4,7 +4,7 @@ import type { Task } from '../model/task.ts'
 import type { CommandOptions } from './command.ts'
 import type { Exit, OutputListener } from './spawn.ts'
 
-/** Why we end a run before it ends itself. `returned` is our own drain: nobody's failure. */
+/** Why we end a run before it ends itself. `returned`: we drain, which is not a failure. */
 export type StopCause = 'timeout' | 'cancelled' | 'returned'
 
 export interface RunOptions extends CommandOptions {
@@ -15,7 +15,7 @@ export interface RunOptions extends CommandOptions {
   readonly killWaitMs: number
   /** What rpc tasks may call, see model/rpc-allow.ts. */
   readonly rpcAllow?: readonly AllowedHost[] | undefined
-  /** Called once it runs; with 0 for a run that is no process. */
+  /** Called once it runs; with 0 for a run that is not a process. */
   readonly onPid: (pid: number) => void
 }
 
@@ -30,7 +30,7 @@ export interface Run {
   watch(listener: OutputListener | undefined): void
 }
 
-/** Of a process that there never was. */
+/** The exit of a process that never started. */
 export const NO_EXIT: Exit = {
   exitCode: null,
   signal: null,

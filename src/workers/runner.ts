@@ -123,7 +123,10 @@ class ProcessRun {
     return explain(error, this.#file, this.#directory)
   }
 
-  /** A machine that is out of processes or memory for a moment is no fault of the task. */
+  /**
+   * Tries again when the machine is out of processes or memory for a moment: that is not the task's
+   * fault.
+   */
   async #patiently(spawner: Spawner, spec: SpawnSpec): Promise<Spawned | Error> {
     for (let waitMs = 100; ; waitMs *= 2) {
       const spawned = await spawner(spec)
@@ -137,7 +140,7 @@ class ProcessRun {
     const group = this.#group
     if (group === undefined) return
     signalGroup(group, 'SIGTERM')
-    // A stopped process must be woken to end.
+    // A halted process must go on to end.
     signalGroup(group, 'SIGCONT')
     this.#killTimer ??= this.#clock.setTimer(this.#options.killWaitMs, () =>
       signalGroup(group, 'SIGKILL'),

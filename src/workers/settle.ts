@@ -32,7 +32,7 @@ export interface Verdict {
   readonly final: boolean
 }
 
-/** What the queue is told of it. */
+/** The settlement that the queue gets. */
 export function settlementOf({ result, final }: Verdict) {
   const answer = bounded(result.answer)
   if (result.outcome === 'succ') return { type: 'done', answer } as const
@@ -75,7 +75,7 @@ export const NO_LIST = 'the key in reply_to is no list: nobody gets the answer'
 /** As they are now. */
 export interface RecorderSettings {
   readonly resultKeepMs: number
-  /** Whose days are counted. */
+  /** The time zone in which days are counted. */
   readonly timezone: string
 }
 
@@ -91,7 +91,7 @@ export class Recorder {
   readonly #onNoList: (what: NoList) => void
   readonly #counts: DayCounts
 
-  /** @param onNoList told of an answer that nobody gets: the key in `reply_to` is no list */
+  /** @param onNoList called when an answer cannot be given: the key in `reply_to` is not a list */
   constructor(
     redis: Redis & Scripts,
     clock: Clock,
@@ -134,7 +134,7 @@ export class Recorder {
   async #reply(list: string, verdict: Verdict): Promise<void> {
     const answer = { ...verdict.result.answer, unique_task_id: verdict.task.id }
     const type = await this.#redis.type(list).catch(() => '')
-    // The caller's mistake, and no reason to run the task again; nor must somebody's key expire.
+    // The caller's mistake is no reason to run the task again, and a foreign key must not expire.
     if (type !== 'list' && type !== 'none') {
       if (type !== '') this.#onNoList({ task: verdict.task.id, reply_to: list, type })
       return
@@ -161,7 +161,7 @@ export async function untilWritten(clock: Clock, write: () => Promise<void>): Pr
   }
 }
 
-/** What goes into the queue and the rows: an answer no longer than what is kept of the output. */
+/** The answer for the queue and the rows: no longer than what is kept of the output. */
 export function bounded(answer: Answer): Answer {
   const text = stringify(answer)
   if (text.length <= 64 * 1024) return answer

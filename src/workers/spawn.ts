@@ -20,7 +20,7 @@ export interface OutputPart {
   readonly snapshot: boolean
 }
 
-/** It may keep nothing of `bytes`, which are used again. */
+/** It must not keep `bytes`: the buffer is used again. */
 export type OutputListener = (part: OutputPart) => void
 
 /** How a process ended, and the last part of what it wrote. */
@@ -36,9 +36,9 @@ export interface Exit {
   readonly output: string
   /** All that it wrote, bytes. */
   readonly written: number
-  /** What of it came on standard error, bytes. */
+  /** How much of it went to standard error, bytes. */
   readonly errors: number
-  /** The most memory it had at a time, bytes; null where nobody tells. */
+  /** Its peak memory, bytes; null where it is not known. */
   readonly peakMemory: number | null
 }
 

@@ -52,7 +52,7 @@ export interface WorkerDeps {
 
 const CUT_OFF = 'this worker cannot reach Redis'
 
-/** What the last word in its row may take. */
+/** How long the last write to its row may take. */
 const NOTE_MS = 1000
 
 /** Takes tasks from one queue, runs them, and says how they ended. */
@@ -67,7 +67,7 @@ export class TaskWorker {
   readonly #fence: Fence
   readonly #runs = new Map<string, Run>()
   readonly #history: RunHistory
-  /** For those who look at the output of runs as it comes. */
+  /** Sends the output of runs to those who watch it. */
   readonly watch: RunWatch
   readonly #cancels = new Cancels()
   readonly #rows: Rows
@@ -113,7 +113,7 @@ export class TaskWorker {
       timeoutMs: () => this.#limits.nodeTimeoutMs,
       onRenewed: ({ signs }) => {
         const now = clock.monotonic()
-        // Others had taken this node for gone, or may have, and another process of it has been told.
+        // Others took this node for gone, or may have, and another process of it was told.
         const late = now - this.#renewedAt > this.#limits.nodeTimeoutMs / 2
         this.#renewedAt = now
         if (late || goneSince(signs.get(this.#sign.field)) !== undefined) this.confirm()
@@ -162,7 +162,7 @@ export class TaskWorker {
     this.#fence.start()
     await this.#consumer.start()
     this.#deps.send({ type: 'ready' })
-    // The first takes its time: not while the end of a task waits for it.
+    // The first call is slow, so it is made before the end of a task waits for it.
     dayOf(this.#deps.clock.now(), this.#limits.timezone)
   }
 
@@ -222,7 +222,10 @@ export class TaskWorker {
     return fence === 'all' || (fence === 'sync' && this.#deps.init.queue.mode === 'sync')
   }
 
-  /** Before others may take them: they go back when Redis is reached again, if nobody has. */
+  /**
+   * Ends all runs before others may take their tasks. They go back when Redis is reached again, if
+   * nobody has taken them.
+   */
   #endRuns(): void {
     const tasks = [...this.#runs.keys()]
     if (tasks.length === 0) return
@@ -257,12 +260,12 @@ export class TaskWorker {
     const begins = task.rowId !== undefined && claim.deaths < MAX_DEATHS
     const row = begins ? await this.#rows.open(claim, this.#leaving.signal) : undefined
     const startedAt = this.#deps.clock.now()
-    // It may have been on its way to us for as long as others wait for a sign of ours.
+    // It may have been on its way so long that others have taken us for gone.
     if (await this.#consumer.isTaken(task.id)) return this.#letGo(claim, startedAt)
-    // Nothing is waited for from here to the run: whoever cancels it later finds that.
+    // No waiting between here and the run: a later cancel finds the run.
     if (present.cancelled !== undefined)
       return this.#settle(claim, cancelledResult(present.cancelled), startedAt)
-    // Not begun when the time to leave had come: somebody else may have it.
+    // We are leaving and it has not begun: somebody else may have it.
     if (this.#leaving.signal.aborted || this.#fence.closed) return this.#giveBack(claim, startedAt)
     if (claim.deaths >= MAX_DEATHS) return this.#settle(claim, lostResult(claim.deaths), startedAt)
     if (row?.ok === false) return this.#putOff(claim, row.reason)
@@ -287,7 +290,7 @@ export class TaskWorker {
     this.watch.ended(task.id, ended)
     this.#lastEnd = this.#deps.clock.monotonic()
     if (ended.stopped !== 'returned') this.#keep(claim, present, startedAt, ended)
-    // Before anything is recorded: it would be there twice.
+    // Before anything is recorded, because it would be recorded twice.
     if (await this.#consumer.isTaken(task.id)) return this.#letGo(claim, startedAt)
     if (ended.stopped === 'returned') return this.#giveBack(claim, startedAt, ended)
     return this.#settle(claim, this.#resultOf(claim, present, ended), startedAt, ended)
@@ -307,7 +310,7 @@ export class TaskWorker {
     if (periodMs > 0 && waitMs > 0) await this.#deps.clock.sleep(waitMs, hurry)
   }
 
-  /** Without a row no run, and others must not wait for it. */
+  /** No run without a row; others must not wait for it. */
   #putOff({ task }: Claim, reason: string): Settlement {
     const inMs = this.#rows.retryInMs
     this.#log('debug', 'a run waits for its row', { task: task.id, reason, again_in_ms: inMs })
@@ -324,7 +327,7 @@ export class TaskWorker {
     const { task } = claim
     const left = await insist(() => this.#absent.leave(task, why), present.hurry).catch(
       (error: unknown) => {
-        // Redis takes no write, and nothing is to be waited for any more.
+        // Redis takes no write, and we must not wait any longer.
         if (present.hurry.aborted) return undefined
         throw error
       },
@@ -415,7 +418,7 @@ export class TaskWorker {
     }
   }
 
-  /** On disk, should Redis not take it at once. */
+  /** Keeps the verdict on disk if Redis does not take it at once. */
   #keep(claim: Claim, present: Present, startedAt: number, ended: Stopped): void {
     const endedAt = this.#deps.clock.now()
     this.#keeper?.hold(claim.task.id, () => {
@@ -433,7 +436,7 @@ export class TaskWorker {
     })
   }
 
-  /** In the history: what was no run, such as a task that was cancelled before it, is not. */
+  /** Writes a run to the history. A task that was cancelled before its run has none. */
   #remember(
     claim: Claim,
     startedAt: number,

@@ -46,9 +46,21 @@ module.exports = {
       'An agent has a runner and HTTP; no Redis, no configuration.',
     ),
     only('api', ['monitor', 'model', 'lib'], 'Routes ask the Control port, never the supervisor.'),
+    only('supervise', ['model', 'lib'], 'Any child: a worker, a program, the Redis that we run.'),
     only(
       'features',
-      ['api', 'monitor', 'logs', 'queue', 'store', 'schedule', 'config', 'model', 'lib'],
+      [
+        'api',
+        'supervise',
+        'monitor',
+        'logs',
+        'queue',
+        'store',
+        'schedule',
+        'config',
+        'model',
+        'lib',
+      ],
       'A feature stands on the floors below, and on no other feature.',
     ),
     {
@@ -75,6 +87,7 @@ module.exports = {
       [
         'api',
         'features',
+        'supervise',
         'workers',
         'monitor',
         'logs',

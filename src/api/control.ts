@@ -132,6 +132,13 @@ export interface TailOptions {
   readonly stream: 'stdout' | 'stderr' | undefined
 }
 
+/** Something whose output can be looked at: a program, a worker, a run. Undefined: not its name. */
+export type TailSource = (
+  name: string,
+  options: TailOptions,
+  signal: AbortSignal,
+) => Promise<AsyncIterable<Uint8Array> | undefined>
+
 export type StoredFail = FailRow & { readonly id: number }
 
 export interface ChangeResult {

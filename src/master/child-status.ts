@@ -1,9 +1,9 @@
 import type { ProgramStatus } from '../api/status.ts'
+import type { ProgramMember } from '../features/programs/supervisor.ts'
 import type { Clock } from '../lib/clock.ts'
 import { count } from '../lib/count.ts'
 import { ageOf, usageOf } from '../lib/proc.ts'
-import type { ManagedProgram } from './managed-program.ts'
-import type { ProgramMember } from './programs/supervisor.ts'
+import type { ManagedProgram } from '../supervise/managed-program.ts'
 
 export const LEFTOVER = 'a process that the daemon before has left is being ended'
 

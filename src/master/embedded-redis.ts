@@ -5,7 +5,7 @@ import type { Clock } from '../lib/clock.ts'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import { isAlive, type ProcessId, startTimeOf } from '../lib/proc.ts'
 import { createClient } from '../queue/connection.ts'
-import type { Launch } from './managed-program.ts'
+import type { Launch } from '../supervise/managed-program.ts'
 
 const POLL_MS = 5
 const STRAY_WAIT_MS = 10_000

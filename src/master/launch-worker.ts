@@ -4,7 +4,7 @@ import { COMPILE_CACHE } from '../lib/compile-cache.ts'
 import { messageOf } from '../lib/errors.ts'
 import { shipped } from '../lib/shipped.ts'
 import { type FromWorker, type ToWorker, WORKER_VARIABLE, type WorkerInit } from '../model/ipc.ts'
-import type { Launch } from './managed-program.ts'
+import type { Launch } from '../supervise/managed-program.ts'
 
 const ENTRY = fileURLToPath(shipped('workers/main.js'))
 

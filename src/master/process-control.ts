@@ -3,13 +3,13 @@ import type { LiveConfig } from '../config/live.ts'
 import { valueOf } from '../config/section-kind.ts'
 import { processesOf } from '../features/programs/processes.ts'
 import { programKind } from '../features/programs/section.ts'
+import type { ProgramMember, Supervisor } from '../features/programs/supervisor.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { didYouMean, unknownName } from '../lib/suggest.ts'
 import type { ProgramState } from '../model/program-state.ts'
+import type { ManagedProgram } from '../supervise/managed-program.ts'
+import type { Wanted } from '../supervise/wanted.ts'
 import type { Engine } from './engine.ts'
-import type { ManagedProgram } from './managed-program.ts'
-import type { ProgramMember, Supervisor } from './programs/supervisor.ts'
-import type { Wanted } from './wanted.ts'
 
 export interface ProcessControlDeps {
   readonly config: LiveConfig

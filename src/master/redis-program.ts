@@ -1,5 +1,5 @@
+import { ManagedProgram, type ProgramDeps } from '../supervise/managed-program.ts'
 import { type EmbeddedRedis, embeddedRedis } from './embedded-redis.ts'
-import { ManagedProgram, type ProgramDeps } from './managed-program.ts'
 
 /** What the embedded Redis may do when it dies: always back, at once when it had lived. */
 const POLICY = {

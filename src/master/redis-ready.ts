@@ -1,7 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { RedisHealth } from '../monitor/redis-health.ts'
-import type { ManagedProgram } from './managed-program.ts'
+import type { ManagedProgram } from '../supervise/managed-program.ts'
 
 /** An embedded Redis is there in a moment; another that is not is worth a word. */
 const PATIENCE_MS = 3000

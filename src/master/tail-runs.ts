@@ -1,4 +1,4 @@
-import type { TailOptions } from '../api/control.ts'
+import type { TailOptions, TailSource } from '../api/control.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
 import type { FailFast } from '../queue/connection.ts'
@@ -6,7 +6,6 @@ import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
 import type { Engine } from './engine.ts'
 import type { RunLog } from './run-log.ts'
 import { lastLines, type RunTail } from './run-tail.ts'
-import type { TailSource } from './tail.ts'
 
 export interface TailRunsDeps {
   readonly engine: Engine

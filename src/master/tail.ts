@@ -1,13 +1,6 @@
-import type { TailOptions } from '../api/control.ts'
+import type { TailSource } from '../api/control.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { unknownName } from '../lib/suggest.ts'
-
-/** Something whose output can be looked at: a program, a worker, a run. Undefined: not its name. */
-export type TailSource = (
-  name: string,
-  options: TailOptions,
-  signal: AbortSignal,
-) => Promise<AsyncIterable<Uint8Array> | undefined>
 
 export interface TailNames {
   /** What can be looked at and has a name. */

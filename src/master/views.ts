@@ -1,13 +1,13 @@
 import type { Control } from '../api/control.ts'
+import { programTail } from '../features/programs/tail.ts'
 import type { Events } from '../model/events.ts'
 import type { Store } from '../store/store.ts'
+import type { Wanted } from '../supervise/wanted.ts'
 import { Journal } from './journal.ts'
-import { programTail } from './programs/tail.ts'
 import { RunLog } from './run-log.ts'
 import { readStatus, type StatusDeps } from './status.ts'
 import { tailOf } from './tail.ts'
 import { runTail, workerTail } from './tail-runs.ts'
-import type { Wanted } from './wanted.ts'
 import { explain } from './why.ts'
 
 export interface ViewParts extends Omit<StatusDeps, 'startedAt' | 'startedWall'> {

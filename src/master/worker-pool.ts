@@ -1,10 +1,10 @@
 import type { Logger } from '../lib/log.ts'
 import type { FromWorker, OpenRow, RunStarted, WorkerInit, WorkerLimits } from '../model/ipc.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
+import { ManagedProgram, type ProgramDeps } from '../supervise/managed-program.ts'
+import type { Wanted } from '../supervise/wanted.ts'
 import { type WorkerProcess, workerLauncher } from './launch-worker.ts'
-import { ManagedProgram, type ProgramDeps } from './managed-program.ts'
 import type { RunOutputs } from './run-outputs.ts'
-import type { Wanted } from './wanted.ts'
 import { workerPolicy } from './worker-policy.ts'
 
 export interface PoolDeps extends ProgramDeps {

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts'
 import { codeOf, messageOf } from '../lib/errors.ts'
 import { groupLives, signalGroup } from '../lib/proc.ts'
+import { lookUpUser } from '../lib/users.ts'
 import { judgeFunction } from '../model/function-call.ts'
 import { failedByStderr, judge, type RunResult } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
@@ -16,7 +17,6 @@ import {
   stoppedBy,
 } from './run.ts'
 import type { Exit, OutputListener, Spawned, Spawner, SpawnSpec } from './spawn.ts'
-import { lookUpUser } from './users.ts'
 
 export type { Run, RunOptions, Stopped } from './run.ts'
 

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ManagedProgram } from '../../src/master/managed-program.ts'
 import { Events } from '../../src/model/events.ts'
+import { ManagedProgram } from '../../src/supervise/managed-program.ts'
 import { fakeClock } from '../support/fake-clock.ts'
 import { badEnd, luck, ordinary, World } from './program-world.ts'
 

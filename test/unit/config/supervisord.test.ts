@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { diffConfig } from '../../../src/config/diff.ts'
 import { loadConfig } from '../../../src/config/load.ts'
 import { KINDS } from '../../../src/features/index.ts'
+import { ENV, notesIn, processesIn, section, wrongText } from '../features/programs/texts.ts'
 import { anySchedule, type Files, folderOf, sectionsOf, short } from './load-files.ts'
-import { ENV, notesIn, processesIn, section, wrongText } from './program-texts.ts'
 
 /** As people have it after a first tutorial, with all the remarks. */
 const NATAPP = `[program:natapp]

@@ -1,8 +1,8 @@
 import type { Logger } from '../../lib/log.ts'
 import type { Logs } from '../../logs/logs.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
-import { ManagedProgram, type ProgramDeps } from '../managed-program.ts'
-import type { Wanted } from '../wanted.ts'
+import { ManagedProgram, type ProgramDeps } from '../../supervise/managed-program.ts'
+import type { Wanted } from '../../supervise/wanted.ts'
 import type { DescriptorBudget } from './descriptor-budget.ts'
 import {
   identityOf,

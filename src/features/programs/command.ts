@@ -1,8 +1,8 @@
 import { accessSync, closeSync, constants, openSync, readSync, statSync } from 'node:fs'
 import { delimiter, isAbsolute } from 'node:path'
 import { codeOf, messageOf } from '../../lib/errors.ts'
+import { lookUpUser } from '../../lib/users.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
-import { lookUpUser } from '../../workers/users.ts'
 
 export type Command =
   | { readonly ok: true; readonly file: string; readonly args: readonly string[] }

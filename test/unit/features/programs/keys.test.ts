@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { ProcessSpec } from '../../../src/model/program-spec.ts'
-import { notesIn, one, processesIn, section, wrong } from './program-texts.ts'
+import type { ProcessSpec } from '../../../../src/model/program-spec.ts'
+import { notesIn, one, processesIn, section, wrong } from './texts.ts'
 
 test('a program with no more than a command is as supervisord has it', () => {
   const { stdout, stderr, ...rest } = one('command = /bin/cat -u')

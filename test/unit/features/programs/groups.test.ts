@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { processesOf } from '../../../src/features/programs/processes.ts'
-import { configOf, load, sectionsOf, short } from './load-files.ts'
-import { ENV, notesIn, processesIn, section, wrongText } from './program-texts.ts'
+import { processesOf } from '../../../../src/features/programs/processes.ts'
+import { configOf, load, sectionsOf, short } from '../../config/load-files.ts'
+import { ENV, notesIn, processesIn, section, wrongText } from './texts.ts'
 
 const program = (name: string, ...lines: string[]) =>
   section(...lines).replace('[program:x]', `[program:${name}]`)

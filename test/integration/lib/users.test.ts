@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { lookUpUser } from '../../../src/workers/users.ts'
+import { lookUpUser } from '../../../src/lib/users.ts'
 
 test('a user is found by name and by uid', async () => {
   expect(await lookUpUser('root')).toMatchObject({ name: 'root', uid: 0, gid: 0 })

@@ -6,7 +6,7 @@ import { groupLives, isAlive, type ProcessId, signalGroup, startTimeOf } from '.
 import type { Turns } from '../../lib/turns.ts'
 import type { Stdin } from '../../logs/stdin.ts'
 import type { ProcessSpec } from '../../model/program-spec.ts'
-import type { Launch, LaunchListener } from '../managed-program.ts'
+import type { Launch, LaunchListener } from '../../supervise/managed-program.ts'
 import { commandOf, whyNotStarted } from './command.ts'
 import type { Leftovers } from './leftovers.ts'
 import { type Orphan, PROGRAM_VARIABLE } from './orphans.ts'

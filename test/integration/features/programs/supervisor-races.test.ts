@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { bootId, isAlive, startTimeOf } from '../../../src/lib/proc.ts'
-import type { Supervisor } from '../../../src/master/programs/supervisor.ts'
-import { policy, type Supervised, supervise } from '../../support/supervised.ts'
-import { waitFor } from '../../support/wait.ts'
+import type { Supervisor } from '../../../../src/features/programs/supervisor.ts'
+import { bootId, isAlive, startTimeOf } from '../../../../src/lib/proc.ts'
+import { policy, type Supervised, supervise } from '../../../support/supervised.ts'
+import { waitFor } from '../../../support/wait.ts'
 
 /** Says when it is up, and is deaf to TERM. */
 const DEAF = "trap '' TERM; echo $$ >> up; while :; do sleep 0.02; done"

@@ -1,5 +1,5 @@
-import type { ProcessSpec } from '../../../src/model/program-spec.ts'
-import { configOf, load, problemsOf, sectionsOf, short } from './load-files.ts'
+import type { ProcessSpec } from '../../../../src/model/program-spec.ts'
+import { configOf, load, problemsOf, sectionsOf, short } from '../../config/load-files.ts'
 
 export const ENV = { HOME: '/home/me', APP: 'shop', DB_PASSWORD: 'geheim' }
 

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import type { Logger } from '../../../src/lib/log.ts'
-import { Wanted } from '../../../src/master/wanted.ts'
+import { Wanted } from '../../../src/supervise/wanted.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 
 const NOON = Date.parse('2026-11-21T12:00:00Z')

@@ -1,4 +1,4 @@
-import { runTool } from '../lib/tool.ts'
+import { runTool } from './tool.ts'
 
 export interface User {
   readonly name: string

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { bootId, groupLives, isAlive, startTimeOf } from '../../../src/lib/proc.ts'
-import { identityOf } from '../../../src/master/programs/launch.ts'
-import { ProcessRecords } from '../../../src/master/programs/records.ts'
-import type { Supervisor } from '../../../src/master/programs/supervisor.ts'
-import { policy, type Supervised, supervise } from '../../support/supervised.ts'
-import { waitFor } from '../../support/wait.ts'
+import { identityOf } from '../../../../src/features/programs/launch.ts'
+import { ProcessRecords } from '../../../../src/features/programs/records.ts'
+import type { Supervisor } from '../../../../src/features/programs/supervisor.ts'
+import { bootId, groupLives, isAlive, startTimeOf } from '../../../../src/lib/proc.ts'
+import { policy, type Supervised, supervise } from '../../../support/supervised.ts'
+import { waitFor } from '../../../support/wait.ts'
 
 const member = (supervisor: Supervisor, name: string) => {
   const found = supervisor.members.find(one => one.spec.name === name)

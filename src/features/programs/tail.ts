@@ -1,7 +1,7 @@
+import type { TailSource } from '../../api/control.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { TaskdError } from '../../lib/errors.ts'
 import { checkTail, tailFile } from '../../logs/tail.ts'
-import type { TailSource } from '../tail.ts'
 import type { Supervisor } from './supervisor.ts'
 
 /** The log file of one stream of a program. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { Launch, LaunchListener } from '../../../src/master/managed-program.ts'
-import { ManagedProgram } from '../../../src/master/managed-program.ts'
 import { Events } from '../../../src/model/events.ts'
 import type { RestartPolicy } from '../../../src/model/program-state.ts'
+import type { Launch, LaunchListener } from '../../../src/supervise/managed-program.ts'
+import { ManagedProgram } from '../../../src/supervise/managed-program.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
 
 const policy: RestartPolicy = {

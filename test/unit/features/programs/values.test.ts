@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import { describe, expect, test } from 'vitest'
-import { readPairs } from '../../../src/features/programs/pairs.ts'
-import { splitWords } from '../../../src/features/programs/shell-words.ts'
-import { one, processesIn, section, wrong } from './program-texts.ts'
+import { readPairs } from '../../../../src/features/programs/pairs.ts'
+import { splitWords } from '../../../../src/features/programs/shell-words.ts'
+import { one, processesIn, section, wrong } from './texts.ts'
 
 const argument = (text: string, ...lines: string[]) =>
   one(`command = /bin/x "${text}"`, ...lines).argv[1]

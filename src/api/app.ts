@@ -32,14 +32,14 @@ export function createApp(control: Control, log: Pick<Logger, 'error'>) {
   return app.route('/api', controlRoutes(control))
 }
 
-/** Whatever a route throws, as an answer; what is nobody's fault but ours goes to the log too. */
+/** Whatever a route throws, as an answer; errors of our own go to the log too. */
 export function onError(
   control: Control,
   log: Pick<Logger, 'error'>,
   refusalOf: (c: Context) => Refusal | undefined = () => undefined,
 ): ErrorHandler {
   return async (error, c) => {
-    // A client that has left broke off what was being read or awaited for it; nobody reads this.
+    // The client has left, which ended its request; nobody reads this answer.
     if (c.req.raw.signal.aborted) return c.json(failure(400, 'E_GONE', 'the client left').body, 400)
     const failed = await withCause(failureOf(error), control)
     if (failed.unexpected)
@@ -56,7 +56,10 @@ export function onError(
   }
 }
 
-/** What fails unexpectedly while Redis is away fails because Redis is away; a full one has figures. */
+/**
+ * An unexpected error while Redis is away counts as caused by that; the error of a full Redis gets
+ * figures.
+ */
 async function withCause(found: Failure, control: Control): Promise<Failure> {
   const isFull = found.body.error.code === 'E_REDIS_FULL'
   if (!found.unexpected && !isFull) return found
@@ -76,7 +79,7 @@ async function withCause(found: Failure, control: Control): Promise<Failure> {
 }
 
 /**
- * Every route of the Control port; where they are mounted is the caller's.
+ * Every route of the Control port; the caller mounts them.
  * @param scriptsOf which scripts the caller of a request may have run; any when left out
  */
 export function controlRoutes(control: Control, scriptsOf?: ScriptsOf) {

@@ -7,7 +7,10 @@ export type Scope = (typeof SCOPES)[number]
 /** `run`: run jobs and failed tasks. Whoever has a secret with the scope `push` may. */
 export type Right = Scope | 'run'
 
-/** Of whoever is on this machine, where there is no secret at all: nothing that acts on the daemon. */
+/**
+ * The rights of callers on this machine when there is no secret at all: nothing that acts on the
+ * daemon.
+ */
 export const OPEN_RIGHTS: ReadonlySet<Right> = new Set(['read', 'push', 'pull'])
 
 /** What a secret with these scopes opens. */
@@ -53,7 +56,7 @@ export function createAuth(secrets: Secrets): Auth {
   return {
     open: known.length === 0,
     scopesOf(secret) {
-      // A header arrives as one character for each byte; what was sent are the bytes.
+      // Node gives a header as one character for each byte; the secret is those bytes.
       const digest = sha256(Buffer.from(secret, 'latin1'))
       const found = new Set<Scope>()
       for (const one of known) {

@@ -1,9 +1,9 @@
 import { TaskdError } from '../lib/errors.ts'
 
-/** What one body holds of the room. */
+/** The share of the room that one body holds. */
 export interface BodyLease {
   /**
-   * So many bytes more have come.
+   * This many more bytes have come.
    * @param signal aborts when the caller has left
    * @throws TaskdError E_BUSY
    */
@@ -22,15 +22,15 @@ const FREE_BYTES = 1 << 20
 
 /**
  * How many bytes of large bodies may be in hand at a time: what is made of them takes several times
- * as much memory. A body takes room for what has come of it, not for what is promised: a caller who
- * dawdles holds up nobody. When there is no room, all wait but the oldest: one body at a time may
- * take more, or bodies that have come half would wait for each other.
+ * as much memory. A body takes room for the bytes that have come, not for those announced, so a slow
+ * caller holds up nobody. When there is no room, all but the oldest wait. That one may take more;
+ * otherwise bodies that have half arrived would wait for each other.
  */
 export class BodyRoom {
   readonly #patienceMs: number
   #free: number
   #opened = 0
-  /** The age of the body that takes what it wants. */
+  /** The age of the body that may exceed the room. */
   #beyond: number | undefined
   /** The oldest first. */
   readonly #waiting: Waiting[] = []

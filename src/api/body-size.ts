@@ -13,8 +13,8 @@ const room = new BodyRoom(ROOM_BYTES, PATIENCE_MS)
 const leases = new WeakMap<Request, BodyLease>()
 
 /**
- * Refuses a body that says of itself that it is too large; what comes is counted by whoever reads
- * it. The room that it takes is given back when it is answered: so long what was made of it lives.
+ * Refuses a body whose declared length is too large; the reader counts the bytes that come. Its room
+ * is given back once the request is answered, because what was made of the body lives that long.
  */
 export function limitBody(maxBytes = USUAL_BYTES): MiddlewareHandler {
   return async (c, next) => {
@@ -29,7 +29,7 @@ export function limitBody(maxBytes = USUAL_BYTES): MiddlewareHandler {
   }
 }
 
-/** So many bytes of the body have come: waits until there is room for them. @throws TaskdError E_BUSY */
+/** This many bytes of the body have come: waits until there is room for them. @throws TaskdError E_BUSY */
 export async function takeRoom(c: Context, bytes: number): Promise<void> {
   await leases.get(c.req.raw)?.grow(bytes, c.req.raw.signal)
 }

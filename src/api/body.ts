@@ -50,7 +50,7 @@ async function* chunksOf(c: Context<DoorEnv>): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Puts a body together as it comes: for at its end that would take a turn that is too long. */
+/** Joins a body while it comes, because joining it at the end would hold the event loop too long. */
 class Gathered {
   #whole: Buffer = Buffer.alloc(0)
   size = 0
@@ -70,7 +70,7 @@ class Gathered {
   }
 }
 
-/** White space of JSON, and the three bytes of a mark that some editors begin a file with. */
+/** White space of JSON, and the three bytes of the byte order mark. */
 export function isBlank(byte: number): boolean {
   return BLANK.has(byte)
 }

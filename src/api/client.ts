@@ -9,10 +9,10 @@ import { CONFIG_HEADER, configHeader } from './for-config.ts'
 import type { Status } from './status.ts'
 import { requestUnix, streamUnix, type UnixRequest, type UnixResponse } from './unix-request.ts'
 
-/** Longer than any answer but a wait should take: Redis away is told within a second. */
+/** Longer than any answer should take, except a wait: that Redis is away is reported within a second. */
 const ANSWER_MS = 15_000
 
-/** What a daemon that was started before an upgrade does not say. */
+/** Fields that a daemon from before an upgrade does not send. */
 const LATER: Pick<Status, 'sql_jobs' | 'channels' | 'relays' | 'notices' | 'sources'> = {
   sql_jobs: { ok: true, error: '', since: '', count: 0, bad: 0 },
   channels: [],
@@ -37,7 +37,7 @@ export function createClient(socket: string, timeoutMs = ANSWER_MS, configFile?:
       method: 'POST',
       path,
       body,
-      // Whoever waits for a task waits as long as it takes.
+      // Waiting for a task takes as long as the task.
       ...(signal ? { signal } : { timeoutMs }),
     })
   return {

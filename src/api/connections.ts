@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** The connections of a server, and which of them have answers that are not out yet. */
+/** The connections of a server, and which of them have unfinished answers. */
 export class Connections {
   /** Under TLS there are two for one connection, the one within the other. */
   readonly #sockets = new Set<Socket>()
@@ -29,15 +29,15 @@ export class Connections {
   }
 
   /**
-   * Nothing has come or gone for a while. Whoever waits for an answer that is not there yet may
-   * wait on; who does not take what is there, or has asked for nothing, is let go.
+   * Called when nothing was sent or received for a while. A client that waits for an answer may wait
+   * on; one that does not read its answer, or has asked for nothing, is disconnected.
    */
   onQuiet(socket: Socket, againMs: number): void {
     if (this.#waits(socket) && socket.writableLength === 0) socket.setTimeout(againMs)
     else socket.destroy()
   }
 
-  /** Lets go of those that wait for nothing. @param of which sockets requests come on */
+  /** Closes those that wait for nothing. @param of which sockets requests come on */
   closeIdle(of: (socket: Socket) => boolean): void {
     for (const socket of this.#sockets) if (of(socket) && !this.#waits(socket)) socket.destroy()
   }

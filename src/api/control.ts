@@ -7,7 +7,7 @@ import type { ScheduleControl } from './schedule-port.ts'
 import type { SqlJobsPort } from './sql-jobs-port.ts'
 import type { Status } from './status.ts'
 
-/** What the API may ask of the daemon: the only door between the two. */
+/** What the API may ask of the daemon: the only connection between the two. */
 export interface Control extends ScheduleControl, NotifyControl, SqlJobsPort {
   status(): Promise<Status>
   /**
@@ -28,7 +28,7 @@ export interface Control extends ScheduleControl, NotifyControl, SqlJobsPort {
   /** Applies the configuration as it now is; when it has a mistake, nothing at all changes. */
   reload(): Promise<ReloadReport>
   /**
-   * Stops the daemon in order; answers as soon as it has begun. May be asked again, with more haste.
+   * Stops the daemon in order; answers as soon as it has begun. May be called again, to hurry it.
    * @throws TaskdError E_FOREGROUND
    */
   shutdown(options: ShutdownOptions): Promise<void>
@@ -92,7 +92,7 @@ export interface ShutdownOptions {
   readonly restart: boolean
 }
 
-/** Of a caller who may not have any script run: only what master/allowed-scripts.ts allows. */
+/** For a caller who may not run any script: only what master/allowed-scripts.ts allows. */
 export type Scripts = 'allowed'
 
 export interface PushRequest {

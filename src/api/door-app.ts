@@ -36,7 +36,7 @@ export function createDoorApp(deps: DoorAppDeps) {
   const { control, log } = deps
   const routes = createRoutes()
   const app = new Hono<DoorEnv>()
-  // Whatever slipped past the frame is not open by mistake.
+  // A route without an access rule is not open by mistake: it takes `admin`.
   const accessOf = (route: string): Access => routes.access.get(route) ?? 'admin'
   const refusalOf = (route: string) => routes.refusals.get(route)
   const answered: GateDeps['answered'] = (...what) => deps.metrics.answered(...what)
@@ -62,7 +62,7 @@ export function createDoorApp(deps: DoorAppDeps) {
         .filter(([[, route]]) => route.method !== 'ALL')
         .map(([[, route]]) => ({ method, names: route.path.split('/:').length })),
     )
-    // The route of /api/task/:uuid is not what /api/task/script means.
+    // /api/task/script must not match /api/task/:uuid.
     const fewest = Math.min(...matched.map(one => one.names))
     return METHODS.filter(method =>
       matched.some(one => one.method === method && one.names === fewest),
@@ -86,7 +86,7 @@ export function createDoorApp(deps: DoorAppDeps) {
 
 const METHODS = ['GET', 'POST', 'PUT', 'DELETE'] as const
 
-/** What those may do who are no admins, beside looking. */
+/** What callers without `admin` may do, beside looking. */
 const ACTING: Readonly<Record<string, Access>> = {
   '/tasks/push': 'push',
   '/tasks/run': 'run',

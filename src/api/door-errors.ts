@@ -15,7 +15,7 @@ export function answerUnreadable(error: unknown): Response {
   return Response.json(body, { status, headers: SECURITY_HEADERS })
 }
 
-/** Lines of headers; more are nobody's. */
+/** The most lines of headers; no real client sends more. */
 export const MAX_HEADERS = 100
 
 /** Nothing of its body is read. */
@@ -25,7 +25,7 @@ export function refuseHeaders(response: ServerResponse): void {
   response.end(JSON.stringify(body), () => response.destroy())
 }
 
-/** What came is no HTTP, or did not come in time. */
+/** Answers what is not HTTP, or did not come in time. */
 export function answerJunk(error: Error, socket: Duplex, connections: Connections): void {
   const code = codeOf(error)
   const begun = socket instanceof Socket && connections.hasBegun(socket)

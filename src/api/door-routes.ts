@@ -12,7 +12,7 @@ import type { BodyLimits } from './read-body.ts'
 
 export type { DoorEnv } from './door-env.ts'
 
-/** Who may call a route: who has this right (or one of these), or everybody. */
+/** Who may call a route: callers with this right (or one of these), or everybody. */
 export type Access = Right | readonly Right[] | 'open'
 
 export interface DoorRoute<P extends z.ZodObject> {
@@ -48,7 +48,7 @@ export interface Answer {
   readonly schema?: z.ZodType
 }
 
-/** Where the routes of the door are gathered. */
+/** Collects the routes of the door. */
 export interface DoorRoutes {
   readonly app: OpenAPIHono<DoorEnv>
   /** By `METHOD path` as Hono writes it: what is not here is for `admin`. */
@@ -105,7 +105,7 @@ function acts(access: Access): boolean {
   return ![access].flat().some(one => one === 'open' || one === 'read')
 }
 
-/** Whoever asks for the head alone would not get the tasks that are taken for him. */
+/** A HEAD would take tasks without delivering them. */
 function notByHead(c: Context): Response {
   const { body } = failure(405, 'E_NO_METHOD', 'this route takes GET, and no HEAD')
   return c.json(body, 405, { allow: 'GET' })
@@ -183,7 +183,7 @@ function answersOf(answers: Readonly<Record<number, Answer>>): RouteConfig['resp
   return Object.fromEntries(entries) as RouteConfig['responses']
 }
 
-/** What cannot happen on a route that is open to everybody, or that reads no body. */
+/** Statuses that cannot occur on a route that is open to everybody, or that reads no body. */
 const NOT_OPEN = ['401', '404', '413', '415', '422']
 const OF_BODIES = ['413', '415']
 

@@ -17,13 +17,13 @@ export interface DoorLimits {
   readonly headersMs: number
   /** For a whole request, its body included. */
   readonly requestMs: number
-  /** A connection without a request is kept for so long. */
+  /** How long a connection without a request is kept. */
   readonly keepAliveMs: number
-  /** An answer of which the other side takes nothing is given up. */
+  /** After this long an answer that the other side does not read is given up. */
   readonly stalledMs: number
   /** How often the first two are looked at. */
   readonly checkMs: number
-  /** What is being answered may take so long once it stops. */
+  /** How long pending answers may take once it stops. */
   readonly closeMs: number
 }
 
@@ -49,7 +49,7 @@ export interface DoorOptions {
   readonly maxConnections?: number
 }
 
-/** How often it is told that connections were turned away. */
+/** How often the log mentions connections that were turned away. */
 const TELL_DROPS_MS = 60_000
 
 /** The API over TCP, for programs on this and other machines: HTTP/1.1, with TLS or without. */
@@ -128,7 +128,7 @@ export class HttpDoor implements Service {
       requestTimeout: limits.requestMs,
       keepAliveTimeout: limits.keepAliveMs,
       connectionsCheckingInterval: limits.checkMs,
-      // Finds out when the machine on the other side is gone, however long nothing is to be said.
+      // Notices when the other machine is gone, however long nothing is sent.
       keepAlive: true,
       keepAliveInitialDelay: KEEP_ALIVE_PROBE_MS,
       noDelay: true,
@@ -139,7 +139,7 @@ export class HttpDoor implements Service {
       tls === undefined
         ? createServer(options)
         : createTlsServer({ ...options, ...readTls(tls), handshakeTimeout: limits.headersMs })
-    // Node leaves out those beyond a limit without a word, and with them what a body says of itself.
+    // Node silently drops headers beyond its limit, content-length among them.
     server.maxHeadersCount = 0
     server.maxConnections = maxConnections ?? MOST_CONNECTIONS
     server.timeout = limits.stalledMs
@@ -147,7 +147,7 @@ export class HttpDoor implements Service {
     server.on('secureConnection', socket => this.#connections.open(socket))
     server.on('request', (request, response: ServerResponse) => {
       this.#connections.asked(request.socket, response)
-      // Here and not in the app: setting them on what it answers costs as much as the whole rest.
+      // Here and not in the app, where setting them would cost as much as all the rest.
       for (const [name, value] of HEADERS) response.setHeader(name, value)
       if (request.rawHeaders.length > 2 * MAX_HEADERS) refuseHeaders(response)
       else void listener(request, response)

@@ -12,7 +12,7 @@ export interface ErrorBody {
 export interface Failure {
   readonly status: ContentfulStatusCode
   readonly body: ErrorBody
-  /** Nobody's fault but ours: to be logged. */
+  /** A bug of ours, which has to be logged. */
   readonly unexpected: boolean
 }
 

@@ -1,4 +1,4 @@
-/** What every answer says to a browser that should not be here: guess nothing, keep nothing. */
+/** Headers that tell a browser to guess nothing and to keep nothing. */
 export const SECURITY_HEADERS: Readonly<Record<string, string>> = {
   'cache-control': 'no-store',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",

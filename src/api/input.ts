@@ -103,5 +103,5 @@ function wrong(
   return new TaskdError('E_BAD_REQUEST', `the request is not understood: ${all}`)
 }
 
-/** Ten thousand wrong names are one mistake, made ten thousand times. */
+/** More are not listed: ten thousand wrong names are one mistake, repeated. */
 const MAX_TOLD = 20

@@ -34,12 +34,12 @@ class Places {
     this.#cuts = cuts
   }
 
-  /** The cut where it stands. */
+  /** The cut at the present place. */
   get last(): number {
     return this.#cuts[this.#n] ?? this.bytes.length
   }
 
-  /** There is none behind it. */
+  /** Whether there is no further cut. */
   get atEnd(): boolean {
     return this.#n === this.#cuts.length - 1
   }
@@ -123,7 +123,7 @@ export function parseText(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // Its own words quote the body, which may hold secrets.
+    // The parser's message quotes the body, which may hold secrets.
     throw invalidJson()
   }
 }

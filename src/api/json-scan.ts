@@ -9,22 +9,25 @@ export interface JsonLimits {
   readonly atOnceBytes?: number
 }
 
-/** Deeper nesting is nobody's data, and takes the stack of whoever writes it out again. */
+/** No real data is nested deeper, and writing it out again would overflow the stack. */
 export const MAX_DEPTH = 64
 /** An entry is parsed in one go. */
 const AT_ONCE_BYTES = 8 << 20
-/** Of one object: an object takes far longer to make and to check than a list of as many values. */
+/**
+ * The most names of one object: making and checking an object takes far longer than a list of as
+ * many values.
+ */
 export const MAX_NAMES = 5000
 
 /**
- * Looks through JSON as it comes, before anybody parses it: how deep it is and how many values it
+ * Scans JSON as it comes, before it is parsed: how deep it is and how many values it
  * has. It says as well where the entries lie of the outermost list, or of those in the outermost
  * object, so that they can be parsed one after another. It does not find every mistake: parsing does.
  */
 export class JsonScan {
   /**
-   * Where the signs are that hold the outermost value together, and the lists in it: brackets, and
-   * the commas between entries. Bytes from the beginning.
+   * The places of the brackets of the outermost value and of the lists in it, and of the commas between
+   * their entries. Bytes from the beginning.
    */
   readonly cuts: number[] = []
   readonly #limits: JsonLimits

@@ -34,7 +34,7 @@ export class SocketServer implements Service {
     const { app, path } = this.#options
     const make = () => {
       const server = createAdaptorServer({ fetch: (request, env) => app.fetch(request, env) })
-      // Those beyond a limit are left out, and with them what a body says of itself.
+      // No limit: Node silently drops headers beyond one, content-length among them.
       return Object.assign(server as Server, { maxHeadersCount: 0 })
     }
     try {
@@ -76,9 +76,9 @@ async function listen(server: Server, path: string): Promise<Server> {
   return server
 }
 
-/** Nobody answers on a dead daemon's socket. */
+/** Removes the socket of a dead daemon, on which nobody answers. */
 async function removeStale(path: string): Promise<void> {
-  // A file of somebody's answers a connection just as a dead socket does.
+  // Connecting to a regular file fails just as with a dead socket.
   if (!lstatSync(path).isSocket())
     throw new TaskdError(
       'E_SOCKET',

@@ -23,12 +23,12 @@ export function oldSuccess(c: Context, fields: Fields = {}, json = ''): Response
   return c.body(text, 200, { 'content-type': 'application/json' })
 }
 
-/** It was understood, and not done. The status is 200, as it was there. */
+/** The request was understood but not carried out. The status is 200, as it was there. */
 export function oldFailure(c: Context, msg: string, errcode: OldError, fields: Fields = {}) {
   return c.json({ code: '0', msg, errcode, timestamp: timestamp(), ...fields })
 }
 
-/** What is refused, in the old form. A wrong secret is 403 there. */
+/** A refusal in the old form. A wrong secret is 403 there. */
 export function oldRefusal(errcode?: OldError, fields: Fields = {}): Refusal {
   return ({ status, body }) => {
     const { code, message: msg } = body.error

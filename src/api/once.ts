@@ -53,7 +53,10 @@ function digestOf(value: unknown): string {
   return createHash('sha256').update(orderedText(value)).digest('base64url')
 }
 
-/** As JSON, objects as lists of pairs in the order of their keys: how they are sent means nothing. */
+/**
+ * As JSON, objects as lists of pairs in the order of their keys, because the order in which they
+ * are sent has no meaning.
+ */
 function orderedText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(orderedText).join()}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'

@@ -5,7 +5,7 @@ import { USUAL_BYTES } from './body-size.ts'
 import { MAX_NAMES } from './json-scan.ts'
 import { type BodyLimits, readBody } from './read-body.ts'
 
-/** What a request says, wherever it says it: still unchecked. */
+/** The parameters of a request, wherever they come from, still unchecked. */
 export type Params = Readonly<Record<string, unknown>>
 
 const JSON_TYPE = /^application\/([\w.-]+\+)?json$/
@@ -47,7 +47,7 @@ async function bodyOf(c: Context, options: ReadOptions): Promise<Fields> {
   if (type === 'multipart/form-data') return multipart(c, header, options)
   const isJson = JSON_TYPE.test(type)
   const isForm = type === '' || type === 'application/x-www-form-urlencoded'
-  // curl -d '{"a":1}' calls this a form too, and no form begins so.
+  // curl -d '{"a":1}' declares a form too, and no form begins like that.
   if (isForm || isJson) {
     const body = await readBody(c, isJson, options)
     if (body.kind === 'empty') return []
@@ -74,7 +74,7 @@ function fieldsOf(value: unknown, { listAs }: ReadOptions): Fields {
   return Object.entries(value)
 }
 
-/** More are nobody's form, and take long to take apart. */
+/** No real form has more parts, and more take long to split. */
 const MAX_PARTS = 1000
 
 async function multipart(c: Context, type: string, options: ReadOptions): Promise<Fields> {

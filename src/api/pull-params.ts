@@ -15,11 +15,11 @@ import { textsOf } from './json-parts.ts'
 /** A task may hold anything, and has at most a megabyte. */
 export const PUSH_LIMITS = { values: 1_000_000, atOnce: 400_000, atOnceBytes: 2 << 20 }
 
-/** Who claims, for people: it stands in fail_log with tasks that die. */
+/** Who claims, for people: fail_log has it for tasks that die. */
 export const claimer = z
   .string()
   .refine(
-    // A pattern with flags is none in OpenAPI.
+    // OpenAPI cannot express a pattern with flags.
     text => /^[^\s\p{Cc}]{1,100}$/u.test(text),
     'is not a name: 1 to 100 characters without blanks',
   )

@@ -73,7 +73,7 @@ export class RateLimiter {
   }
 }
 
-/** Whoever has one IPv6 address has the whole /64; `::ffff:1.2.3.4` is 1.2.3.4. */
+/** The owner of one IPv6 address has the whole /64; `::ffff:1.2.3.4` is 1.2.3.4. */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
   if (mapped !== undefined) return mapped

@@ -11,7 +11,7 @@ export type BodyLimits = JsonLimits
 
 const USUAL_LIMITS: BodyLimits = { values: 100_000, atOnce: 100_000 }
 
-/** More are nobody's form. */
+/** No real form has more. */
 const MAX_PAIRS = 100_000
 const MAX_FORM_BYTES = USUAL_BYTES
 
@@ -31,7 +31,7 @@ const SMALL_BYTES = 128 << 10
 /**
  * Reads a body, and refuses it while it comes when it has more than the limits say: what a
  * parser makes of a few megabytes may take seconds and gigabytes.
- * @param isJson whether it is said to be JSON; if not, it is a form, or JSON that begins as no form does
+ * @param isJson whether it is said to be JSON; if not, it is a form, or JSON, if it begins as no form does
  * @throws TaskdError E_BAD_REQUEST, E_TOO_LARGE, E_BUSY
  */
 export async function readBody(

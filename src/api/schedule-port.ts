@@ -1,13 +1,13 @@
 import type { LastRunStatus } from './last-run-status.ts'
 
 export const MAX_BACKFILL = 100_000
-/** More than this at once is asked for on purpose. */
+/** More than this at once takes an explicit limit. */
 export const USUAL_BACKFILL = 1000
 
 /** What people do with the ticks of a job: a part of the Control port. */
 export interface ScheduleControl {
   /**
-   * Makes the tasks of ticks that lie behind, under the ids that the schedule gives them: a tick
+   * Makes the tasks of past ticks, under the ids that the schedule gives them: a tick
    * whose task is still remembered makes none. Ends between two batches when `signal` aborts.
    * @throws TaskdError E_NO_JOB, E_BAD_REQUEST, E_FULL
    */

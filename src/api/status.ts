@@ -19,11 +19,14 @@ export interface Status extends FeatureLists {
     readonly servers: readonly string[]
     /** It can be asked; a full one can, and is not ok. */
     readonly answers: boolean
-    /** It has no memory to spare, and refuses what may add. */
+    /** Its memory is used up, and it refuses what may add. */
     readonly full: boolean
     /** When it was found without its earlier data, ISO 8601, for a day; else null. */
     readonly emptied: string | null
-    /** Bytes that count against the limit, and the limit; 0 where there is none, null while it does not answer. */
+    /**
+     * Bytes that count against the limit, and the limit; 0 where there is none, null while it does
+     * not answer.
+     */
     readonly used_memory: number | null
     readonly maxmemory: number | null
   }
@@ -45,7 +48,7 @@ export interface Status extends FeatureLists {
   readonly queues: readonly QueueStatus[]
   readonly jobs: readonly JobStatus[]
   readonly sql_jobs: SqlJobsStatus
-  /** Sections of features, all in one form; the lists of each stand beside it under their own names. */
+  /** Sections of features, all in one form; each also has its own list, under its own name. */
   readonly parts: readonly PartStatus[]
   /**
    * This one first, then the others on the same Redis; empty until Redis has answered, and absent

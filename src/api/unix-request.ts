@@ -10,7 +10,7 @@ export interface UnixRequest {
   /** Sent as JSON when there is one. */
   readonly body?: unknown
   readonly signal?: AbortSignal
-  /** Silence of this length ends the request with ETIMEDOUT; not set: as long as it takes. */
+  /** A silence of this length ends the request with ETIMEDOUT; not set: no limit. */
   readonly timeoutMs?: number
 }
 
@@ -29,15 +29,15 @@ export async function requestUnix(options: UnixRequest): Promise<UnixResponse> {
 }
 
 /**
- * The same with an answer that comes in parts, for as long as it takes; what is no success comes
- * whole. @throws the system's error, with its code, also from `parts`
+ * The same with an answer that comes in parts, for as long as it takes; an answer that is not a
+ * success comes whole. @throws the system's error, with its code, also from `parts`
  */
 export async function streamUnix(
   options: UnixRequest,
 ): Promise<UnixResponse | { readonly parts: AsyncIterable<Uint8Array> }> {
   const response = await send(options)
   if ((response.statusCode ?? 0) >= 300) return textOf(response)
-  // Silence is no fault any more.
+  // From here on a silence is not an error.
   response.socket.setTimeout(0)
   return { parts: response }
 }
@@ -54,7 +54,7 @@ function send({
   return new Promise((resolve, reject) => {
     const payload = body === undefined ? undefined : JSON.stringify(body)
     const sent = request({
-      // Without an agent, which would look into the host name with two large regular expressions.
+      // Without an agent, which would check the host name by two large regular expressions.
       createConnection: () => connect(socket),
       method,
       path,

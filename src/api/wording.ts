@@ -21,7 +21,7 @@ function explained(issue: Issue, at: Path, value: unknown, known: readonly strin
   const path = [...at, ...issue.path]
   const found = valueAt(value, path)
   const one = (words: string): Explained[] => [{ path, words }]
-  // A schema that says it itself says it best.
+  // A schema's own message is the best.
   if (issue.message !== '' && !OWN_WORDS.test(issue.message)) return one(issue.message)
   switch (issue.code) {
     case 'invalid_type':
@@ -45,10 +45,10 @@ function explained(issue: Issue, at: Path, value: unknown, known: readonly strin
   }
 }
 
-/** As zod begins what it says where a schema says nothing. */
+/** How zod's own messages begin, where a schema has none. */
 const OWN_WORDS = /^(?:Invalid|Too (?:small|big)|Unrecognized key)/
 
-/** Of several kinds that are taken, the one that it was meant to be; or all their names. */
+/** Of several accepted kinds, the one that was meant; or the names of all. */
 function alternatives(
   errors: readonly (readonly Issue[])[],
   path: Path,
@@ -104,7 +104,7 @@ function bigWords({ origin, maximum, inclusive = true }: z.core.$ZodIssueTooBig)
   return `must be ${inclusive ? 'at most' : 'less than'} ${maximum}`
 }
 
-/** Ten thousand wrong names are one mistake, made ten thousand times. */
+/** More are not listed: ten thousand wrong names are one mistake, repeated. */
 const MAX_KEYS = 20
 
 function unknownKeys(keys: readonly string[], path: Path, known: readonly string[]): Explained[] {

@@ -30,7 +30,7 @@ export function printChanges(
   return results.every(one => one.ok) ? EXIT.ok : EXIT.failed
 }
 
-/** For `taskd why`: whoever typed it, not whom sudo made of them. */
+/** For `taskd why`: the user who typed it, not the one that sudo switched to. */
 export function whoAsks(env: Context['env']): string {
   try {
     return `by ${env['SUDO_USER'] || userInfo().username}`

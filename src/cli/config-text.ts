@@ -5,10 +5,10 @@ import { maskValue } from '../config/secrets.ts'
 import { headerOf, isPythons } from '../config/section.ts'
 import { clean, pad, textWidth } from './render.ts'
 
-/** What stands for a secret. */
+/** Shown in place of a secret. */
 export const MASK = '***'
 
-/** The column of values has at least so much, however long the names of files are. */
+/** The least width of the column of values, however long the names of files are. */
 const LEAST = 12
 
 export interface TextOptions {
@@ -19,7 +19,7 @@ export interface TextOptions {
 
 /**
  * One section in the language of cron.ini: what is printed is read back as the same, but for what is
- * masked. Where a value comes from stands behind it, or above it where there is no room.
+ * masked. The origin of a value follows it, or is above it where there is no room.
  */
 export function sectionLines(
   { section, keys }: EffectiveSection,
@@ -32,7 +32,7 @@ export function sectionLines(
     remark: `; ${clean(origin(one.from))}`,
   }))
   const nameWidth = widest(rows.map(one => one.name))
-  // A value that is wider does not push the remarks of the others away.
+  // A wider value does not move the remarks of the others.
   const room = Math.max(LEAST, width - nameWidth - 5 - widest(rows.map(one => one.remark)))
   const first = rows.map(one => one.lines[0] ?? '')
   const valueWidth = widest(first.filter(one => textWidth(one) <= room))
@@ -65,7 +65,10 @@ function written({ key, value }: EffectiveKey, python: boolean): readonly string
   return [same ? byIni : `"${shown.replace(/["\\]/g, '\\$&')}"`]
 }
 
-/** @param rest all that follows the `=` of a line @param text what it shall be without its remark */
+/**
+ * @param rest all that follows the `=` of a line @param text the value that it must have without
+ * its remark
+ */
 function readsBack(rest: string, text: string): boolean {
   return rest.slice(0, valueEnd(rest)).trim() === text
 }

@@ -6,7 +6,7 @@ import { TaskdError } from '../lib/errors.ts'
 import { findSocket } from './find-daemon.ts'
 import type { Output } from './output.ts'
 
-/** What every command may use of the world. */
+/** What every command may use. */
 export interface Context {
   readonly env: Environment
   readonly cwd: string
@@ -34,7 +34,7 @@ export interface World {
 
 export function createContext(world: World, configFlag: string | undefined): Context {
   const configFile = findConfigFile(configFlag, world.env, world.cwd)
-  // Whoever names a socket and no file means the daemon there, whatever it reads.
+  // A socket without a file means the daemon that listens there, whatever it reads.
   const { TASKD_CONFIG: named, TASKD_SOCKET: socketNamed } = world.env
   const meant = socketNamed && !configFlag && !named ? undefined : configFile
   return {

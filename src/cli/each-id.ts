@@ -2,7 +2,7 @@ import { TaskdError } from '../lib/errors.ts'
 import type { Context, Options } from './context.ts'
 import { EXIT, errorLine } from './exit.ts'
 
-/** Codes that speak of one task; any other is as true of the next one. */
+/** Errors about one task; any other error would hit the next task as well. */
 const OF_ONE = ['E_NO_TASK', 'E_NO_QUEUE', 'E_BAD_STATE']
 
 /** Does the same to each task; one that is unknown does not keep the others from it. */

@@ -10,7 +10,7 @@ export function usageError(message: string, hint = ''): TaskdError {
   return new TaskdError('E_BAD_USAGE', message, hint)
 }
 
-/** A configuration that nothing can be done with; every mistake in it is shown. */
+/** A configuration that cannot be used; every mistake in it is shown. */
 export class BadConfig extends TaskdError {
   readonly problems: readonly Problem[]
 
@@ -29,15 +29,15 @@ export function errorLine(error: unknown): string {
   return system ? `taskd: ${messageOf(error)}` : `taskd: unexpected error: ${stackOf(error)}`
 }
 
-/** What nobody foresaw is a bug, and a bug wants its stack. */
+/** An unexpected error is a bug, so its stack is shown. */
 function stackOf(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : messageOf(error)
 }
 
-/** What the user has to word differently. */
+/** Codes for a wrong command line or configuration. */
 const MISUSE = ['E_BAD_USAGE', 'E_BAD_CONFIG', 'E_BAD_REQUEST', 'E_BAD_TASK', 'E_BAD_ROW']
 
-/** A name that nothing has. */
+/** Codes for an unknown name. */
 const NO_SUCH_NAME = ['E_NO_NAME', 'E_NO_JOB', 'E_NO_QUEUE', 'E_NO_ROW']
 
 export function exitCodeOf(error: unknown): number {

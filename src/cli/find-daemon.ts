@@ -23,7 +23,7 @@ export async function findSocket(file: string, env: Environment): Promise<string
 /** Larger files take longer to read than the schemas to load. */
 const MAX_BYTES = 1 << 20
 
-/** Undefined for a file that is not on its own: with includes, overlays, or no plain file at all. */
+/** Undefined for a file that does not stand alone: with includes, overlays, or no plain file at all. */
 export function quickSocket(file: string, env: Environment): string | undefined {
   const { folder, dataDir } = placesOf(file)
   const variable = (name: string) => env[name]?.trim() || undefined

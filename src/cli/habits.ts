@@ -1,4 +1,7 @@
-/** Words of supervisorctl, and what does it here; each is told, and nothing is done (exit 2). */
+/**
+ * Words of supervisorctl, and what does the same here. The command prints that and does nothing
+ * (exit 2).
+ */
 export const HABITS: Readonly<Record<string, string>> = {
   update: 'taskd reload applies what has changed in the configuration, taskd plan shows it first',
   reread: 'taskd plan shows what taskd reload would change',

@@ -63,7 +63,10 @@ async function refuseSecond(daemon: Control): Promise<void> {
   )
 }
 
-/** What the daemon writes before it has its log, and what a crash writes, goes there too. */
+/**
+ * Opens the log. What the daemon writes before it has opened it, and what a crash writes, goes
+ * there too.
+ */
 function openLog(file: string): number {
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o750 })

@@ -3,7 +3,7 @@ import { createOutput } from './output.ts'
 import { runCli } from './program.ts'
 import { takeSecrets } from './secret-variables.ts'
 
-// `taskd fails | head`: the reader has seen enough, and that is nobody's mistake.
+// `taskd fails | head`: the reader has seen enough, which is not an error.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit()

@@ -1,7 +1,7 @@
 import { relative } from 'node:path'
 import { formatProblem, type Problem } from '../config/diagnostics.ts'
 
-/** One mistake as one line, with a path that is short from where the reader stands. */
+/** One mistake as one line, with a path relative to the reader's folder. */
 export function problemLine(problem: Problem, cwd: string): string {
   const near = relative(cwd, problem.file)
   const short = problem.file.startsWith('/') && !near.startsWith('..') && near !== ''

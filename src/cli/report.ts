@@ -5,10 +5,10 @@ import { EXIT } from './exit.ts'
 import { problemLine } from './problem-line.ts'
 import { clean } from './render.ts'
 
-/** In the words of `describeChanges`: it is told what it waits for. */
+/** Matches the lines of `describeChanges` for changes that wait for something. */
 const WAITS = /: (?:changed; )?takes effect (?:with|when) /
 
-/** What waits for something has not been applied. */
+/** Changes that wait for something do not count as applied. */
 function summary(changes: readonly string[], applied: boolean): string {
   if (!applied) return `${count(changes.length, 'change')} to apply with taskd reload`
   const waiting = changes.filter(change => WAITS.test(change)).length

@@ -120,7 +120,7 @@ function historyLines(
   return lines
 }
 
-/** What stands in `extra`: the answer, or who runs it; anything else is shown as it is. */
+/** The content of `extra`: the answer, or who runs it; anything else is shown as it is. */
 function toldBy({ extra, status }: SqlRun): { readonly said: string; readonly ms?: number } {
   const { msg, duration_ms, worker_id } = objectIn(extra)
   if (status === 'doing' && typeof worker_id === 'string') return { said: `on ${worker_id}` }

@@ -8,7 +8,7 @@ import type { Context } from './context.ts'
 import { errorLine } from './exit.ts'
 
 const POLL_MS = 50
-/** Shorter stops need no word. */
+/** Shorter stops need no message. */
 const QUIET_MS = 500
 const NAMED = 5
 
@@ -45,7 +45,7 @@ export async function stopDaemon(
   return pid
 }
 
-/** '' when there is nothing to name, or nobody to ask any more. */
+/** '' when there is nothing to name, or the daemon cannot be asked any more. */
 async function whatFor(daemon: Control, pid: number): Promise<string> {
   const status = await daemon.status().catch(() => undefined)
   if (status === undefined || status.pid !== pid) return ''
@@ -59,7 +59,7 @@ function describe({ workers, programs }: Status): string {
     return `${count(tasks, 'running task')} (${busy.map(one => one.name).join(', ')}); taskd stop --now ends them`
   const left = workers.filter(one => one.pid > 0)
   if (left.length > 0) return `${count(left.length, 'worker')} to leave`
-  // Redis is stopped last, and as quickly whoever asks.
+  // Redis is stopped last, and always quickly.
   const ending = programs.filter(one => one.pid > 0 && one.group !== '')
   const names = ending.slice(0, NAMED).map(one => one.name)
   const more = ending.length > NAMED ? `, and ${ending.length - NAMED} more` : ''

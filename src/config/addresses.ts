@@ -44,7 +44,7 @@ export const readDatabase: Read<string> = text => {
   return yes(text.replace(/^\w+/, read.value.kind))
 }
 
-/** A client decodes it, and has no use for what cannot be. */
+/** A client decodes it, so it must be decodable. */
 function isEncoded(text: string): boolean {
   try {
     decodeURIComponent(text)

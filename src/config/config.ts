@@ -34,7 +34,7 @@ export interface Settings {
   readonly httpKey?: string
   /** Requests allowed for each address. */
   readonly httpRate?: Rate
-  /** Opens everything. */
+  /** The secret that opens everything. */
   readonly secret?: string
   readonly secretRead?: string
   readonly secretPush?: string
@@ -61,7 +61,10 @@ export interface Settings {
   readonly binPath?: string
   /** A file of bin_path that writes to standard error has failed. */
   readonly failOnStderr: boolean
-  /** Files, folders and shell patterns, absolute: what may be pushed over TCP without `admin`. */
+  /**
+   * Files, folders and shell patterns, absolute: the scripts that may be pushed over TCP without
+   * `admin`.
+   */
   readonly scriptAllow?: readonly string[]
   readonly tasks: string
   /** A path, or a name to be found on the PATH. */

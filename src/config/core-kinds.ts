@@ -42,7 +42,7 @@ export const TASKD = {
   waits: key => FIXED.has(key),
 } as const satisfies KeyRules
 
-/** A live worker can be told, or need not know. */
+/** A live worker can take these over, or does not need them. */
 const LIVE = new Set(['workers', 'concurrency', 'capacity', 'lease', 'retries', 'finish_keep'])
 
 export const QUEUE = {

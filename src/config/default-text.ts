@@ -6,7 +6,7 @@ import { formatDuration } from '../lib/duration.ts'
 export function defaultText(field: unknown): string | undefined {
   if (!(field instanceof z.ZodDefault)) return undefined
   const value: unknown = field.def.defaultValue
-  // 3600000 is an hour, a size or a number: whatever the key itself reads back as the same.
+  // 3600000 may be an hour, a size or a number: the key's own reader decides which text means the same.
   return writings(value).find(text => {
     const read = field.safeParse(text)
     return read.success && isDeepStrictEqual(read.data, value)

@@ -15,9 +15,9 @@ export interface DescriptorNeeds {
   readonly queues: readonly QueueSpec[]
 }
 
-/** Too many file descriptors are asked for. */
+/** A process needs more file descriptors than it may have. */
 export interface Shortage {
-  /** Of which section: the one that needs most. */
+  /** The kind of the section that needs most. */
   readonly kind: 'program' | 'queue'
   readonly name: string
   readonly message: string
@@ -64,12 +64,12 @@ export function shortagesOf(
   return found
 }
 
-/** Of the daemon: its own, and those of all programs. */
+/** How many the daemon needs: its own, and those of all programs. */
 export function descriptorsNeeded({ processes, queues }: DescriptorNeeds): number {
   return ownDescriptors(queues) + sum(processes.map(descriptorsOf))
 }
 
-/** A note for each, as the limit may be another one where the daemon is started. */
+/** Only a note for each, because the limit may differ where the daemon is started. */
 export function noteShortages(
   needs: DescriptorNeeds,
   limit: number,

@@ -26,7 +26,7 @@ export interface Place {
   readonly value: string
 }
 
-/** More are not read by anybody, and make the answer to a file of junk slow. */
+/** Nobody reads more, and a file of junk would make the answer slow. */
 const MAX_FINDINGS = 10_000
 const MAX_VALUE = 200
 
@@ -102,7 +102,7 @@ export function formatProblem(problem: Problem): string {
   return oneLine(parts.join(': '))
 }
 
-/** Control characters become escapes: a mistake is one line, and paints nothing on a terminal. */
+/** Control characters become escapes: a mistake is one line, and cannot change the terminal. */
 function oneLine(text: string): string {
   return text.replace(/\p{Cc}/gu, one => {
     return `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`
@@ -113,10 +113,10 @@ const MASK = '******'
 /** More is neither read nor shown. */
 const MAX_LOOK = 16_384
 
-/** The value as it may be shown: short, and without what nobody should read over a shoulder. */
+/** The value as it may be shown: short, and with its secrets masked. */
 function printable(key: string, value: string, hint: string): string {
   if (value === '') return ''
-  // A misspelt `secret` is found by the word that the hint offers.
+  // A misspelt `secret` is recognised by the word that the hint offers.
   const meant = /^did you mean "([^"]+)"/.exec(hint)?.[1] ?? key
   if (isSecretKey(key) || isSecretKey(meant)) return MASK
   if (key === '' && (isSecretKey(value) || value.includes('@'))) return MASK

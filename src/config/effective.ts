@@ -37,12 +37,12 @@ export type Effective =
     }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
-/** What of supervisord's own section counts here. */
+/** The keys of `[supervisord]` that count here. */
 const INHERITED = ['environment', 'user', 'umask', 'directory']
 
 /**
- * Everything that is in force, and who says so: files, overlays, variables, defaults. Values stand as
- * they were written, secrets and all: who shows them masks them.
+ * Everything that is in force, and where it comes from: files, overlays, variables, defaults. Values are as
+ * they were written, with their secrets: whoever shows them masks them.
  */
 export function readEffective(file: string, env: Environment, deps: ConfigDeps): Effective {
   const report = new Report(deps.kinds)
@@ -110,7 +110,7 @@ function hereIn(section: Section, file: string): Section {
   return { ...section, entries: new Map(moved) }
 }
 
-/** A place that no file has, so that what is found there is about a default. */
+/** The place of a default, which no file has. */
 const DEFAULT = 'default'
 
 /** What the keys mean that the section does not set. */
@@ -125,7 +125,7 @@ function defaultsOf(section: Section, config: Config, kinds: SectionKinds): read
   })
 }
 
-/** @param at the number of the section, by which it is known again */
+/** @param at the number of the section, by which it is recognised later */
 function withDefaults(section: Section, defaults: readonly Entry[], at: number): Section {
   const added = defaults.map((entry): [string, Entry] => [entry.name, { ...entry, line: at }])
   return { ...section, entries: new Map([...section.entries, ...added]) }
@@ -163,7 +163,7 @@ function leaveOut(
   return out
 }
 
-/** Whose each line is. */
+/** The section that each line belongs to. */
 function ownersOf(sections: readonly Section[]): ReadonlyMap<string, Section> {
   return new Map(
     sections.flatMap(section =>

@@ -13,7 +13,8 @@ export type Read<T> = (
 /**
  * A key of a schema.
  * @param example what a hint offers when the reader has no better idea
- * @param maxBytes the kernel takes no longer argument; in other keys it is a slip, and takes time to look at
+ * @param maxBytes the kernel takes no longer argument; in other keys a longer value is a mistake
+ * that is slow to judge
  */
 export function field<T>(
   read: Read<T>,
@@ -35,7 +36,7 @@ function refuse(text: string, empty: 'may be empty' | undefined, maxBytes: numbe
   return Buffer.byteLength(text) > maxBytes ? tooLong('is', maxBytes) : undefined
 }
 
-/** @param what how the sentence begins */
+/** @param what the beginning of the sentence */
 export function tooLong(what: string, maxBytes: number) {
   return no(`${what} longer than ${maxBytes} bytes`, 'hand the data over in a file')
 }

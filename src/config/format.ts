@@ -4,7 +4,7 @@ import { no, yes } from './fields.ts'
 /** A text with holes that every process fills in for itself. */
 export type Format = readonly (string | Hole)[]
 
-/** What of `%(process_num)02d` is not known before there is a process. */
+/** A name such as `%(process_num)02d`, whose value is not known before there is a process. */
 export interface Hole {
   readonly name: string
   readonly style: Style

@@ -6,8 +6,8 @@ import { no, type Read, yes } from './fields.ts'
 const MAX_BYTES = 65_536
 
 /**
- * `@/run/secrets/x` stands for what is in that file, so that a password need not stand in a file
- * that many may read. What is wrong with it is said without quoting it. What the file holds is the
+ * `@/run/secrets/x` stands for what is in that file, so that a password need not be in a file
+ * that many may read. Messages about it never quote it. What the file holds is the
  * value itself, also when that begins with an @.
  */
 export function orFromFile<T>(read: Read<T>, literal = ''): Read<T> {
@@ -19,7 +19,7 @@ export function orFromFile<T>(read: Read<T>, literal = ''): Read<T> {
     const content = readSecret(path)
     if (!content.ok) return content
     const result = read(content.value)
-    // Its hint might quote what the file holds.
+    // The hint might quote what the file holds.
     return result.ok ? result : no(`holds what ${result.reason}`)
   }
 }

@@ -2,8 +2,8 @@ import { existsSync, readdirSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 
 /**
- * The existing files that a shell pattern names, sorted: `*`, `?` and `[abc]` in any part of the path. As in
- * a shell, a wild card does not match a leading dot, and never a slash.
+ * The existing files that a shell pattern names, sorted: `*`, `?` and `[abc]` in any part of the
+ * path. As in a shell, a wild card does not match a leading dot, and never a slash.
  * @param base what a relative pattern starts from
  */
 export function expandGlob(pattern: string, base: string): readonly string[] {
@@ -72,7 +72,7 @@ function inSet(char: string, set: string): boolean {
   return false
 }
 
-/** Goes back to the last star only, so no pattern takes long. */
+/** Backtracks to the last star only, so that no pattern takes long. */
 function matches(name: readonly string[], tokens: readonly Token[]): boolean {
   let at = 0
   let token = 0

@@ -13,7 +13,7 @@ export class LiveConfig {
     return this.#current
   }
 
-  /** Puts another one in force, and tells those who listen, in the order in which they came. */
+  /** Puts another configuration in force, and calls the listeners in the order in which they subscribed. */
   replace(next: Config): void {
     this.#current = next
     for (const listener of this.#listeners) listener(next)

@@ -4,7 +4,7 @@ import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 export interface Places {
   /** The folder of the main file: for data, logs and sockets. */
   readonly folder: string
-  /** What scripts are named from: the folder above `conf/`, or else the folder of the file. */
+  /** The folder that scripts are relative to: the one above `conf/`, or else that of the file. */
   readonly root: string
   readonly dataDir: string
   readonly tasks: string
@@ -19,7 +19,7 @@ export function placesOf(file: string): Places {
   return { folder, root, dataDir, tasks: join(dirname(folder), 'tasks') }
 }
 
-/** A program may be a path, or a bare name that the PATH answers. */
+/** A program may be a path, or a bare name that is looked up in the PATH. */
 export function resolveProgram(name: string, base: string): string {
   return name.includes('/') && !isAbsolute(name) ? resolve(base, name) : name
 }

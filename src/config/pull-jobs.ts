@@ -2,7 +2,7 @@ import type { JOB } from './core-kinds.ts'
 import type { Report } from './diagnostics.ts'
 import { type Checked, placeOf } from './schema.ts'
 
-/** What only a worker of our own can do for a task; agents have their own machine to think of. */
+/** Keys that only our own workers can obey; an agent decides for its own machine. */
 const FOREIGN = ['interpreter', 'directory', 'user', 'environment'] as const
 const IN_ORDER = ['jitter', 'priority'] as const
 const OF_THE_QUEUE = ['retries', 'retry_intervals'] as const

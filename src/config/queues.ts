@@ -4,7 +4,7 @@ import type { QUEUE } from './core-kinds.ts'
 
 type QueueValues = z.output<typeof QUEUE.schema>
 
-/** They exist in every configuration, and their names say their mode. */
+/** The queues that exist in every configuration, with their modes. */
 const BUILT_IN: ReadonlyMap<string, QueueSpec['mode']> = new Map([
   ['sync_tasks', 'sync'],
   ['async_tasks', 'async'],

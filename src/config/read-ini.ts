@@ -11,7 +11,7 @@ import {
   type Section,
 } from './section.ts'
 
-/** After so many lines that make no sense the file is something else. */
+/** With this many lines that make no sense, the file is not a configuration. */
 const MAX_BAD_LINES = 100
 /** Far more than one machine can run. */
 const MAX_SECTIONS = 100_000
@@ -58,7 +58,10 @@ class Scan {
   readonly #report: Report
   readonly #named: ReadonlySet<string>
   #bad = 0
-  /** Undefined before the first header; 'unreadable' after a broken one, whose keys have no home. */
+  /**
+   * Undefined before the first header; 'unreadable' after a broken one, whose keys belong to no
+   * section.
+   */
   #section: Open | 'unreadable' | undefined
   #last: Last | undefined
 
@@ -156,14 +159,17 @@ class Scan {
     this.#enter(this.#section, entry)
   }
 
-  /** What stands there is part of it, as likely as not, and is not told: the key is enough. */
+  /**
+   * Whether a faulty line follows a secret. It is probably part of it, so the message must not
+   * quote it.
+   */
   #isBelowSecret(line: number): boolean {
     if (typeof this.#section !== 'object' || this.#last === undefined) return false
     const above = this.#section.entries.get(this.#last.name)
     return above !== undefined && above.line === line - 1 && isSecretKey(above.name)
   }
 
-  /** Supervisor lets the last one count; elsewhere a key that stands twice is a mistake. */
+  /** Supervisor lets the last one count; elsewhere a repeated key is a mistake. */
   #enter(section: Open, entry: Entry): void {
     const first = section.entries.get(entry.name)
     const lastCounts = isPythons(section.kind) && section.kind !== 'include'
@@ -192,7 +198,7 @@ class Scan {
   }
 }
 
-/** A whole line that is the header of a section, and of none that could be a word of a command. */
+/** Whether a line is the header of a known kind of section, and so cannot be part of a command. */
 function isIndentedHeader(text: string, named: ReadonlySet<string>): boolean {
   const [, name] = /^\[([^[\]]+)\]$/.exec(text) ?? []
   return name !== undefined && readHeader(name.trim(), named).kind !== 'job'

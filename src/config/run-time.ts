@@ -18,7 +18,7 @@ const MACROS = new Map([
   ['@annually', '0 0 1 1 *'],
 ])
 
-/** Faster than this a queue and a resident worker do better than a schedule. */
+/** For shorter intervals a queue and a resident worker are better than a schedule. */
 const LEAST_INTERVAL_MS = 100
 
 /** What `run_time` means under a `trigger`. Whether a cron expression makes sense is not judged here. */
@@ -76,7 +76,7 @@ export function splitRemedy(text: string, otherwise: string): readonly [string, 
   return at < 0 ? [text, otherwise] : [text.slice(0, at), text.slice(at + 2)]
 }
 
-/** The whole judgement of a schedule that stands in no file, in the words of `taskd check`. */
+/** Judges a schedule that is not in a file, in the words of `taskd check`. */
 export function judgeRunTime(
   word: TriggerWord,
   text: string,
@@ -91,7 +91,7 @@ export function judgeRunTime(
   return { ok: false, reason: worded(...splitRemedy(problem, word === 'cron' ? CRON_HINT : '')) }
 }
 
-/** Wider than any column that is made for one. */
+/** Longer than any column for it. */
 const MAX_RUN_TIME = 10_000
 
 function worded(reason: string, hint: string): string {

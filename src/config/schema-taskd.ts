@@ -8,7 +8,7 @@ import { rate } from './rate.ts'
 import { readAllowed } from './rpc-allow.ts'
 import { readScripts } from './script-allow.ts'
 
-/** Written out again, because the log itself is not to be loaded for a list of words. */
+/** Repeated here, so that the log module is not loaded just for these words. */
 const LEVELS = ['debug', 'info', 'warn', 'error', 'fatal'] as const satisfies readonly LogLevel[]
 
 /** A part of every workerId and hence of Redis keys, where `:` separates. */
@@ -20,7 +20,7 @@ const node = field<string>(
   'web-1',
 )
 
-/** It travels in a header, which knows no line ends and loses blanks at its ends. */
+/** It is sent in a header, which cannot hold line ends and loses blanks at both ends. */
 const secret = field<string>(
   orFromFile(
     text =>

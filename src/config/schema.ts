@@ -4,7 +4,7 @@ import type { Report } from './diagnostics.ts'
 import { isSecretKey } from './secrets.ts'
 import { type Entry, headerOf, isPythons, type Section } from './section.ts'
 
-/** What the keys of one kind of section may say. */
+/** The rules for the keys of one kind of section. */
 export interface KeyRules<Schema extends z.ZodObject = z.ZodObject> {
   /** As in the header: `relay` of `[relay:x]`; `job` for a section without a kind. */
   readonly kind: string
@@ -15,7 +15,7 @@ export interface KeyRules<Schema extends z.ZodObject = z.ZodObject> {
   readonly examples?: Readonly<Record<string, string>>
   /** Whether a change of the key waits until what it is about starts again. */
   waits?(key: string): boolean
-  /** Its keys have common names such as `url`: nobody who writes one into a program means this kind. */
+  /** Its keys have common names such as `url`, so a misplaced one is no hint at this kind. */
   readonly commonKeys?: true
 }
 
@@ -76,13 +76,13 @@ export function checkSection<Schema extends z.ZodObject>(
     }
   }
   const rest = partialOf(schema).safeParse(without(input, broken)).data ?? {}
-  // A default must not stand in for what the user got wrong.
+  // A default must not replace a value that the user got wrong.
   return { section, values: without(rest, broken) as Partial<z.output<Schema>> }
 }
 
 const UNTOLD = { key: 'a line below a secret', value: '' }
 
-/** The second line of a key in base64 ends in `=`, and would be told as the name of a key. */
+/** The second line of a base64 key ends in `=`, and would be quoted as the name of a key. */
 function goesOnWithSecret(entry: Entry, above: Entry | undefined, hint: string): boolean {
   if (above === undefined || !isSecretKey(above.name) || !hint.startsWith('known keys'))
     return false
@@ -93,7 +93,7 @@ function without(record: Record<string, unknown>, names: ReadonlySet<string>) {
   return Object.fromEntries(Object.entries(record).filter(([name]) => !names.has(name)))
 }
 
-/** Where a key stands, or the header of a section that lacks it. */
+/** The place of a key, or of the header of a section that lacks it. */
 export function placeOf(section: Section, name: string) {
   return section.entries.get(name) ?? { ...section.place, key: name, value: '' }
 }
@@ -114,7 +114,7 @@ function remedy({ kind, schema }: KeyRules, name: string, report: Report): strin
   return didYouMean(name, keys, otherwise, quoted)
 }
 
-/** Of supervisord itself: people write them one section too low. */
+/** Keys of supervisord itself, which people write into the section below by mistake. */
 const DAEMONS =
   'pidfile logfile logfile_maxbytes logfile_backups loglevel nodaemon minfds minprocs nocleanup childlogdir identifier strip_ansi silent'.split(
     ' ',

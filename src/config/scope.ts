@@ -12,14 +12,14 @@ export interface Names {
   readonly env: Environment
   /** Laid over `env`: what `[supervisord]` sets for all. */
   readonly more?: Readonly<Record<string, string>>
-  /** What each process knows besides: its numbers, and its own variables. */
+  /** Names whose values only each process knows: its numbers and its own variables. */
   readonly own?: ReadonlySet<string> | undefined
 }
 
 const NUMBERS = ['process_num', 'numprocs']
 const HOST = hostname()
 
-/** @param file where the text stands: `%(here)s` is its folder */
+/** @param file the file of the text: `%(here)s` is its folder */
 export function scopeOf(names: Names, file: string): Scope {
   return {
     find: name => meaningOf(name, names, file),

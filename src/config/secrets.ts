@@ -1,11 +1,11 @@
-/** What of a value may be shown, wherever configuration is shown: mistakes, `taskd config`, logs. */
+/** Masks the secret parts of values wherever configuration is shown: mistakes, `taskd config`, logs. */
 
 const WORDS =
   'secret|passw|passphrase|pwd|token|credential|bearer|authorization|' +
   '(?:api|access|auth|encrypt|private|signing)[_-]?key'
 const SECRET = new RegExp(WORDS, 'i')
 
-/** Whether the whole value of such a key is nobody's business. */
+/** Whether the whole value of such a key is secret. */
 export function isSecretKey(key: string): boolean {
   return SECRET.test(key)
 }
@@ -26,7 +26,7 @@ function maskAddress(value: string, mask: string): string {
   if (/^(?:@|unix:|sqlite:)/.test(value)) return value
   const [scheme = ''] = /^[a-z][\w+.-]*:(?:\/\/)?/i.exec(value) ?? []
   const at = value.lastIndexOf('@')
-  // Before the last @ stands a login, however it is written; a user alone is none.
+  // What comes before the last @ is a login, however it is written; a user alone is not secret.
   const login = at < 0 ? '' : value.slice(scheme.length, at)
   const [user] = /^[\w.%+~-]*(?=:|$)/.exec(login) ?? []
   const secret = user === undefined ? mask : user === login ? login : `${user}:${mask}`
@@ -37,7 +37,7 @@ function maskAddress(value: string, mask: string): string {
   return maskOptions(shown, mask).replace(/^(https?:\/\/[^/?]*\/)[^?]+/i, `$1${mask}`)
 }
 
-/** `redis://user:password@host`; also one that lacks its @, or has other signs in the password. */
+/** `redis://user:password@host`; also one without its @, or with other signs in the password. */
 function maskLogin(text: string, mask: string): string {
   const last = text.lastIndexOf('@')
   const start = /:\/\/([^\s/:@[\]]*):/g
@@ -67,7 +67,7 @@ const pairs = (bare: string) =>
     `(${NAME}(?:["']?\\s{0,3}[=:]|(?<=-[\\w-]{0,96})\\s)\\s{0,3})(${QUOTED}|${bare})`,
     'gi',
   )
-/** In `environment` a value without quotes goes on to the comma. */
+/** In `environment` a value without quotes ends at the comma. */
 const IN_ENVIRONMENT = pairs('[^,]+')
 const ELSEWHERE = pairs('[^&\\s]+')
 const HEADER = /\b((?:bearer|basic)\s+)([^\s"']+)/gi

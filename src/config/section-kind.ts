@@ -19,9 +19,9 @@ export interface SectionKind<Value = unknown, Schema extends z.ZodObject = z.Zod
   read(sections: readonly Section[], around: Surroundings): Value
   /** What a reload changes, by name and key. */
   diff(old: Value, next: Value): Changes
-  /** What `taskd check` says there is, as in `2 programs`; undefined: not worth a word. */
+  /** What `taskd check` says there is, as in `2 programs`; undefined: not mentioned. */
   contents?(value: Value): string | undefined
-  /** Whether its sections have something to do while Redis is away, or nothing to do without it. */
+  /** Whether its sections can work while Redis is away, or have to wait for it. */
   without?(value: Value): 'works' | 'waits' | undefined
   /** What its sections run, which whoever may push may push too. */
   tasks?(value: Value): readonly TaskTemplate[]
@@ -35,12 +35,12 @@ export interface NamedRules<Schema extends z.ZodObject = z.ZodObject> extends Ke
 
 /** What sections are read against: the rest of the configuration. */
 export interface Surroundings extends Places {
-  /** All that there are, in the order of the files. */
+  /** All sections, in the order of the files. */
   readonly sections: readonly Section[]
   readonly environment: Environment
   readonly settings: Settings
   readonly queues: readonly QueueSpec[]
-  /** Also of those that are declared with a mistake. */
+  /** Includes queues that are declared with a mistake. */
   readonly queueNames: readonly string[]
   /** How many files a process of ours may have open; undefined: nothing is said about that. */
   readonly openFiles: number | undefined

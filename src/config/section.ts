@@ -29,7 +29,7 @@ export interface Section {
   readonly name: string
   readonly place: Place
   readonly entries: ReadonlyMap<string, Entry>
-  /** In a file of supervisord's own, where a key that nobody knows is no mistake. */
+  /** In a file of supervisord's own, where an unknown key is not a mistake. */
   readonly ofSupervisord?: boolean
 }
 
@@ -50,13 +50,13 @@ export function readHeader(text: string, named: ReadonlySet<string>): Header {
   return colon >= 0 && known ? { kind: prefix, name } : { kind: 'job', name: text }
 }
 
-/** How a section is called in messages, and what makes it unique. */
+/** The name of a section in messages, which is unique. */
 export function headerOf(header: Header): string {
   if (header.kind === 'job') return `[${header.name}]`
   return header.name === '' ? `[${header.kind}]` : `[${header.kind}:${header.name}]`
 }
 
-/** In a file that is supervisord's own, whoever reads it. */
+/** Whether this kind of section belongs to supervisord itself. */
 export function isSupervisors(kind: string): boolean {
   return SUPERVISORS.some(one => one === kind)
 }
@@ -99,7 +99,7 @@ export function refuseQueueName(name: string): readonly [string, string] | undef
 }
 
 /**
- * As `refuseQueueName`, for what has a folder called after it: no `..`, and nothing hidden.
+ * As `refuseQueueName`, for sections with a folder of that name: no `..`, and nothing hidden.
  * @param what as in `a relay` @param example a whole header
  */
 export function refuseFolderName(

@@ -11,10 +11,10 @@ import type { Section } from './section.ts'
 
 type TaskdValues = z.output<typeof TASKD.schema>
 
-/** `TASKD_` variables that are no settings: set for scripts, or read elsewhere. */
+/** `TASKD_` variables that are not settings: set for scripts, or read elsewhere. */
 const OTHERS = 'CONFIG DESCRIPTORS TASK_ID TASK_KEY JOB WORKER_ID ATTEMPT SCHEDULED_AT'.split(' ')
 
-/** Where a value comes from that no file holds. */
+/** The origin of a value that comes from a variable. */
 export const ENVIRONMENT = 'environment'
 
 /** `[taskd]`, with the environment laid over it; an empty variable counts as not set. */
@@ -28,7 +28,7 @@ export function checkSettings(
   return checkSection(TASKD, underEnvironment(section, file, env), report)
 }
 
-/** The section as it is with what the variables say instead. */
+/** The section with the values of the variables laid over it. */
 export function underEnvironment(
   section: Section | undefined,
   file: string,
@@ -45,7 +45,7 @@ export function underEnvironment(
   return { ...base, entries }
 }
 
-/** A variable for something else is nobody's mistake, so a wrong one gets a note at most. */
+/** An unknown variable may be meant for something else, so it gets a note at most. */
 function noteUnknown(env: Environment, report: Report): void {
   const known = Object.keys(TASKD.schema.shape).map(name => name.toUpperCase())
   for (const key of Object.keys(env)) {
@@ -119,7 +119,7 @@ function databaseUrl(url: string, folder: string): string {
   return `sqlite:${resolve(folder, url.slice(7))}`
 }
 
-/** The host name, less what a node's name may not hold. */
+/** The host name, without the characters that a node's name may not have. */
 function nodeName(): string {
   return (
     hostname()

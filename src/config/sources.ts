@@ -38,7 +38,7 @@ export function gather(file: string, env: Environment, report: Report): Sources 
       for (const found of includedFiles(section, path, env, report))
         if (!files.includes(resolve(found))) all.push(...readAll(found, ofSupervisord))
     }
-    // The pattern of each file is its own, so that two of them are no doubles.
+    // Each file has its own patterns, so two `[include]` sections are not duplicates.
     return all.filter(section => section.kind !== 'include' || section.place.file === file)
   }
   const base = mergeDuplicates(readAll(file), report)
@@ -76,10 +76,10 @@ function readSections(file: string, report: Report): readonly Section[] {
   return []
 }
 
-/** A larger file is something else than a configuration. */
+/** A larger file is not a configuration. */
 const MAX_BYTES = 16 * 1024 * 1024
 
-/** Looked at before reading: a pipe never ends, and a log of many gigabytes takes a while. */
+/** Checked before reading: a pipe never ends, and a log of many gigabytes takes long. */
 function refuseFile(file: string): readonly [string, string] | undefined {
   const stat = statSync(file)
   if (stat.isDirectory())
@@ -125,7 +125,7 @@ function includedFiles(
   }
   return found
 
-  /** A `%` of another kind is a character of a name. */
+  /** Any other `%` is a character of a name. */
   function expandFiles(text: string): string {
     if (!text.includes('%(')) return text
     const read = expandNow(text, scopeOf({ texts: {}, env }, file))
@@ -162,8 +162,8 @@ function overlayFiles(file: string, env: Environment, report: Report): readonly 
 }
 
 /**
- * A section may stand once in the main file and all that it includes. One that supervisord knows may
- * stand there again, as for supervisord: its keys are added to the first.
+ * A section may appear once in the main file and all that it includes. One that supervisord knows may
+ * appear again, as for supervisord: its keys are added to the first.
  */
 function mergeDuplicates(sections: readonly Section[], report: Report): readonly Section[] {
   const kept: Section[] = []

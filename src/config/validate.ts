@@ -37,12 +37,15 @@ export function checkSettingsTogether(
   }
 }
 
-/** What it means that nobody needs a secret; `taskd doctor` says it too. */
+/** What it means that no secret is needed; `taskd doctor` says it too. */
 export const OPEN_DOOR =
   'has no secret: every user of this machine may look, push allowed scripts and fetch tasks of pull queues; ' +
   'whatever acts on the daemon needs the control socket or a secret'
 
-/** Runs of a node that is cut off must be dead when others take them, and a slow moment is no cut. */
+/**
+ * Runs of a node that is cut off must be dead before others take them, and a slow moment must not
+ * count as being cut off.
+ */
 function checkFence(
   { section }: Checked<typeof TASKD.schema>,
   settings: Settings,
@@ -57,7 +60,7 @@ function checkFence(
 }
 
 const SECRETS = ['secret', 'secret_read', 'secret_push', 'secret_pull'] as const
-/** Shorter ones can be guessed by whoever has the time. */
+/** Shorter secrets can be guessed with enough time. */
 const GOOD_SECRET = 16
 
 function checkDoor(
@@ -89,7 +92,7 @@ function checkDoor(
 export function checkQueueTogether(checked: Checked<typeof QUEUE.schema>, report: Report): void {
   const { section, values } = checked
   const at = (name: string) => placeOf(section, name)
-  // Without a mode that can be read, nothing can be said about the rest.
+  // If the mode cannot be read, the other keys cannot be judged.
   if (section.entries.has('mode') && values.mode === undefined) return
   const fixed = fixedMode(section.name)
   if (fixed !== undefined && values.mode !== undefined && values.mode !== fixed) {
@@ -122,7 +125,7 @@ function checkSync({ section, values }: Checked<typeof QUEUE.schema>, report: Re
   }
 }
 
-/** A pause between tasks can make the rate one that is never reached. */
+/** A pause between tasks can keep the queue from ever reaching its rate. */
 function checkPace(
   { section, values }: Checked<typeof QUEUE.schema>,
   mode: string,
@@ -163,7 +166,7 @@ export function checkJobTogether(
     report.problem(at('jitter'), message, 'shorten the jitter')
   }
   const { misfire, overlap, max_backfill } = values
-  // 0 makes up for nothing, whatever misfire says.
+  // With 0, nothing is made up for, whatever misfire says.
   const counts = misfire === 'all' || overlap === 'queue' || max_backfill === 0
   if (section.entries.has('max_backfill') && misfire !== undefined && !counts)
     report.note(

@@ -70,7 +70,7 @@ export function pullRoutes(port: PullPort): DoorModule {
       description:
         'Safe to repeat: each claim is counted once. Failed ones wait again until the `retries` of ' +
         'the queue are used up. `returned` ones were not begun: they go back in front.',
-      // A misspelt list must not pass for an empty one: what it names would be worked on again.
+      // A misspelt list must not pass for an empty one: the tasks it names would be run again.
       params: z.strictObject({ ...queue, ...reportLists }),
       answers: { 200: { description: 'what has become of each', schema: answers.reported } },
       async handle({ task_key, ...reports }, c) {

@@ -22,7 +22,7 @@ const backfillBody = z.object({
 })
 const cursorBody = z.object({ job, to: time, dry_run: flag().default(false) })
 
-/** The ticks of a job that lie behind. */
+/** The past ticks of a job, and its cursor. */
 export function scheduleRoutes(control: Control) {
   return new Hono()
     .post('/jobs/backfill', body(backfillBody), async c =>

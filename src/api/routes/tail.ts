@@ -20,7 +20,7 @@ export function tailRoutes(control: Control) {
   })
 }
 
-/** Takes a part only when the client has room for it; a client that goes ends the whole. */
+/** Takes a part only when the client has room for it; when the client leaves, it ends. */
 function streamOf(
   output: AsyncIterable<Uint8Array>,
   done: AbortController,

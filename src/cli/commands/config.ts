@@ -58,7 +58,7 @@ function changed({ section, keys }: EffectiveSection): EffectiveSection {
   return { section, keys: keys.filter(one => one.from.kind !== 'default') }
 }
 
-/** A header without a key is written all the same, where somebody wrote it. */
+/** A header without keys is printed too, if somebody wrote it. */
 function isThere({ section, keys }: EffectiveSection): boolean {
   return keys.length > 0 || (section.place.line > 0 && section.kind !== 'taskd')
 }

@@ -45,7 +45,7 @@ export const run: Command = async (context, _args, options) => {
   return findings.some(one => one.level === 'fail') ? EXIT.failed : EXIT.ok
 }
 
-/** That no daemon runs is no illness; that one runs and cannot be asked is. */
+/** No daemon is not a fault; a daemon that cannot be asked is. */
 async function askDaemon(
   context: Context,
 ): Promise<{ status: Status | undefined; trouble: Finding[] }> {

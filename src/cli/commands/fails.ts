@@ -28,7 +28,7 @@ export const run: Command = async ({ out, daemon }, _args, options) => {
   return EXIT.ok
 }
 
-/** What is not among the rows, since it has not come to the database yet. */
+/** How many failures are missing from the rows, because the database does not have them yet. */
 function notInSql(waiting: number | null): string {
   if (waiting === null)
     return 'failed runs may wait in Redis for the database: it does not answer, and they are not among these'
@@ -46,7 +46,7 @@ export function failLines(
     shortTime(row.end_runtime, nowMs),
     // A task of a pull queue need not name a script.
     clean(row.job || basename(row.script) || row.task_key),
-    // `answer` tells less than what was answered.
+    // The answer's own code tells more than `answer`.
     clean(row.kind === 'answer' && row.code !== 'fail' ? row.code : row.kind),
     clean(row.unique_task_id),
   ])

@@ -62,7 +62,7 @@ export const run: Command = async (context, [name], options) => {
 
 const NOTHING_TOLD: ReadonlyMap<string, number> = new Map()
 
-/** Jobs as a daemon that runs has them; none without one. */
+/** Jobs as the running daemon has them; none without a daemon. */
 async function toldJobs(
   { daemon }: Context,
   schedules: readonly Schedule[],
@@ -81,7 +81,10 @@ function nextOf(jobs: readonly JobStatus[]): ReadonlyMap<string, number> {
   )
 }
 
-/** What the daemon tells counts when the schedule in the file, which it may not have read yet, has that tick. */
+/**
+ * The daemon's answer counts if the schedule in the file, which it may not have read yet, has that
+ * tick.
+ */
 function firstOf({ trigger, timezone }: Schedule, told: number | undefined, now: number) {
   if (told === undefined || told <= now) return undefined
   if (trigger.kind === 'interval')

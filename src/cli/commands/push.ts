@@ -48,7 +48,7 @@ function messageOf(options: Options, id: string, cwd: string): Record<string, un
   return Object.fromEntries(Object.entries(message).filter(([, value]) => value !== undefined))
 }
 
-/** A script that lies where the user stands; any other name is the daemon's to understand. */
+/** The path of a script in the user's folder; the daemon interprets any other name. */
 function scriptPath(script: string, cwd: string): string {
   const here = resolve(cwd, script)
   return script !== '' && existsSync(here) ? here : script

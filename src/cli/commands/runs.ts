@@ -25,7 +25,7 @@ export const run: Command = async ({ out, daemon }, [job], options) => {
 
 export interface RunLinesOptions {
   readonly nowMs: number
-  /** All are of this one, so that its name says nothing. */
+  /** Set when all runs are of this job, so that its name need not be shown. */
   readonly job: string | undefined
   /** All that is kept of the output instead of its last line. */
   readonly whole: boolean

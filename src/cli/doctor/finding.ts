@@ -1,10 +1,10 @@
 import type { Status } from '../../api/status.ts'
 import type { Config, Environment, Loaded } from '../../config/config.ts'
 
-/** What one look at the machine found. */
+/** A finding of one look at the machine. */
 export interface Finding {
   readonly name: string
-  /** A `fail` stands in the way; a `warn` may, some day. */
+  /** A `fail` is in the way now; a `warn` may be one day. */
   readonly level: 'ok' | 'warn' | 'fail'
   readonly message: string
   /** How to fix it; '' when there is nothing to fix. */

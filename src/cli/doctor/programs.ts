@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path'
 import type { Environment } from '../../config/config.ts'
 import { runTool } from '../../lib/tool.ts'
 
-/** Where a program is: a path as it stands, a bare name by the PATH. */
+/** Where a program is: a path is taken as it is, a bare name is looked up in the PATH. */
 export function findProgram(name: string, env: Environment): string | undefined {
   if (name.includes('/')) return runs(name) ? name : undefined
   const folders = (env['PATH'] ?? '').split(delimiter).filter(folder => folder !== '')

@@ -25,7 +25,7 @@ export type Answers =
 
 const LIMIT_MS = 3000
 
-/** The last word of an answer; sentinels know no QUIT. */
+/** Marks the end of the answers; sentinels do not have QUIT. */
 const END = 'taskd-doctor'
 
 /**

@@ -7,7 +7,7 @@ import type { Job } from '../../model/job.ts'
 import { type Finding, fail, type Look, ok, type Patient } from './finding.ts'
 import { findProgram } from './programs.ts'
 
-/** More are as good as said by the first. */
+/** More would say the same. */
 const SHOWN = 5
 
 export const lookAtScripts: Look = patient => {

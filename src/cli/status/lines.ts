@@ -7,11 +7,11 @@ const LEAST_DETAIL = 26
 const GAP = 2
 
 /**
- * `name  STATE  what there is to say`, lined up as supervisorctl does. What does not fit goes on
- * below, indented, so that the first word of a line that is not blank is always a name.
+ * `name  STATE  details`, lined up as supervisorctl does. Long lines wrap, indented, so that a line
+ * which does not begin with a blank always begins with a name.
  */
 export function statusLines(rows: readonly Row[], { width, colours }: Output): string[] {
-  // One very long name must not push all the others to the right: it gets lines of its own.
+  // A very long name gets lines of its own, so that it does not move all the others to the right.
   const most = width - STATE_WIDTH - LEAST_DETAIL - GAP
   const widths = rows.map(row => textWidth(row.name)).filter(one => one <= most)
   const nameWidth = Math.max(0, ...widths)

@@ -13,7 +13,7 @@ export interface Row {
   readonly detail: string
 }
 
-/** What is wrong with the whole comes first, then a line for each part. */
+/** Daemon-wide problems come first, then a line for each part. */
 export function rowsOf(status: Status, named: boolean, nowMs: number): Row[] {
   return [
     ...(named
@@ -66,7 +66,7 @@ const NODE_MEANS = {
   unknown: 'not known while Redis is away',
 }
 
-/** Of nodes that are well there is nothing to say. */
+/** Nodes that are well have no line. */
 function nodeRows({ nodes = [] }: Status, nowMs: number): Row[] {
   return nodes.flatMap(({ name, state, since }) => {
     if (state === 'alive') return []
@@ -116,7 +116,7 @@ function queueRow(queue: QueueStatus): Row {
   const counts = Object.entries({ delayed, active, [`bad (taskd why ${task_key})`]: bad })
     .filter(([, number]) => number > 0)
     .map(([what, number]) => `${number} ${what}`)
-  // A daemon of before says nothing of it.
+  // An older daemon does not report it.
   const list =
     listed === null ? ['its key is no list'] : listed > 0 ? [`${listed} in the list`] : []
   const detail = [`${mode} queue`, `${waiting} waiting`, ...counts, ...list].join(', ')

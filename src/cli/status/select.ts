@@ -5,7 +5,7 @@ import { unknownName } from '../../lib/suggest.ts'
 
 export interface Selected {
   readonly status: Status
-  /** One for each name that nothing has. */
+  /** One for each unknown name. */
   readonly unknown: readonly TaskdError[]
 }
 

@@ -1,4 +1,4 @@
-import { suggest } from '../../lib/suggest.ts'
+import { didYouMean } from '../../lib/suggest.ts'
 import type { ChannelSpec, ColumnSpec, Row, Stored, StoredRow } from '../../model/channel.ts'
 import { readValue } from './column-value.ts'
 
@@ -83,8 +83,8 @@ function storedRow(
 }
 
 function unknownField(field: string, known: readonly string[]): string {
-  const near = suggest(field, known)
-  return near === undefined ? 'is no field of this channel' : `is unknown, did you mean ${near}?`
+  const hint = didYouMean(field, known)
+  return hint === '' ? 'is no field of this channel' : `is unknown, ${hint}`
 }
 
 function printable(field: string): string {

@@ -25,7 +25,7 @@ export class AllowedScripts {
 
   /**
    * The task as it may be run. A script of a job runs as it does for the job, above all as the same
-   * user: who may write it must not get it run as ours.
+   * user: whoever may write the script must not have it run as our user.
    * @throws TaskdError E_SCOPE, E_BAD_TASK
    */
   check(task: Task): Task {
@@ -93,7 +93,7 @@ function holds(entry: string, path: string): boolean {
   )
 }
 
-/** Where the part of an entry leads that has no wild card. */
+/** The real path of the part of an entry before its first wild card. */
 function realEntry(entry: string): string {
   const parts = entry.split('/')
   const wild = parts.findIndex(isPattern)
@@ -113,7 +113,7 @@ function notAllowed(script: string, why = ''): TaskdError {
   )
 }
 
-/** What sections run that are no jobs. */
+/** The tasks of sections other than jobs. */
 function tasksOf(config: Config) {
   const tasks = KINDS.ofFeatures.flatMap(kind => kind.tasks?.(valueOf(config, kind)) ?? [])
   return tasks.map(task => ({ task }))

@@ -2,7 +2,7 @@ import { TaskdError } from '../lib/errors.ts'
 import { wordsFor } from '../monitor/redis-servers.ts'
 import { isAway, isOutOfMemory, isRefused } from '../queue/connection.ts'
 
-/** @param how in figures; without them they are added where it is answered, see api/app.ts */
+/** @param how the figures; without them api/app.ts adds them to the answer */
 export function redisFull(how = 'full: it refuses what needs memory (maxmemory)'): TaskdError {
   return new TaskdError(
     'E_REDIS_FULL',
@@ -11,7 +11,7 @@ export function redisFull(how = 'full: it refuses what needs memory (maxmemory)'
   )
 }
 
-/** What needs Redis says in a second, and in plain words, why it cannot be had. */
+/** Does what needs Redis; within a second it fails in plain words when Redis cannot be had. */
 export async function asked<T>(act: () => Promise<T>): Promise<T> {
   return unlessAway(
     act,
@@ -20,7 +20,7 @@ export async function asked<T>(act: () => Promise<T>): Promise<T> {
   )
 }
 
-/** The same for what takes a task in: Redis may have got it, and only the answer be missing. */
+/** The same for taking in a task: Redis may have it although the answer is missing. */
 export function askedToTake<T>(act: () => Promise<T>): Promise<T> {
   return unlessAway(
     act,

@@ -19,7 +19,7 @@ export interface BackfillDeps extends KnownTasksDeps, JobsByName {
   readonly stopping: AbortSignal
 }
 
-/** The last: whatever else the queue has comes first. */
+/** The lowest: everything else in the queue comes first. */
 const PRIORITY = 9
 /** Ticks counted, or written out, before others have a turn. */
 const CHUNK = 1000
@@ -28,7 +28,7 @@ const BATCH = 200
 /** Counting ticks that are too many stops here. */
 const COUNT_LIMIT = 1_000_000
 
-/** Makes the tasks of ticks that lie behind. */
+/** Makes the tasks of past ticks. */
 export async function backfill(
   deps: BackfillDeps,
   request: BackfillRequest,
@@ -137,7 +137,7 @@ async function add(
   return ticks.length
 }
 
-/** What was made is known by then: nothing is made twice. */
+/** Tasks that were made are known by then, so none is made twice. */
 function once(again: string): string {
   const flag = again === '' ? '' : ` with --again ${again}`
   return `give the same command once more${flag}: it makes the rest`

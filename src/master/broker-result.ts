@@ -3,7 +3,7 @@ import { isoWithOffset } from '../lib/clock.ts'
 import { timeOfUuid } from '../model/uuid.ts'
 import type { FoundTask, RemovedTask } from '../queue/task-queues.ts'
 
-/** How much of a failure is told while the task is still tried. */
+/** How much of a failure's message is shown while the task is still retried. */
 const FAILURE_CHARACTERS = 500
 
 const OPEN = {
@@ -14,7 +14,7 @@ const OPEN = {
   next_run: '',
 } as const
 
-/** What is to be said of a task that its queue knows. */
+/** The result of a task that its queue knows. */
 export function resultOf(uuid: string, found: FoundTask): TaskResult {
   const { task, attempts, answer, failure } = found
   const base = { ...OPEN, uuid, attempts, task_key: task.taskKey }
@@ -53,7 +53,7 @@ function waitingOf({ task, state, attempts, failure, dueAt }: FoundTask) {
   return { state: state === 'delayed' ? 'delayed' : 'waiting', message: when, next_run } as const
 }
 
-/** Of one that was cancelled before it began. */
+/** The result of a task that was cancelled before it began. */
 export function cancelledOf({ id, task_key, attempts, answer }: RemovedTask): TaskResult {
   return {
     ...OPEN,
@@ -68,7 +68,7 @@ export function cancelledOf({ id, task_key, attempts, answer }: RemovedTask): Ta
 }
 
 /**
- * Of one that nobody knows.
+ * The result of an unknown task.
  * @param keptSince results from before this instant are not kept, ms
  */
 export function missingResult(uuid: string, keptSince: number): TaskResult {

@@ -29,7 +29,7 @@ export interface BrokerDeps {
 }
 
 const USUAL_QUEUE = 'async_tasks'
-/** How long a file that may be run is taken to be so; right before it runs, it is looked at again. */
+/** How long the check of a file stays valid; it is checked again right before it runs. */
 const FILE_KNOWN_MS = 1000
 /** More names than this in a second are not worth remembering. */
 const MAX_KNOWN_FILES = 1000
@@ -51,7 +51,7 @@ export class Broker implements BrokerPort {
 
   async pushScript(request: BrokerRequest): Promise<Uuid> {
     const { binPath } = this.#deps.config.current.settings
-    // Where there are no files, the nodes that have some judge the name.
+    // Without a bin_path here, the nodes that have one judge the name.
     return this.#push(request, parseBinTask, task =>
       binPath === undefined ? undefined : this.#whyNotRun(binPath, task.script),
     )
@@ -89,7 +89,8 @@ export class Broker implements BrokerPort {
     if (refused !== undefined) throw new TaskdError('E_BAD_TASK', refused)
     const { taskKey } = queue
     const add = async (id: string) => {
-      // Of a call whose answer was lost it may be there, however full the queue is by now.
+      // When the answer to an earlier call was lost, the task may be there already, however full
+      // the queue is.
       if (once && (await queues.known(taskKey, [id]))[0]) return
       await this.#room.take(queue, parsed.value)
       await queues.add(taskKey, [{ ...parsed.value, id }], { made: uuid === undefined && !once })
@@ -114,7 +115,7 @@ export class Broker implements BrokerPort {
     })
   }
 
-  /** Only what came in here: who may push need not be let near the tasks of jobs. */
+  /** Only tasks that came in here: whoever may push must not reach the tasks of jobs. */
   cancel(uuid: string) {
     return asked(async () => {
       const found = await this.#deps.queues.find(this.#taskKeys(), uuid)
@@ -148,7 +149,7 @@ export class Broker implements BrokerPort {
     throw new TaskdError('E_NO_QUEUE', `no queue named ${taskKey} runs tasks here`, hint)
   }
 
-  /** Of all queues that run tasks, the most likely first. */
+  /** All queues that run tasks, the most likely first. */
   #taskKeys(): string[] {
     const { queues } = this.#deps.config.current
     const keys = queues.filter(one => one.mode !== 'pull').map(one => one.taskKey)

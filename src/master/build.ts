@@ -143,7 +143,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   })
 
   const store = openStore(settings.database, log, clock)
-  // What is in SQL need not stay in a Redis that is full.
+  // Rows that are in SQL need not stay in a full Redis.
   const outbox = new RedisOutbox(redis, clock, () =>
     health.status.full ? 1 : live.current.settings.failKeepTimeMs,
   )
@@ -326,7 +326,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   return { daemon, control }
 }
 
-/** Paths as short as they can be typed from here. */
+/** Paths relative to the current folder where that is shorter. */
 function whereToLook(config: Config, redisUrl: string): string {
   const standard = resolve('conf/cron.ini') === config.file
   const flag = standard ? '' : ` -c ${config.file}`

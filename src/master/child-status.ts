@@ -51,7 +51,7 @@ function inSeconds(at: number, clock: Clock): string {
   return `${Math.max(0, Math.ceil((at - clock.monotonic()) / 1000))} s`
 }
 
-/** Measured when it is asked for: a thousand quiet programs cost nothing between. */
+/** Measured when it is asked for, so that a thousand quiet programs cost nothing in between. */
 export function programStatus(member: ProgramMember, clock: Clock): ProgramStatus {
   const { spec, program, outputs, process } = member
   const status = childStatus(program, clock, '')

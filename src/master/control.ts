@@ -34,7 +34,7 @@ export function controlOf(parts: ControlParts): DoorDaemon {
     engine.require()
     return parts.tasks
   }
-  // What is worked off to make room is not made up for by what is new.
+  // A full Redis drains; new tasks must not fill it up again.
   const roomy = () => {
     const { full, error } = parts.health()
     if (full) throw redisFull(error)

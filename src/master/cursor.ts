@@ -119,12 +119,12 @@ function count(runs: number): string {
   return runs === 1 ? '1 runs' : `${runs} run`
 }
 
-/** As it is written where the job stands. */
+/** How a job is switched off where it is written. */
 function offOf({ task }: Job): string {
   return task.rowId === undefined ? 'enabled = false' : 'is_valid = 0'
 }
 
-/** As the schedule itself would find it at its next tick. */
+/** Why the schedule would find the job paused at its next tick. */
 function pausedWhy(job: Job, { paused, failures }: CronState): string {
   if (paused !== '') return paused
   if (job.pauseOnFailures === 0 || failures < job.pauseOnFailures) return ''

@@ -25,7 +25,7 @@ export interface DaemonDeps {
   readonly load: () => Loaded
   readonly clock: Clock
   readonly root: Pick<RootLog, 'log' | 'reopen'>
-  /** For people, once it is ready: commands to see it by. */
+  /** Commands for people to look at it, once it is ready. */
   readonly whereToLook: string
   /** Aborted when it begins to stop. */
   readonly stopping: AbortController
@@ -57,7 +57,7 @@ export interface DaemonDeps {
   readonly releaseAll: () => Promise<void>
 }
 
-/** What a part may take to stop; the engine, whose runs may take long, has limits of its own. */
+/** How long a part may take to stop; the engine, whose runs may take long, has limits of its own. */
 const STOP_LIMIT_MS = 5000
 
 /** What becomes of a process whose section has changed. */
@@ -70,7 +70,7 @@ const DEEDS = {
 
 const processesOf = (config: Config) => valueOf(config, programKind).processes
 
-/** The whole, in order of its life: start, run, drain, stop. */
+/** The daemon as a whole: start, run, drain, stop. */
 export class Daemon {
   readonly #deps: DaemonDeps
   readonly #settling: Settling
@@ -149,7 +149,7 @@ export class Daemon {
       void this.#deps.systemd.tell('READY=1', 'STATUS=programs run; waiting for Redis')
   }
 
-  /** In three steps: take no new work, let go what runs, end what is left. Idempotent. */
+  /** In three steps: take no new work, let what runs finish, end what is left. Idempotent. */
   stop(why: string): Promise<void> {
     this.#stop ??= this.#stopAll(why)
     return this.#stop
@@ -164,7 +164,7 @@ export class Daemon {
     this.#deps.stopping.abort()
     log.info({ why, running: engine.runs }, 'stopping: no new work is taken')
     await systemd.tell('STOPPING=1')
-    // What is just being started is finished first: a worker that comes later would be left behind.
+    // First finishes what is just being started: a worker that starts later would outlive us.
     await end({ name: 'start', stop: async () => this.#start?.catch(() => undefined) })
     await end({ name: 'taking work', stop: () => features.hold() })
     // They have limits of their own: a run or a program may take long.
@@ -173,7 +173,7 @@ export class Daemon {
       stopWithin(undefined, { name: 'programs', stop: () => supervisor.stop('taskd stops') }, log),
     ])
     log.info('stopping: all workers and programs have left')
-    // Before the connections: what is being answered may need them.
+    // Before the connections, which pending answers may need.
     if (door) await end(door)
     const parts = [...beforeEngine, ...afterEngine, ...features.all].toReversed()
     for (const part of [...parts, health]) await end(part)

@@ -37,7 +37,7 @@ interface Pauses {
   readonly jobs: Readonly<Record<string, string>>
 }
 
-/** As it lies in data_dir. */
+/** The file in data_dir. */
 interface Known {
   readonly mark: string
   readonly pauses: Pauses
@@ -46,19 +46,19 @@ interface Known {
 }
 
 const LOOK_MS = 10_000
-/** After one that failed: Redis is away, or goes away again. */
+/** The wait after a look that failed. */
 const AGAIN_MS = 500
 /** How often a read is repeated before its tick is delayed. */
 const TRIES = 3
-/** For so long it is shown that data was lost. */
+/** How long the loss of data is shown. */
 export const SHOWN_MS = 86_400_000
 const NOTHING: Known = { mark: '', pauses: { queues: [], jobs: {} } }
 
 /**
- * Knows Redis again by a random mark in it, which is kept on disk too, with the pauses. When the
- * mark is another one, or none, the data is not that of before: it is said, and the pauses are put
- * back. Of several nodes each that knew the data may do so, until one has: a note beside the new
- * mark says that the pauses of the old one are back, so that none comes back that was lifted since.
+ * Recognises the data in Redis by a random mark, which is kept on disk too, with the pauses. Another
+ * mark, or none, means that the earlier data is gone: it is reported, and the pauses are put back.
+ * Any node that knew the data may do that, but only one does: a note beside the new mark says that
+ * the pauses of the old one are back, so that a pause that was lifted since does not come back.
  */
 export class DataMark implements Service {
   readonly name = 'mark of the data in Redis'
@@ -115,7 +115,7 @@ export class DataMark implements Service {
     await Promise.all([this.#tryLook(), this.#deps.announce().catch(() => undefined)])
   }
 
-  /** Another node says so. */
+  /** Another node reports a change. */
   noteChange(): void {
     this.#loop.nudge()
   }
@@ -185,7 +185,7 @@ export class DataMark implements Service {
     if (typeof mark !== 'string') throw new Error('the mark was taken away as soon as it was made')
     if (known !== '' && mark !== known) await this.#putBack(known, mark, typeof back === 'string')
     const pauses = await this.#read()
-    // Emptied just now: then these are not the pauses of that mark.
+    // If Redis was emptied just now, these are not the pauses of that mark.
     if ((await redis.hget(DATA_MARK, 'mark')) === mark) this.#keep({ ...this.#known, mark, pauses })
   }
 

@@ -4,12 +4,15 @@ import type { DeadTask } from '../model/pull.ts'
 import { parseTask } from '../model/task.ts'
 import { parseMessage } from '../queue/message.ts'
 
-/** How much is kept of content that is no task of ours, characters. */
+/** How much is kept of content that is not one of our tasks, characters. */
 const KEPT = 65_536
-/** Of a task that nobody who claimed it has named. */
+/** The worker of a task whose claimer gave no name. */
 const NOBODY = 'pull'
 
-/** A dead task of a pull queue as a row of fail_log. What is no task of ours is kept as its text. */
+/**
+ * A dead task of a pull queue as a row of fail_log. Content that is not one of our tasks is kept as
+ * text.
+ */
 export function deadRowOf(taskKey: string, dead: DeadTask, job: string): FailRow {
   const { id, attempt, content, why, worker, msg, claimedAt, diedAt, leases } = dead
   const message = parseMessage(content)

@@ -28,7 +28,7 @@ export interface PublicParts {
   /** Secrets, limits and old paths are taken over at a reload. */
   readonly config: LiveConfig
   readonly engine: Pick<Engine, 'member'>
-  /** It is made before the daemon is. */
+  /** A function, because the daemon is made later. */
   readonly daemon: () => DoorDaemon
   readonly health: Pick<RedisHealth, 'status'>
   readonly pull: PullPort

@@ -74,7 +74,7 @@ export async function buildDoor(parts: DoorParts): Promise<DoorService> {
 
 const FEWEST_CONNECTIONS = 16
 
-/** Of the descriptors that the daemon and its programs leave, three quarters. */
+/** Three quarters of the descriptors that the daemon and its programs leave. */
 function connectionsBeside(config: Config): number {
   const left =
     openFilesLimit() -
@@ -92,7 +92,7 @@ export async function publicApp(parts: PublicParts) {
   return routes.app
 }
 
-/** Of tasks and queues: what the daemon does in any case. */
+/** The routes of tasks and queues, which every daemon has. */
 function ownModules(parts: PublicParts): readonly DoorModule[] {
   return [brokerRoutes(buildBroker(parts)), pullRoutes(parts.pull)]
 }
@@ -127,7 +127,7 @@ function liveAuth(config: LiveConfig): () => Auth {
   )
 }
 
-/** For other machines, where the configuration says nothing. */
+/** The limit for other machines when the configuration sets none. */
 const USUAL_RATE: Rate = { max: 1000, durationMs: 1000 }
 
 /** Callers on this machine are one address, and may be a proxy: no limit unless it is asked for. */
@@ -166,7 +166,7 @@ function metricsPort(
         return { oldestS: at === undefined ? 0 : Math.max(0, clock.now() - at) / 1000 }
       }
       const look = async (queue: QueueStatus) => void looks.set(queue.task_key, await lookAt(queue))
-      // What is not told in time is left out.
+      // Queues that do not answer in time are left out.
       if (status.redis.answers) await Promise.allSettled(status.queues.map(look))
       return metrics.render(status, looks)
     },

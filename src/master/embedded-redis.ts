@@ -97,7 +97,7 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** The server of a daemon that was KILLed lives on; two on one folder would ruin the data. */
+/** Ends the server that a KILLed daemon left: two on one folder would ruin the data. */
 async function endStray(pidFile: string, dir: string, clock: Clock): Promise<void> {
   const stray = findStray(pidFile, dir)
   if (!stray) return

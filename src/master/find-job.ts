@@ -26,7 +26,7 @@ export function requireQueue(taskKeys: readonly string[], name: string): void {
   throw unknownName('E_NO_QUEUE', `no queue named ${name}`, name, taskKeys, otherwise)
 }
 
-/** @param what how the user knows it: `--from` @throws TaskdError E_BAD_REQUEST */
+/** @param what its name for the user: `--from` @throws TaskdError E_BAD_REQUEST */
 export function instantOf(text: string, job: Job, what: string): number {
   const at = parseInstant(text, job.timezone)
   if (at.ok) return at.value

@@ -2,8 +2,8 @@ import { messageOf, TaskdError } from '../lib/errors.ts'
 import { lacksTables } from '../store/failure.ts'
 
 /**
- * What needs the database says in plain words that it does not answer, or has no tables yet.
- * @param hint what is still well while it is away
+ * Fails in plain words when the database does not answer or has no tables yet.
+ * @param hint what still works while it is away
  * @throws TaskdError E_DATABASE_AWAY for whatever does not refuse the row itself
  */
 export async function inSql<T>(answer: Promise<T>, hint: string): Promise<T> {

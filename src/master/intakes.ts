@@ -62,7 +62,7 @@ export class Intakes {
     })
   }
 
-  /** Private lists have got something from elsewhere. */
+  /** Something was put into private lists from elsewhere. */
   noteLeftovers(): void {
     for (const intake of this.#running.values()) intake.noteLeftovers()
   }

@@ -21,7 +21,7 @@ export function heldBy(state: CronState | undefined, { as_of }: ToldStates): str
   return state?.paused ?? (as_of === undefined ? '' : null)
 }
 
-/** What Redis tells of all jobs. What it does not tell in time is told as it was last known. */
+/** The states of all jobs in Redis. What Redis does not tell in time is shown as it was last known. */
 export class JobStates {
   readonly #deps: JobStatesDeps
   #last: { readonly states: ToldStates['states']; readonly at: number } | undefined

@@ -4,7 +4,7 @@ import type { Job } from '../model/job.ts'
 import { formatInstant } from '../schedule/format.ts'
 import { type KnownTasksDeps, specOfQueue } from './known-tasks.ts'
 
-/** Of a job that has had no run. */
+/** For a job that has had no run. */
 export const NO_RUN: LastRunStatus = {
   last: null,
   last_id: '',
@@ -14,7 +14,7 @@ export const NO_RUN: LastRunStatus = {
   last_by: '',
 }
 
-/** Of a job whose state Redis has not told. */
+/** For a job whose state Redis has not told. */
 export const UNKNOWN_RUN: LastRunStatus = { ...NO_RUN, last_state: 'unknown' }
 
 /**
@@ -30,7 +30,7 @@ export async function lastRun(
   const { runAt, runId, runCode, lastAt, lastId, lastCode } = state
   if (runAt !== undefined && runAt >= (lastAt ?? runAt)) {
     const run = await statusOf(deps, job, runAt, runId, runCode)
-    // It was asked for and never came to its queue.
+    // It was asked for but never reached its queue.
     if (run.last_state !== 'unknown') return { ...run, last_by: 'hand' }
   }
   if (lastAt === undefined) return NO_RUN
@@ -51,7 +51,7 @@ async function statusOf(
   const asked = isPull
     ? deps.feed.progress(task.taskKey, id)
     : deps.queues.progress(task.taskKey, id)
-  // A Redis that does not answer leaves it open.
+  // If Redis does not answer, it is unknown.
   const now = await asked.catch(() => undefined)
   switch (now?.state) {
     case 'running':

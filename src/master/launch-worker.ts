@@ -22,7 +22,7 @@ export interface WorkerLaunch {
   readonly onMessage: (message: FromWorker) => void
   /** The process, as long as it lives. */
   readonly onProcess: (worker: WorkerProcess | undefined) => void
-  /** After every end, in order or not. */
+  /** After every end, orderly or not. */
   readonly onExit: (pid: number) => void
 }
 
@@ -57,7 +57,7 @@ export function workerLauncher(options: WorkerLaunch): Launch {
       })
       const { pid } = child
       if (pid === undefined) return undefined
-      // What was under way when it ended is of no more use: its runs are taken care of.
+      // Messages that arrive after its end are ignored: recovery takes care of its runs.
       child.on('message', (messages: FromWorker[]) => {
         if (child.exitCode !== null || child.signalCode !== null) return
         for (const message of messages) {
@@ -92,7 +92,7 @@ export function workerLauncher(options: WorkerLaunch): Launch {
   }
 }
 
-/** A worker that is just dying cannot be told anything; its exit will be heard. */
+/** A dying worker takes no messages; its exit event follows. */
 function post(child: ReturnType<typeof fork>, message: ToWorker): boolean {
   if (!child.connected) return false
   child.send(message, () => undefined)

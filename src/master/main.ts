@@ -24,7 +24,7 @@ export interface RunOptions {
 
 const EXIT_FAILED = 1
 const EXIT_CONFIG = 2
-/** What waits for a Redis that is away would keep a process that has stopped for ever. */
+/** How long a stopped process may linger: calls that wait for Redis would keep it for ever. */
 const LINGER_MS = 300
 
 /** Node reaps its own children only; bin/taskd starts init.pl as process 1 where there is perl. */
@@ -75,7 +75,7 @@ export async function runDaemon(options: RunOptions): Promise<number> {
     })
     obeySignals(daemon, control, root)
     daemon.start().catch((error: unknown) => {
-      // Told to stop before it had started: that is no failure.
+      // A stop before it had started is not a failure.
       if (daemon.state === 'stopping') return undefined
       root?.log.fatal({ error: messageOf(error) }, 'cannot start')
       process.exitCode = EXIT_FAILED

@@ -14,17 +14,17 @@ export interface RoomMakerDeps {
   readonly log: Logger
 }
 
-/** As often as the health check knows more. */
+/** As often as the health check looks. */
 const LOOK_MS = 1000
 /** Tasks of a queue that are forgotten at a time. */
 const PART = 1000
-/** So full Redis may stay. */
+/** The share of its memory that Redis may keep. */
 const ENOUGH = 0.85
 
 /**
- * While Redis is full, forgets tasks that are done, the oldest first: their answers are what is
- * needed least there, and without room for what waits nothing would go on. It happens on every
- * node, which does no harm.
+ * While Redis is full, forgets tasks that are done, the oldest first: their answers are
+ * needed least, and without room the waiting tasks could not go on. Every node does it, which does
+ * no harm.
  */
 export class RoomMaker implements Service {
   readonly name = 'room in Redis'

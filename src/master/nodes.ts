@@ -26,7 +26,7 @@ export interface NodesDeps {
   }
   /** Takes over the tasks of owners whose node is gone. */
   readonly takeOver: () => Promise<void>
-  /** This node was taken for gone: its workers are to make sure of what they hold. */
+  /** Other nodes took this one for gone: its workers must check the tasks that they hold. */
   readonly onDoubted: () => void
 }
 
@@ -42,7 +42,7 @@ export class Nodes implements Service {
   readonly #sign: NodeSign
   readonly #watch: NodeWatch
   readonly #fence: Fence
-  /** Those whose going was told. */
+  /** The nodes that were reported as gone. */
   readonly #gone = new Set<string>()
   #fencedSince: number | undefined
   #sweptAt = Number.NEGATIVE_INFINITY
@@ -81,12 +81,12 @@ export class Nodes implements Service {
     await this.#judging
   }
 
-  /** Nothing of this node runs any more: nobody has to wait for a sign of it. */
+  /** Nothing of this node runs any more, so others need not wait for its sign. */
   async leave(): Promise<void> {
     await this.#deps.redis.hdel(SIGNS, this.#sign.field)
   }
 
-  /** Whether the tasks of an owner of another installation are anybody's by now. */
+  /** Whether others may take the tasks of an owner of another installation. */
   isGone(owner: string, taskKey: string): boolean {
     const field = fieldOfOwner(owner, taskKey)
     const now = this.#deps.clock.monotonic()
@@ -151,7 +151,7 @@ export class Nodes implements Service {
     this.#judging = this.#judging
       .then(() => this.#judge())
       .catch((error: unknown) => {
-        // What could not be written says that nobody can be judged now.
+        // If the sign could not be written, no node can be judged now.
         this.#watch.missed()
         this.#deps.log.debug({ error: messageOf(error) }, 'nodes cannot be judged')
       })
@@ -160,7 +160,7 @@ export class Nodes implements Service {
   async #judge(): Promise<void> {
     const { clock, redis, instance } = this.#deps
     for (const { field, sign } of this.#watch.overdue(clock.monotonic())) {
-      // An earlier name of ours: /proc says what of it lives.
+      // An earlier name of this node: /proc says what is still alive of it.
       if (field.endsWith(`@${instance}`)) await this.#forget(field)
       else {
         const mark = goneSign(isoWithOffset(clock.now()))
@@ -177,7 +177,7 @@ export class Nodes implements Service {
     this.#watch.forget(field)
   }
 
-  /** @returns whether one is gone that was not */
+  /** @returns whether a node has become gone */
   async #tell(): Promise<boolean> {
     const { clock, log, events } = this.#deps
     let news = false

@@ -25,7 +25,7 @@ interface Child {
   /** Queue; or group and program. */
   readonly groups: readonly string[]
   readonly program: ManagedProgram
-  /** Undefined for the embedded Redis, whose wishes are not remembered. */
+  /** Undefined for the embedded Redis, for which no wish is remembered. */
   readonly autostart: boolean | undefined
   readonly member?: ProgramMember
 }
@@ -39,7 +39,7 @@ const WORKERS_GO_ON: ChangeResult = {
 
 type Action = 'start' | 'stop' | 'restart'
 
-/** How long an answer may wait for what was asked to have happened, ms. */
+/** How long an answer may wait until the change has happened, ms. */
 const PATIENCE_MS = 10_000
 
 /** Starting, stopping, signalling and scaling by name: workers and programs alike. */
@@ -57,7 +57,7 @@ export class ProcessControl {
     const programsOnly = all.filter(child => child.member !== undefined)
     const found = names.map(name => ({
       name,
-      // Who stops all programs does not mean to stop all tasks.
+      // `stop all` means the programs, not the tasks.
       children: matching(action === 'stop' && name === 'all' ? programsOnly : all, name),
     }))
     const chosen = [...new Set(found.flatMap(one => one.children))]
@@ -98,7 +98,7 @@ export class ProcessControl {
       return { name, count }
     }
     const { config, supervisor, engine } = this.#deps
-    // Twice, when it is in two groups.
+    // A program in two groups is there twice.
     const all = valueOf(config.current, programKind).programs
     const programs = all.filter(one => one.name === name)
     if (programs.length === 0) {
@@ -169,7 +169,7 @@ function matching(children: readonly Child[], name: string): readonly Child[] {
   return children.filter(child => child.groups.includes(group))
 }
 
-/** What is to be remembered: only what differs from the configuration. */
+/** The wishes to remember: only those that differ from the configuration. */
 function wishes(action: Action, children: readonly Child[]) {
   const known = children.filter(child => child.autostart !== undefined && !child.member?.retired)
   if (action === 'stop') return [['stopped', known]] as const

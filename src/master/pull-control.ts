@@ -14,11 +14,11 @@ export interface PullControlDeps {
   readonly pullQueues: PullQueues
   /** Whether somebody has paused the queue. */
   readonly isPaused: (taskKey: string) => Promise<boolean>
-  /** Told of tasks that are over, and counted. */
+  /** Called with tasks that were reported as finished and counted. */
   readonly onFinished: (taskKey: string, ids: readonly string[]) => void
   /** There are tasks that have died just now. */
   readonly onDead: () => void
-  /** Redis has been there since the start: claims that it answers to nobody would be lost. */
+  /** Whether Redis has not answered yet since the start: claims whose answer nobody gets would be lost. */
   readonly isWaiting: () => boolean
   /** Monotonic, ms. */
   readonly now: () => number
@@ -27,7 +27,7 @@ export interface PullControlDeps {
 /** A thousand agents ask for tasks every few seconds; the pause is not looked up for each. */
 const PAUSE_KNOWN_MS = 1000
 
-/** Pull queues as the API sees them. What needs Redis says so when it is away. */
+/** Pull queues as the API sees them. Calls that need Redis say so when it is away. */
 export class PullControl implements PullPort {
   readonly #deps: PullControlDeps
   readonly #pauses = new Map<string, { readonly at: number; readonly paused: boolean }>()
@@ -56,7 +56,7 @@ export class PullControl implements PullPort {
     if (this.#deps.isWaiting())
       throw new TaskdError('E_REDIS_AWAY', 'taskd has just started and waits for Redis')
     return asked(async () => {
-      // What an earlier answer had was claimed before the pause.
+      // The tasks of an earlier answer were claimed before the pause.
       const most = (await this.#isPaused(taskKey)) ? 0 : count
       return { tasks: await queue.claim(most, worker, claimId), leaseMs }
     })

@@ -36,7 +36,7 @@ const SELDOM_MS = 10_000
 export class PullKeeper implements Service {
   readonly name = 'pull queues'
   readonly #deps: PullKeeperDeps
-  /** What has been told of, and has not gone well since. */
+  /** Failures that have been logged and have not succeeded since. */
   readonly #failing = new Set<string>()
   readonly #loop: Loop
 
@@ -59,7 +59,7 @@ export class PullKeeper implements Service {
     this.#loop.nudge()
   }
 
-  /** What agents have finished was the work of these jobs. Told, not waited for. */
+  /** Records the verdict for the jobs whose tasks agents have finished. Nothing waits for it. */
   noteFinished(taskKey: string, ids: readonly string[]): void {
     const { config, redis, clock, log } = this.#deps
     const jobs = config.current.jobs.filter(job => job.task.taskKey === taskKey)
@@ -78,7 +78,7 @@ export class PullKeeper implements Service {
   async #keepAll(): Promise<number> {
     const { pullQueues, log } = this.#deps
     const { specs } = pullQueues
-    // An outage is the health check's to report, and nothing is lost by waiting.
+    // The health check reports outages, and waiting loses nothing.
     for (const spec of specs)
       await this.#keep(spec).catch((error: unknown) =>
         log.debug(
@@ -103,7 +103,7 @@ export class PullKeeper implements Service {
     )
   }
 
-  /** @param errcode the numbers under which the scheduler of before told the same (docs/http.md) */
+  /** @param errcode the numbers that the older scheduler had for this failure (docs/http.md) */
   async #told<T>({ taskKey }: QueueSpec, errcode: string, act: () => Promise<T>): Promise<T> {
     const key = `${taskKey} ${errcode}`
     try {
@@ -111,7 +111,7 @@ export class PullKeeper implements Service {
       this.#failing.delete(key)
       return done
     } catch (error) {
-      // Tried again each second; that Redis is away is told by others.
+      // Tried again each second; the health check reports that Redis is away.
       if (!isAway(error) && !this.#failing.has(key)) {
         const what = { task_key: taskKey, error: messageOf(error), errcode }
         this.#deps.log.warn(what, 'a pull queue cannot be tidied up; it is tried again')

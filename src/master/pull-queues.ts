@@ -30,7 +30,7 @@ export class PullQueues {
     return this.of(this.spec(taskKey))
   }
 
-  /** It keeps nothing, so there may be as many of one queue as one likes. */
+  /** It keeps no state, so there may be any number for one queue. */
   of(spec: QueueSpec): PullQueue {
     const { redis, now } = this.#deps
     return new PullQueue({ redis, spec, now })

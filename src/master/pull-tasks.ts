@@ -14,7 +14,7 @@ export interface PullTasksDeps {
   readonly clock: Clock
 }
 
-/** Somebody else runs them, and tells no more than that they are done or failed. */
+/** How often a task is looked at: agents run it, and report only whether it is done or failed. */
 const LOOK_MS = 250
 
 /** What people do with single tasks of pull queues: `taskd push`, `run` and `retry`. */
@@ -48,7 +48,7 @@ export class PullTasks {
     await this.#deps.feed.addOnce(spec, [content ? { id, content } : toPullTask(task)])
   }
 
-  /** One that was dead for so long that only fail_log knows it. @throws TaskdError E_NO_TASK */
+  /** Adds a task that died so long ago that only fail_log knows it. @throws TaskdError E_NO_TASK */
   async addForgotten(spec: QueueSpec, task: Task): Promise<void> {
     if (task.script === '')
       throw new TaskdError(
@@ -84,7 +84,7 @@ export class PullTasks {
     return undefined
   }
 
-  /** A dead one once more, as it was pushed and with all its tries; false when there is none. */
+  /** Queues a dead task again, as it was pushed and with all its tries; false when there is none. */
   async retry(id: string): Promise<boolean> {
     const { pullQueues, feed } = this.#deps
     for (const spec of pullQueues.specs) {
@@ -99,7 +99,7 @@ export class PullTasks {
   }
 }
 
-/** What a message asks for that only workers of our own can do. */
+/** What a message asks for that only our own workers can do. */
 function foreignTo({ startAt, replyTo, retries, priority }: Task): string | undefined {
   if (startAt !== undefined) return 'start_time'
   if (replyTo !== undefined) return 'reply_to'

@@ -23,7 +23,7 @@ export interface RecoveryDeps {
   readonly instance: string
   readonly node: string
   readonly taskKeys: () => readonly string[]
-  /** Whether the tasks of an owner of another installation are anybody's by now, see nodes.ts. */
+  /** Whether others may take the tasks of an owner of another installation, see nodes.ts. */
   readonly isGone: (owner: string, taskKey: string) => boolean
   readonly settings: () => RecorderSettings & Pick<WorkerLimits, 'verdictsDir'>
   readonly clock: Clock
@@ -38,10 +38,10 @@ const WATCH_MS = 100
 const RETRY_MS = 500
 
 /**
- * Gives back what dead workers had. Whose task it was stands in the task's lock, and whether
- * that process lives stands in /proc, so nothing has to time out and nothing is guessed: first
- * the runs of a dead worker are ended, then its tasks go back to the front of their queue. The
- * same for those of other nodes that are gone, into whose /proc nobody can look.
+ * Gives back what dead workers had. Each lock records its worker, and /proc says whether that
+ * process lives, so nothing has to time out and nothing is guessed. First the runs of a dead worker
+ * are ended, then its tasks go back to the front of their queue. The same goes for tasks of other
+ * nodes that are gone, whose /proc nobody here can read.
  */
 export class Recovery implements Service {
   readonly name = 'recovery'
@@ -93,7 +93,7 @@ export class Recovery implements Service {
   /** One pass over everything; passes never overlap. */
   recover(): Promise<void> {
     const pass = this.#pass.then(() => this.#recoverAll())
-    // One that fails is told to its caller; it must not be the end of all that follow.
+    // A failed pass is its caller's to handle; later ones go on.
     this.#pass = pass.catch(() => undefined)
     return pass
   }
@@ -123,7 +123,7 @@ export class Recovery implements Service {
   }
 
   async #recoverQueues(): Promise<void> {
-    // Also queues that are no more, where a worker has left a verdict on a task of theirs.
+    // Includes removed queues, if a worker has left a verdict on one of their tasks.
     const left = (await this.#left?.all(text => this.#isDead(text))) ?? []
     const keys = [...this.#deps.taskKeys(), ...left.map(one => one.verdict.task.taskKey)]
     for (const taskKey of new Set(keys)) await this.#recoverQueue(taskKey)
@@ -139,7 +139,7 @@ export class Recovery implements Service {
     const { instance, node, isGone } = this.#deps
     const me = formatOwner(currentOwner(`${node}-${taskKey}-0`, instance))
     return {
-      // What we had seized ourselves is left of a pass that failed: passes never overlap.
+      // Tasks seized by ourselves are left from a failed pass: passes never overlap.
       isDead: text =>
         text === me || (this.#isOurs(text) ? this.#isDead(text) : isGone(text, taskKey)),
       signOf: text => (this.#isOurs(text) ? '' : fieldOfOwner(text, taskKey)),
@@ -185,7 +185,7 @@ export class Recovery implements Service {
       try {
         return await act()
       } catch (error) {
-        // Redis went away in between: what was done stays done, the rest is found again.
+        // Redis went away in between: what was done stays done, and the rest is found again.
         this.#deps.log.debug({ error: messageOf(error) }, 'recovery waits for Redis')
         await this.#deps.clock.sleep(RETRY_MS, this.#stopping.signal)
       }
@@ -220,7 +220,7 @@ export class Recovery implements Service {
     })
   }
 
-  /** Its run had ended: what the worker could not tell any more is told as it would have been. */
+  /** The run had ended: reports the verdict as its worker would have. */
   async #tell(orphan: Orphan, left: LeftVerdict): Promise<void> {
     const { verdict, run, row } = left
     await this.#recorder.record(verdict)
@@ -238,9 +238,9 @@ export class Recovery implements Service {
   }
 
   /**
-   * A verdict on a task that its worker does not hold any more. Where Redis has lost the task, this
-   * is all that is known of it. Else it has been told already, or another attempt has begun: a
-   * failure is recorded, which is one row however often.
+   * A verdict on a task that its worker no longer holds. If Redis has lost the task, nothing else is
+   * known about it. Otherwise the verdict was reported already, or another attempt has begun: then
+   * only a failure is recorded, which makes one row however often.
    */
   async #tellLate(left: LeftVerdict): Promise<void> {
     const { verdict, row } = left

@@ -1,7 +1,7 @@
 import { ManagedProgram, type ProgramDeps } from '../supervise/managed-program.ts'
 import { type EmbeddedRedis, embeddedRedis } from './embedded-redis.ts'
 
-/** What the embedded Redis may do when it dies: always back, at once when it had lived. */
+/** The embedded Redis is always restarted, at once if it had run well. */
 const POLICY = {
   autorestart: 'always',
   exitCodes: [],

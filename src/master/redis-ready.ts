@@ -3,7 +3,7 @@ import type { Logger } from '../lib/log.ts'
 import type { RedisHealth } from '../monitor/redis-health.ts'
 import type { ManagedProgram } from '../supervise/managed-program.ts'
 
-/** An embedded Redis is there in a moment; another that is not is worth a word. */
+/** An embedded Redis is ready in a moment; if another takes longer than this, the log says so. */
 const PATIENCE_MS = 3000
 
 export interface RedisReadyDeps {
@@ -27,7 +27,7 @@ export async function untilRedisReady(
     log.warn({ error: health.status.error }, 'waiting for Redis')
     onLate()
   })
-  // The server of a daemon that was KILLed answers for a moment yet, until ours has replaced it.
+  // The server of a KILLed daemon may still answer until ours has replaced it.
   const isOurs = () => (embedded?.state.name ?? 'RUNNING') === 'RUNNING'
   while (!(health.status.answers && isOurs()) && !signal.aborted) await clock.sleep(10, signal)
   patient.cancel()

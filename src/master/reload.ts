@@ -6,7 +6,7 @@ import { diffConfig } from '../config/diff.ts'
 import { KINDS } from '../features/index.ts'
 import type { WorkerPool } from './worker-pool.ts'
 
-/** What there is, for what becomes of it depends on how it is. */
+/** The running parts: what a change does depends on their state. */
 export interface Living {
   /** What becomes of a changed section; undefined: its part takes over the change while it runs. */
   readonly effectOf: (kind: string, name: string, next: Config) => string | undefined

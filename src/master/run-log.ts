@@ -63,7 +63,10 @@ export class RunLog {
     return newestRuns(redis, { limit, keys, wanted })
   }
 
-  /** The newest run of a job that did not succeed, as far as runs are kept; `unknown`: Redis does not tell. */
+  /**
+   * The newest run of a job that did not succeed, as far as runs are kept; `unknown`: Redis does
+   * not tell.
+   */
   async lastFailure(job: string): Promise<RunRecord | undefined | 'unknown'> {
     const wanted = (run: RunRecord) => run.outcome === 'fail' || run.outcome === 'other'
     const query = { limit: KEPT_OF_JOB, keys: [jobRuns(job)], wanted }
@@ -89,7 +92,10 @@ export class RunLog {
     return run?.output
   }
 
-  /** Where a task may stand that the queue has forgotten: ids of tasks of a job tell its name. */
+  /**
+   * The histories that may have a task which its queue has forgotten: the id of a job's task has
+   * its name.
+   */
   #likely(id: string): string[] {
     const { queues } = this.#deps.config.current
     const own = this.#deps

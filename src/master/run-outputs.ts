@@ -2,7 +2,7 @@ import type { DaemonEvent, Events } from '../model/events.ts'
 import type { RunOutput, RunStarted, ToWorker } from '../model/ipc.ts'
 import { RunTail, type RunTailOptions, type TailItem } from './run-tail.ts'
 
-/** What has to be known of a worker. */
+/** What has to be known about a worker. */
 export interface Watchable {
   readonly program: { readonly name: string }
   readonly spec: { readonly taskKey: string }
@@ -10,7 +10,7 @@ export interface Watchable {
   readonly runs: ReadonlyMap<string, RunStarted>
 }
 
-/** Whose output somebody looks at. */
+/** A reader's interest in some runs. */
 interface Interest {
   /** Undefined: all runs of these workers. */
   readonly id: string | undefined

@@ -17,7 +17,7 @@ export type TailItem =
   | { readonly type: 'lost'; readonly workerId: string }
 
 export interface RunTailOptions extends Pick<TailOptions, 'lines' | 'follow'> {
-  /** The one run that it is of; undefined: of all that come, each under its name. */
+  /** The only run to show; undefined: all that come, each under its name. */
   readonly only: string | undefined
   /** The runs that are in progress: their id and their worker. */
   readonly initial: ReadonlyMap<string, string>
@@ -38,8 +38,8 @@ interface Known {
 }
 
 /**
- * One reader's view of the output of runs. Parts that it has had already are skipped, and what is
- * missing, wherever it was left out, is counted and told.
+ * One reader's view of the output of runs. Parts that it has had are skipped, and missing bytes,
+ * wherever they were dropped, are counted and reported.
  */
 export class RunTail implements AsyncIterable<Uint8Array> {
   readonly #options: RunTailOptions
@@ -77,7 +77,7 @@ export class RunTail implements AsyncIterable<Uint8Array> {
     if (item.type === 'ended') this.#finish(item.id)
     if (item.type === 'lost')
       for (const [id, { workerId }] of this.#runs) if (workerId === item.workerId) this.#finish(id)
-    // Its reader is slow, and that is its own affair.
+    // A slow reader loses output; nothing waits for it.
     while (this.#queued > QUEUED_BYTES && this.#queue.length > 1) this.#leaveOut(this.#shift())
     this.#wake()
   }

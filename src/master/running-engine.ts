@@ -53,14 +53,17 @@ export interface EngineDeps {
   readonly openRow: PoolDeps['openRow']
   /** Of cron.ini and of SQL. */
   readonly jobs: () => readonly Job[]
-  /** Somebody says that jobs in SQL are other ones now. */
+  /** Somebody says that jobs in SQL have changed. */
   readonly onJobsChannel: () => void
 }
 
 /** What a part may take to stop that has nothing to wait for but Redis. */
 const STOP_LIMIT_MS = 2000
 const ANSWER_MS = 1000
-/** /proc could not be read, descriptors being out: nobody else would take care of the dead worker. */
+/**
+ * The wait after /proc could not be read for want of descriptors: nobody else would take care of
+ * the dead worker.
+ */
 const RECOVER_AGAIN_MS = 1000
 
 const DOWN: ReadonlySet<string> = new Set(['STOPPED', 'BACKOFF', 'FATAL'])
@@ -150,7 +153,7 @@ export class RunningEngine {
     this.#lease = setInterval(() => {
       this.#beat().catch((error: unknown) => log.debug({ error: messageOf(error) }, 'heartbeat'))
     }, HEARTBEAT_MS)
-    // A worker that died and is not back yet cannot say so itself.
+    // A dead worker that is not back yet cannot update its own row.
     this.#unsubscribe = this.#deps.events.subscribe(event => {
       if (event.type === 'program' && DOWN.has(event.state.name)) this.#markDown(event.name)
     })
@@ -211,7 +214,7 @@ export class RunningEngine {
     this.#unsubscribe?.()
     this.#orders.stop()
     const { redis, log } = this.#deps
-    // What waits for a Redis that is away would use up the time of each part after the other.
+    // While Redis is away, each part would use up its whole time limit waiting for it.
     const reached = await answers(redis, ANSWER_MS)
     if (!reached) {
       log.warn('Redis does not answer: exiting without contacting it; its rows expire')

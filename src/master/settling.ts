@@ -6,13 +6,13 @@ import type { Logger } from '../lib/log.ts'
 const LIMIT_MS = 3000
 
 /**
- * Makes the parts of the daemon as a new configuration says. Each of them may hang on a Redis that is
- * frozen, or on a database; none holds up another, or the reload.
+ * Makes the parts of the daemon as a new configuration says. Each may hang on a frozen Redis or
+ * on a database; none holds up another, or the reload.
  */
 export class Settling {
   readonly #clock: Clock
   readonly #log: Pick<Logger, 'warn' | 'error'>
-  /** By part: what it is at. A part takes one configuration after another. */
+  /** What each part is doing. A part takes one configuration after another. */
   readonly #doing = new Map<string, Promise<void>>()
 
   constructor(clock: Clock, log: Pick<Logger, 'warn' | 'error'>) {

@@ -5,7 +5,7 @@ import { TaskdError } from '../lib/errors.ts'
 
 /** How this daemon came to run. */
 export interface Start {
-  /** `start -n`: somebody has it as a child. */
+  /** `start -n`: it is somebody's child. */
   readonly foreground: boolean
   readonly pid: number
   readonly ppid: number
@@ -15,9 +15,9 @@ export interface Start {
 }
 
 /**
- * Whoever started a daemon in the foreground (systemd, supervisord, a container, a terminal) has
- * it as a child and would see it end: a new one in the background would be nobody's. So only they
- * can start it anew.
+ * A daemon in the foreground is the child of systemd, supervisord, a container or a terminal, which
+ * would see it end, while a new one in the background would have no such parent. So only the parent
+ * can restart it.
  * @returns the refusal that names the right command; undefined when `taskd restart` may replace it
  */
 export function refuseRestart(start: Start): TaskdError | undefined {
@@ -53,7 +53,10 @@ function refusal(how: string, command: string): TaskdError {
   return new TaskdError('E_FOREGROUND', `this daemon is run ${how}`, `restart it with ${command}`)
 }
 
-/** systemd names the process that it started itself (since 248); before that our own unit is known by its name. */
+/**
+ * systemd names the process that it started itself (since 248); before that our own unit is known
+ * by its name.
+ */
 function unitOf({ pid, env, read }: Start) {
   const [, name] = /\/([^/\n]+\.service)$/m.exec(read('/proc/self/cgroup')) ?? []
   if (name === undefined) return undefined

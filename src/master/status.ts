@@ -53,7 +53,7 @@ export interface StatusDeps {
   readonly features: Pick<FeatureSet, 'statuses'>
 }
 
-/** The daemon as it is now. What Redis does not tell in time is told as it was last known, or not. */
+/** The daemon as it is now. What Redis does not tell in time is shown as it was last known, or left out. */
 export async function readStatus(deps: StatusDeps): Promise<Status> {
   const { clock, engine, health } = deps
   const asking = { ...deps.asking, config: deps.config }

@@ -15,7 +15,7 @@ export interface TailRunsDeps {
   readonly clock: Clock
 }
 
-/** How long a run of this node may take to show itself. */
+/** How long a run of this node may take to appear. */
 const SHOW_MS = 1000
 /** How often a task that waits is looked at: it may be cancelled, or run elsewhere. */
 const LOOK_MS = 1000
@@ -48,7 +48,7 @@ export function runTail(deps: TailRunsDeps): TailSource {
     if (engine.isWaiting) return undefined
     const open = (until: AbortSignal) =>
       engine.outputs.open({ id, worker: () => true }, options, until)
-    // Its worker tells of a run a moment after it has taken it.
+    // A worker reports a run a moment after it has taken the task.
     for (const until = clock.monotonic() + SHOW_MS; ; await clock.sleep(SHOW_MS / 20, signal)) {
       if (isHere(id, engine)) {
         refuseOneStream(options)
@@ -70,7 +70,7 @@ interface Wait {
   readonly signal: AbortSignal
 }
 
-/** @throws TaskdError E_BAD_STATE when nobody wants to wait for it */
+/** @throws TaskdError E_BAD_STATE when the caller does not want to wait */
 function whenBegun(
   { state }: FoundTask,
   open: (until: AbortSignal) => RunTail,

@@ -3,7 +3,7 @@ import { TaskdError } from '../lib/errors.ts'
 import { unknownName } from '../lib/suggest.ts'
 
 export interface TailNames {
-  /** What can be looked at and has a name. */
+  /** The names of what can be tailed. */
   readonly names: () => readonly string[]
   readonly jobs: () => readonly string[]
 }

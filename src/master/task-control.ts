@@ -33,7 +33,7 @@ import { full, waitsFor } from './room.ts'
 export interface TaskControlDeps {
   readonly config: LiveConfig
   readonly jobs: () => readonly Job[]
-  /** Looks where jobs come from, when it is not among them. */
+  /** Looks for a job at its source, if it is not among the known ones. */
   readonly findJob: (name: string) => Promise<Job | undefined>
   readonly node: () => string
   readonly queues: FailFast<TaskQueues>
@@ -43,7 +43,7 @@ export interface TaskControlDeps {
   readonly pull: PullTasks
   readonly store: Store
   readonly clock: Clock
-  /** Aborts when the daemon stops: nobody can be made to wait any longer. */
+  /** Aborts when the daemon stops, because then nobody can wait any longer. */
   readonly stopping: AbortSignal
   /** Tells whichever node runs a task to end it. */
   readonly orderCancel: (id: string, reason: string) => Promise<void>
@@ -56,7 +56,7 @@ interface AddOptions {
   readonly made: boolean
   /** What the task was read from; a pull queue hands it on as it is. */
   readonly message?: object
-  /** Done right before it is added; what it throws keeps it from that. */
+  /** Called right before it is added; if it throws, the task is not added. */
   readonly first?: (id: string) => Promise<unknown>
 }
 
@@ -104,7 +104,7 @@ export class TaskControl {
     return this.#judged(task)
   }
 
-  /** What a pull queue holds is run by agents: their machines say what they run. */
+  /** Tasks of a pull queue are run by agents, whose machines decide what they run. */
   #judged(task: Task): Task {
     return this.#deps.pull.specOf(task.taskKey) ? task : this.#scripts.check(task)
   }
@@ -142,11 +142,12 @@ export class TaskControl {
     const { taskKey } = task
     const spec = pull.specOf(taskKey)
     const put = async (id: string) => {
-      // Of a call whose answer was lost it may be there, however full the queue is by now.
+      // When the answer to an earlier call was lost, the task may be there already, however full
+      // the queue is.
       if (once && !spec && (await queues.known(taskKey, [id]))[0]) return
       await first?.(id)
       if (spec) await pull.add(spec, { ...task, id }, message)
-      // That of a call which is repeated is of before.
+      // The id of a repeated call is an earlier one.
       else await queues.add(taskKey, [{ ...task, id }], { made: made && !once })
     }
     const keepMs = config.current.settings.resultKeepTimeMs
@@ -157,7 +158,7 @@ export class TaskControl {
     return pull.answerOf(taskKey, id, AbortSignal.any([signal, this.#deps.stopping]))
   }
 
-  /** The final answer, looked for ever less often; the task itself may take hours. */
+  /** Waits for the final answer, looking ever less often: the task may take hours. */
   async #answerOf(task: Task, signal: AbortSignal): Promise<Answer> {
     const { queues, clock, stopping } = this.#deps
     const over = AbortSignal.any([signal, stopping])
@@ -189,7 +190,7 @@ export class TaskControl {
     return { unique_task_id: id, was: 'running' }
   }
 
-  /** Where a task may be that no worker of ours can have. */
+  /** Why no worker of ours can have this task. */
   async #whyNoTask(id: string): Promise<TaskdError> {
     const { queues, pull } = this.#deps
     for (const taskKey of this.#taskKeys())
@@ -259,7 +260,7 @@ export class TaskControl {
     return { unique_task_id: id }
   }
 
-  /** A job's task is what its job is now; another is what its row says. */
+  /** A job's task follows the job as it is now; any other is as its row has it. */
   #taskOf(row: StoredFailRow): Task {
     const job = this.#deps.jobs().find(one => one.name === row.job)
     if (job && job.task.taskKey === row.task_key)
@@ -306,7 +307,7 @@ export class TaskControl {
       failLog.newest(asked),
       'failures wait in Redis; `taskd status` counts them',
     )
-    // What is no longer configured still has its failures; a name that nothing has is a slip.
+    // Removed jobs still have their failures; an unknown name is a mistake.
     if (found.length === 0) {
       if (job) await requireJob(this.#deps, job)
       if (taskKey) requireQueue(this.#taskKeys(), taskKey)

@@ -11,7 +11,7 @@ export interface TickQueueDeps {
   readonly cancel: (taskKey: string, id: string, reason: string) => Promise<unknown>
 }
 
-/** Where due tasks go: to the engine, or to those who claim them. */
+/** Puts due tasks on their queues: into the engine, or into a pull queue. */
 export function tickQueue({ config, queues, pull, cancel }: TickQueueDeps): TickQueue {
   const pullQueue = (taskKey: string) =>
     config.current.queues.find(queue => queue.taskKey === taskKey && queue.mode === 'pull')

@@ -23,7 +23,7 @@ export interface Views {
   readonly runLog: RunLog
 }
 
-/** What only looks: how things are, why they are so, what they write, what they did. */
+/** The calls that only look: status, why, output, history. */
 export function buildViews(parts: ViewParts): Views {
   const { config, jobs, engine, supervisor, clock, events, wanted, store, redis, asking } = parts
   const statusDeps: StatusDeps = {

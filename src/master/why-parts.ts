@@ -3,7 +3,7 @@ import { DOWN_STATES, STATE_MEANS } from '../api/daemon-states.ts'
 import type { HealthReport, Status } from '../api/status.ts'
 import { count } from '../lib/count.ts'
 
-/** What is no process, queue or job: the daemon itself, its servers, and what reaches out to others. */
+/** Explains what is not a process, queue or job: the daemon, its servers, and the sections of features. */
 export function explainPart(name: string, status: Status): Why | undefined {
   const part = partsOf(status).find(one => one.name === name || `${one.kind}:${one.name}` === name)
   const told = (kind: Why['kind'], state: string, since: string, reasons: readonly string[]) => {
@@ -23,7 +23,7 @@ export function partNames(status: Status): string[] {
   return ['taskd', ...partsOf(status).map(one => one.name)]
 }
 
-/** What `taskd status` has its exit code from, and where to ask on. */
+/** The reasons behind the exit code of `taskd status`, and what to ask next. */
 function daemonReasons(status: Status): string[] {
   const { state, pid, version, node, config, redis, database } = status
   const down = [...status.workers, ...status.programs].filter(one =>

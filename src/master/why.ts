@@ -138,7 +138,7 @@ function childReasons(child: Child, deps: WhyDeps): string[] {
       lines.push('it was asked to end and has not yet; KILL follows when its time is over')
       break
   }
-  // What a wish or a switch explains needs no second word.
+  // What somebody's command explains needs no second reason.
   const explained = state === 'STOPPED' && lines.length > 0
   if (detail !== '' && !explained) lines.push(detail)
   if (explained && member?.leftover) lines.push(LEFTOVER)

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Settings } from '../config/config.ts'
 import type { WorkerLimits } from '../model/ipc.ts'
 
-/** What workers are told of the settings, at their start and with each reload. */
+/** The settings that workers get at their start and with each reload. */
 export function workerLimits(settings: Settings): WorkerLimits {
   return {
     maxRunTimeMs: settings.maxRunTimeMs,

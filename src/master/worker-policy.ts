@@ -1,7 +1,7 @@
 import type { WorkerLimits } from '../model/ipc.ts'
 import type { RestartPolicy } from '../model/program-state.ts'
 
-/** A worker's own drain may take stop_wait and kill_wait; this is what it gets on top. */
+/** A worker's drain may take stop_wait and kill_wait, and this much more. */
 const LEAVE_GRACE_MS = 5000
 
 /** Never FATAL: a queue without its worker is worse than a worker that keeps trying. */

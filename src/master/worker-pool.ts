@@ -19,7 +19,7 @@ export interface PoolDeps extends ProgramDeps {
   readonly stopWaitMs: () => number
   /** See Recovery: an earlier daemon's worker of this name. */
   readonly predecessorsOf: (workerId: string) => readonly number[]
-  /** A run wants its row of `execute_task`; the worker is told. */
+  /** A run needs its row of `execute_task`; the answer goes to the worker. */
   readonly openRow: (workerId: string, ask: OpenRow, worker: WorkerProcess | undefined) => void
   /** A worker process ended; its tasks may want to be given back. */
   readonly onExit: () => void
@@ -39,12 +39,12 @@ interface Member extends PoolMember {
   spec: QueueSpec
   process: WorkerProcess | undefined
   readonly runs: Map<string, RunStarted>
-  /** Heartbeats that passed without a word from it. */
+  /** Heartbeats that passed without a message from it. */
   silence: number
 }
 
 const PREDECESSOR_POLL_MS = 50
-/** Looks in a row that find a worker silent before it is taken for stuck; one each heartbeat. */
+/** After this many silent heartbeats in a row a worker counts as stuck. */
 const SILENT_LOOKS = 6
 
 /** The worker processes of one queue on this node. */
@@ -66,7 +66,7 @@ export class WorkerPool {
     return [...this.#members.values()]
   }
 
-  /** What a change that no worker can be told restarts: not what people have stopped. */
+  /** The workers that a change restarts; not those that people have stopped. */
   get restartable(): readonly PoolMember[] {
     const { wanted } = this.#deps
     return this.members.filter(

@@ -9,7 +9,7 @@ export interface PoolsDeps extends Omit<PoolDeps, 'limits' | 'stopWaitMs'> {
   readonly config: LiveConfig
 }
 
-/** Those whose tasks workers of ours run; pull queues are for other machines. */
+/** The queues whose tasks our workers run; pull queues are for other machines. */
 export function runQueues(config: Config): readonly QueueSpec[] {
   return config.queues.filter(queue => queue.mode !== 'pull')
 }
@@ -95,7 +95,7 @@ export class WorkerPools {
     for (const pool of this.#pools.values()) pool.cancel(id, reason)
   }
 
-  /** Every worker makes sure of the tasks it has. */
+  /** Every worker checks that its tasks are still its own. */
   confirm(): void {
     for (const { process } of this.members) process?.post({ type: 'confirm' })
   }

@@ -34,13 +34,13 @@ export interface ChannelDeps {
 /** Each holds its rows in memory. */
 const MAX_WAITING = 64
 const BUSY_TRIES = 5
-/** How long requests in progress have when it stops. */
+/** How long requests in progress may take when it stops. */
 const STOP_MS = 2000
 const PRUNE_EVERY_MS = 3_600_000
-/** For so long a batch that comes again is known. */
+/** How long a repeated batch is recognised. */
 const REMEMBER_MS = 7 * 86_400_000
 
-/** One way into one table: straight, or over the disk while the database is away. */
+/** The way into one table: directly, or by the disk while the database is away. */
 export class Channel implements Service {
   readonly name: string
   readonly spec: ChannelSpec
@@ -122,7 +122,7 @@ export class Channel implements Service {
     const checked = await this.#check(await this.encryption.encrypt(sent, { once: true }))
     if (!checked.ok) throw badRows(this.spec.name, checked.problems, checked.more)
     if (checked.rows.length === 0) return { inserted: 0 }
-    // Two kinds of names that cannot be taken for each other.
+    // Two kinds of ids that cannot be mixed up.
     const id = batchId === undefined ? `taskd:${randomUUID()}` : `client:${batchId}`
     const batch = { id, rows: checked.rows }
     const spool = await this.#openSpool().catch((error: unknown) => {
@@ -244,7 +244,7 @@ export class Channel implements Service {
     return spool
   }
 
-  /** Only when nothing waits: what waits may have gone in before, and must be known. */
+  /** Only when nothing waits: a waiting batch may be in the table already, and must be recognised. */
   #prune(): void {
     const { clock, store, log } = this.#deps
     if (clock.monotonic() - this.#pruned < PRUNE_EVERY_MS) return

@@ -24,7 +24,7 @@ export interface ChannelsDeps {
   readonly log: Logger
 }
 
-/** Problems that are told by row. */
+/** How many problems are listed by row. */
 const MAX_PROBLEMS = 20
 
 /** All channels, as the configuration has them. */
@@ -48,7 +48,7 @@ export class Channels implements DataPort, EncryptPort {
     )
   }
 
-  /** Makes it so. A channel that is as it was is not disturbed. */
+  /** Applies a configuration. An unchanged channel is not disturbed. */
   configure(specs: readonly ChannelSpec[]): Promise<void> {
     return this.#fleet.configure(specs)
   }

@@ -7,8 +7,8 @@ export interface Encryption {
   /** Whether there is a key of ours. */
   readonly active: boolean
   /**
-   * The fields of a channel that are to be secret, encrypted. What is no text, number, truth or
-   * null stays as it is, for whoever checks the row to name.
+   * The fields of a channel that are to be secret, encrypted. A value that is not a text, number,
+   * boolean or null stays as it is; the check of the row reports it.
    * @param once leaves alone what one of the keys has encrypted for this field already
    */
   encrypt(rows: readonly unknown[], options: { readonly once: boolean }): Promise<unknown[]>

@@ -2,7 +2,7 @@ import { messageOf, TaskdError } from '../../lib/errors.ts'
 import type { ChannelSpec } from '../../model/channel.ts'
 import { SpoolFullError } from './spool.ts'
 
-/** What a channel says to whoever sent something that it does not take. */
+/** The errors of a channel for requests that it does not take. */
 
 export function badRows(channel: string, problems: readonly string[], more: number): TaskdError {
   const rest = more > 0 ? `; and ${more} more` : ''

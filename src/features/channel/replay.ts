@@ -27,9 +27,12 @@ export interface ReplayDeps {
 
 const AWAY: BackoffPolicy = { baseMs: 500, factor: 2, capMs: 30_000, jitter: 0.2 }
 export const BUSY: BackoffPolicy = { baseMs: 50, factor: 2, capMs: 1000, jitter: 0.5 }
-/** The connection broke so often in a row over one batch, while the server is there. */
+/**
+ * After this many broken connections in a row over one batch, while the server is up, the batch is
+ * at fault.
+ */
 const CUTS = 3
-/** Over fewer characters no server breaks a connection: 1 MiB even when each takes four bytes. */
+/** No server breaks a connection over fewer characters: 1 MiB even when each takes four bytes. */
 const LARGE = 1 << 18
 
 /**

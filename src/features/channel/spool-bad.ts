@@ -9,7 +9,7 @@ export interface BadFiles {
   readonly bytes: number
 }
 
-/** What was set aside, as it is now: people look at these files and remove them. */
+/** Counts the files that were set aside; people look at them and remove them. */
 export async function countBad(dir: string): Promise<BadFiles> {
   const names = (await readdir(dir)).filter(name => name.endsWith(ENDING))
   let bytes = 0

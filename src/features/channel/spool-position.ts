@@ -11,9 +11,9 @@ export interface Position {
 const NAME = 'position'
 
 /**
- * The file that says so. It is written over in place, always at the same length, so that a disk
- * which is full takes it all the same. One that cannot be read, or is behind, costs no more than
- * that batches are sent again, and the database knows those.
+ * The file with the position. It is written over in place, always at the same length, so that even a
+ * full disk takes it. If it cannot be read, or is behind, batches are sent again, and the database
+ * recognises them.
  */
 export class PositionFile {
   readonly #file: FileHandle

@@ -4,7 +4,7 @@ import { crc32 } from 'node:zlib'
 /**
  * A record of a spool is one line: the CRC-32 of its text as 8 hexadecimal digits, a blank, and the
  * text, which is JSON and so holds no line feed. What follows the last line feed of a file was being
- * written when the machine or the daemon died: nobody was told that it is kept.
+ * written when the machine or the daemon died: it was never acknowledged.
  */
 
 const LF = 10

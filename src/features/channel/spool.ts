@@ -10,13 +10,13 @@ export interface SpoolOptions {
   readonly dir: string
   /** What may wait here, with what was set aside, in bytes. */
   readonly maxBytes: number
-  /** A segment that is read to its end goes; so much is the most that is kept for nothing. */
+  /** The size of a segment. One that has been read is removed, so at most this much is kept needlessly. */
   readonly segmentBytes?: number
   /** Told of a record that the disk gave back changed. */
   readonly onCorrupt?: (file: string) => void
 }
 
-/** There is no room for this by the rules; the disk may have some. */
+/** The limit of the spool is reached; the disk may still have room. */
 export class SpoolFullError extends Error {
   readonly bad: BadFiles
 
@@ -168,8 +168,8 @@ export class Spool {
   }
 
   /**
-   * After an error nobody knows what of the record is on the disk: it is cut off, as far as that
-   * can be done, and the next one begins a new file.
+   * After an error it is unknown how much of the record is on the disk: it is cut off, if possible,
+   * and the next one begins a new file.
    */
   async #giveUp(segment: Segment): Promise<void> {
     await this.#writer?.truncate(segment.size).catch(() => undefined)
@@ -211,7 +211,7 @@ export class Spool {
     this.#offset += bytes
     this.#batches -= 1
     if (this.#offset < segment.size) {
-      // Only a saving: without it the same batches are sent again.
+      // This only saves work: without it the same batches are sent again.
       const position = { segment: segment.number, offset: this.#offset }
       await this.#position.write(position).catch(() => undefined)
       return

@@ -55,7 +55,7 @@ async function bodyOf(response: Response): Promise<Uint8Array<ArrayBuffer>> {
   return new Uint8Array(Buffer.concat(parts))
 }
 
-/** `fetch failed` says nothing; what it was caused by does. */
+/** `fetch failed` says nothing, but its cause does. */
 function reasonOf(error: unknown): string {
   return error instanceof Error && error.cause !== undefined
     ? messageOf(error.cause)

@@ -8,7 +8,7 @@ import { ignoredColumns, Roster, type RosterEntry } from './roster.ts'
 export interface BadRow {
   readonly id: number
   readonly task_key: string
-  /** As jobs are named; with the id where another row has that name. */
+  /** The name of its job; with the id where another row has that name. */
   readonly name: string
   readonly problem: string
 }
@@ -21,7 +21,7 @@ export class SqlJobList {
   readonly #roster = new Roster()
   readonly #settled = new WeakMap<Job, Settled>()
   #rules: SqlJobRules | undefined
-  /** `jobs` and `bad` are not what the rows say. */
+  /** Whether `jobs` and `bad` are out of date. */
   #stale = false
   jobs: readonly Job[] = []
   bad: readonly BadRow[] = []
@@ -49,14 +49,14 @@ export class SqlJobList {
     return entry?.live ? entry.taken : undefined
   }
 
-  /** @returns the entries that are not there any more, or not as they were, as they were */
+  /** @returns the entries that were changed or removed, as they were before */
   apply(changes: TaskChanges, rules: SqlJobRules, now: number): RosterEntry[] {
     this.#rules = rules
     if (changes.changed.length + changes.gone.length > 0) this.#stale = true
     return this.#roster.apply(changes, rules, now)
   }
 
-  /** @returns whether the rules are other ones */
+  /** @returns whether the rules have changed */
   reread(rules: SqlJobRules): boolean {
     const before = this.#rules
     this.#rules = rules
@@ -69,7 +69,7 @@ export class SqlJobList {
   /**
    * Works out `jobs` and `bad`. A date that is over and cannot be judged now is left out, and tried
    * again with the next call.
-   * @returns whether they are other ones, and why some are left out
+   * @returns whether they have changed, and why some are left out
    */
   async settle(now: number): Promise<{ readonly changed: boolean; readonly error?: unknown }> {
     if (!this.#stale) return { changed: false }
@@ -111,7 +111,7 @@ export class SqlJobList {
     return `task_key = ${entry.taken.task_key}: row ${owner} has it already. give this one another`
   }
 
-  /** What is to stand in each row; '' for those that are in order. */
+  /** The problem to write into each row; '' for those that are in order. */
   *problems(): Iterable<{ readonly id: number; readonly problem: string }> {
     const bad = new Map(this.bad.map(one => [one.id, one.problem]))
     for (const { row } of this.#roster.entries) yield { id: row.id, problem: bad.get(row.id) ?? '' }

@@ -28,18 +28,18 @@ const SWEEP_MS = 10_000
 const IDLE_SWEEP_MS = 60_000
 const RETRY: BackoffPolicy = { baseMs: 1000, factor: 1, capMs: 1000, jitter: 0 }
 /**
- * Rows of Redis are written anew each 10 s, should they be lost: a run that no row and no lock
- * speaks of is taken for dead only when it is so for longer than that.
+ * Rows in Redis are rewritten each 10 s, in case they were lost: a run without a row and a lock
+ * counts as dead only when it has been so for longer than that.
  */
 const SURELY_DEAD_MS = 12_000
-/** A row that is younger is of a run that is just beginning, here or elsewhere. */
+/** A younger row belongs to a run that is just beginning, here or elsewhere. */
 const YOUNG_MS = 3000
 /** How long a death is remembered while the database is away: a sweep finds its row after that. */
 const REMEMBERED_MS = 60_000
 
 /**
  * Ends rows of `execute_task` whose run died with its worker or its machine. At once where this node
- * knows of the death, and in a slow sweep where nobody was there to see it.
+ * knows of the death, otherwise in a slow sweep.
  */
 export class Mending implements Service {
   readonly name = 'mending of rows'

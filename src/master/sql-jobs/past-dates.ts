@@ -13,7 +13,7 @@ export interface PastDateDeps {
 /** A job as the ticker takes it, or why there is none. */
 export type Settled = Job | string
 
-/** No zone is further from UTC. */
+/** More than any zone differs from UTC. */
 const FAR_MS = 4 * 86_400_000
 /** Rows are stamped with whole seconds. */
 const STAMP_MS = 1000
@@ -26,7 +26,7 @@ export function dateOf({ trigger, timezone }: Job): number | undefined {
 }
 
 /**
- * What becomes of a date that is over when its row is first seen:
+ * What is done with a past date when its row is first seen:
  * - it is known, or has run: nothing more
  * - the row was there in time: it was missed, which is for the rules of missed ticks
  * - the row came too late: a mistake, for it would never run

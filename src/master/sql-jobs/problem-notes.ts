@@ -2,14 +2,14 @@ import { messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import type { TaskTable } from '../../store/task-table.ts'
 
-/** Of very many bad rows, so many are noted in one go: the rest comes with the next. */
+/** How many bad rows are noted at once; the rest follow later. */
 const AT_ONCE = 500
 
-/** Writes what is wrong with a row into the row itself, and takes it away when it is mended. */
+/** Writes what is wrong with a row into the row itself, and removes it when the row is corrected. */
 export class ProblemNotes {
   readonly #tasks: Pick<TaskTable, 'noteProblem'>
   readonly #log: Pick<Logger, 'debug'>
-  /** What stands in the rows, as far as it is known; '' for nothing. */
+  /** The problem in each row as far as it is known; '' for none. */
   readonly #noted = new Map<number, string>()
   readonly #wanted = new Map<number, string>()
 
@@ -33,7 +33,7 @@ export class ProblemNotes {
     this.#wanted.delete(id)
   }
 
-  /** What fails stays to be done. */
+  /** What fails is done later. */
   async write(): Promise<void> {
     for (const [id, problem] of [...this.#wanted].slice(0, AT_ONCE)) {
       try {

@@ -4,13 +4,13 @@ import type { TaskChanges, TaskRow } from '../../store/task-table.ts'
 
 /** A row of `task`, and what is made of it. */
 export interface RosterEntry {
-  /** As it was told last. */
+  /** As it was last read. */
   readonly row: TaskRow
   /** When it was written, by the clock of this machine, ms. */
   readonly writtenAt: number
   /** The columns in force: of a live row only `spec` is taken over. */
   readonly taken: SqlJobRow
-  /** Its schedule counts: the row is valid, and has been in order since it became so. */
+  /** Whether its schedule is in force: the row is valid and has been in order since it became valid. */
   readonly live: boolean
   /** Undefined when there is none, and `problem` says why. */
   readonly job: Job | undefined
@@ -91,7 +91,7 @@ function entryOf(
   const stays = known?.live === true && row.is_valid
   const taken = stays ? { ...known.taken, spec: row.spec } : columnsOf(row)
   const writtenAt = now - Math.max(0, row.ageMs)
-  // The same job must stay the same value: nothing is then done about it.
+  // An unchanged job must stay the same value, so that nothing is done about it.
   if (known?.job && known.row.is_valid === row.is_valid && isSame(known.taken, taken))
     return { ...known, row }
   const read = reading(taken, row, rules)
@@ -101,7 +101,7 @@ function entryOf(
 function reading(taken: SqlJobRow, row: TaskRow, rules: SqlJobRules) {
   const read = readSqlJob(taken, row.is_valid, rules)
   if (read.ok) return { job: read.value, problem: '' }
-  // Else a spec that fits the trigger in its row would be called wrong, and nobody could see why.
+  // Otherwise a spec that fits the trigger in its row would be called wrong for no visible reason.
   const waits =
     row.trigger === taken.trigger
       ? ''

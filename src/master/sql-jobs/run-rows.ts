@@ -19,7 +19,7 @@ export interface RunRowsDeps {
   readonly random: () => number
   /** The name of this node, once it has one. */
   readonly node: () => string
-  /** A row was begun for a worker that has gone: nobody may end it. */
+  /** A row was begun for a worker that is gone, so nobody may end it. */
   readonly onUnheard: () => void
 }
 
@@ -29,7 +29,7 @@ export interface RunRowsStatus extends Condition {
 }
 
 const BATCH = 200
-/** What other nodes' workers have ended is noticed this late, what ours have at once. */
+/** Ends by workers of other nodes are noticed this late, our own at once. */
 const POLL_MS = 2000
 const AWAY: BackoffPolicy = { baseMs: 500, factor: 2, capMs: 10_000, jitter: 0.2 }
 /** While the database is away, one run at a time asks for it; the others are told so at once. */
@@ -45,7 +45,7 @@ export class RunRowKeeper implements Service {
   readonly #trouble: Trouble
   readonly #loop: Loop
   #waiting: number | undefined
-  /** The trouble is that nobody answers, and not what the database says. */
+  /** Whether the trouble is a missing answer, not an error of the database. */
   #unanswered = false
   #askAgainAt = 0
   #asking = 0
@@ -79,7 +79,7 @@ export class RunRowKeeper implements Service {
     return Promise.resolve()
   }
 
-  /** With a last try: what our workers have ended should not be `doing` until the next start. */
+  /** Tries once more, so that rows of ended runs do not stay `doing` until the next start. */
   async stop(): Promise<void> {
     if (!this.#loop.running) return
     await this.#loop.stop()
@@ -188,7 +188,7 @@ export class RunRowKeeper implements Service {
     }
   }
 
-  /** What the database refuses must not stand in the way of the rest: the row ends without it. */
+  /** A refused `extra` must not hold up the rest: the row is ended without it. */
   async #applyOne(end: WaitingEnd): Promise<void> {
     const { rows, log } = this.#deps
     try {

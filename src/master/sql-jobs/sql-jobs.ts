@@ -31,7 +31,7 @@ export interface SqlJobsDeps {
   readonly random: () => number
   readonly events: Events
   readonly log: Logger
-  /** The jobs are other ones now. */
+  /** The jobs have changed. */
   readonly onChange: () => void
 }
 
@@ -60,7 +60,7 @@ export class SqlJobs implements Service {
   #migrated = false
   /** All rows have been seen. */
   #loaded = false
-  /** It is the database itself that does not answer. */
+  /** Whether the database itself does not answer. */
   #away = false
   #last: Promise<unknown> = Promise.resolve()
   #failures = 0
@@ -114,7 +114,7 @@ export class SqlJobs implements Service {
     await this.#loop.stop()
   }
 
-  /** Something was changed: looks at once, and tells nobody when that fails. */
+  /** Something has changed: looks at once; a failure is not reported. */
   nudge(): void {
     this.#loop.nudge()
   }
@@ -196,7 +196,7 @@ export class SqlJobs implements Service {
     this.#loaded = true
   }
 
-  /** What is left of a job that is no more, or makes no ticks for now. */
+  /** Clears what is left of a job that was removed or makes no ticks for now. */
   #leave({ taken }: RosterEntry): void {
     const { cron, log } = this.#deps
     const now = this.#list.find(taken.task_key)
@@ -228,7 +228,7 @@ export class SqlJobs implements Service {
     this.#deps.log.info({ row: id, words, list: read.value.list.slice(0, 200) }, what)
   }
 
-  /** Works out the jobs, and hands them on when they are other ones. */
+  /** Computes the jobs, and hands them on if they have changed. */
   async #settle(): Promise<void> {
     const { onChange, clock, log } = this.#deps
     const { changed, error } = await this.#list.settle(clock.now())

@@ -33,13 +33,13 @@ export interface FeatureModule<Made extends Feature = Feature> {
  * must not wait for servers that may be away. `statuses` and `routes` work before `start` too.
  */
 export interface Feature extends Omit<Service, 'name'> {
-  /** Takes over another configuration; what is as it was is not disturbed. Calls are done in turn. */
+  /** Takes over another configuration; unchanged sections are not disturbed. Calls are done in turn. */
   configure(config: Config): Promise<void>
   /** Takes no new work on this node; what it has is brought to an end. */
   hold?(): Promise<void>
   /** Takes work again, after `hold`. */
   take?(): void
-  /** How its sections are: never later than a moment, whatever is away. */
+  /** The state of its sections, within a moment whatever is away. */
   statuses?(): Promise<FeatureStatus>
   /** Its metrics, loaded when the HTTP door opens. */
   metrics?(): Promise<AddMetrics>

@@ -3,7 +3,7 @@ import type { Job } from '../../model/job.ts'
 /** A job as it was when this node first saw it with this schedule. */
 export interface KnownJob {
   readonly schedule: string
-  /** Wall time, ms: what was due before is nobody's to miss. */
+  /** Wall time, ms: ticks before this are not expected. */
   readonly since: number
 }
 
@@ -18,7 +18,7 @@ interface Entry extends KnownJob {
   /** When it was last seen, ms. */
   sign: number
   tick: number
-  /** Not later than when it is missed: signs only put it off. */
+  /** Not later than when it is missed: later signs only move it back. */
   deadline: number
   /** `tick` and `deadline` are those of an earlier sign. */
   stale: boolean
@@ -35,7 +35,7 @@ export class Expectations {
   #known: Map<string, KnownJob>
   #holdUntil = Number.NEGATIVE_INFINITY
 
-  /** @param known of an earlier life */
+  /** @param known the jobs that an earlier run of the daemon knew */
   constructor(
     next: (job: Job, after: number) => number | undefined,
     afterMs: number,
@@ -73,7 +73,7 @@ export class Expectations {
       outdate(entry)
       this.#entries.set(job.name, entry)
     }
-    // What was known and is not there may come yet: jobs in SQL are read after the start.
+    // A known job that is not there may still come: jobs in SQL are read after the start.
     for (const [name, { schedule, since }] of before)
       if (!this.#entries.has(name)) this.#known.set(name, { schedule, since })
     for (const name of this.#entries.keys()) this.#known.delete(name)
@@ -85,12 +85,12 @@ export class Expectations {
     this.#known.clear()
   }
 
-  /** Nothing is missed before `after` has passed once more: what was held up may make up for it. */
+  /** Nothing counts as missed before `after` has passed once more: delayed runs may catch up. */
   hold(now: number): void {
     this.#holdUntil = now + this.#afterMs
   }
 
-  /** The clock was set: what lies ahead of it now was never seen. */
+  /** The clock was set: signs that are now in the future do not count. */
   rebase(now: number): void {
     this.hold(now)
     for (const [name, entry] of this.#entries) {
@@ -105,7 +105,7 @@ export class Expectations {
     if (!entry || at <= entry.sign) return
     entry.sign = at
     entry.stale = true
-    // One that was told to be missed is expected anew.
+    // A job that was reported as missed is expected again.
     if (entry.deadline === Number.POSITIVE_INFINITY) outdate(entry)
   }
 
@@ -121,7 +121,7 @@ export class Expectations {
     return missed
   }
 
-  /** It is not to be missed again before it has been seen. */
+  /** It was reported: it does not count as missed again before it has been seen. */
   told(name: string): void {
     const entry = this.#entries.get(name)
     if (entry) entry.deadline = Number.POSITIVE_INFINITY
@@ -143,7 +143,7 @@ export class Expectations {
     return this.#entries.get(name)?.job
   }
 
-  /** What an earlier life of the daemon is to tell a later one. */
+  /** What the next start of the daemon has to know. */
   get known(): Record<string, KnownJob> {
     const all = [...this.#known, ...this.#entries]
     return Object.fromEntries(all.map(([name, { schedule, since }]) => [name, { schedule, since }]))

@@ -6,7 +6,7 @@ export interface Gathered {
   readonly notShown: number
 }
 
-/** More are not read by anybody, and would not fit into a message of a chat. */
+/** Nobody reads more, and more would not fit into a chat message. */
 export const MOST_EVENTS = 50
 
 /**
@@ -57,12 +57,12 @@ export class Gathering {
     return 0
   }
 
-  /** What there is now; it stays. */
+  /** The present content, which stays. */
   look(): Gathered {
     return { events: [...this.#events.values()], notShown: this.#notShown }
   }
 
-  /** What there is, which is then forgotten. */
+  /** Takes the present content out. */
   take(): Gathered {
     const all = this.look()
     this.#events.clear()
@@ -72,7 +72,7 @@ export class Gathering {
     return all
   }
 
-  /** Puts back what was looked at in an earlier life. */
+  /** Restores what an earlier run of the daemon had gathered. */
   restore({ events, notShown }: Gathered): void {
     for (const event of events) this.add(event)
     this.#notShown += notShown

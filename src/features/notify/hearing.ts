@@ -7,10 +7,16 @@ import type { World } from './world.ts'
 
 type Of<T extends DaemonEvent['type']> = Extract<DaemonEvent, { type: T }>
 
-/** So many deaths in a row, without a healthy life in between, are told of a worker: it is never FATAL. */
+/**
+ * After this many deaths in a row, without a healthy life in between, a worker is reported: it is
+ * never FATAL.
+ */
 const WORKER_DEATHS = 5
 
-/** From what happens in the daemon to what is good or bad. It is on the path of the work: no waiting. */
+/**
+ * Sorts events of the daemon into good and bad ones. It is called from the work itself, so it never
+ * waits.
+ */
 export class Hearing {
   readonly #world: World
   readonly #clock: Clock
@@ -54,7 +60,7 @@ export class Hearing {
       else section.bad({ kind: 'fatal', ...about })
   }
 
-  /** What has happened is over: no recovery will follow. */
+  /** The loss has happened; no recovery will follow. */
   #emptied({ msg }: Of<'emptied'>): void {
     const about = { what: 'redis', name: 'data' } as const
     for (const section of this.#sections()) {
@@ -71,7 +77,7 @@ export class Hearing {
       for (const section of this.#sections()) section.well({ what: 'job', name: job, at, msg: '' })
       return
     }
-    // What is tried again has not failed yet, and what a person has ended is no news to him.
+    // A run that is retried has not failed yet, and one that a person ended is no news.
     if (outcome === 'returned' || run.retryInMs !== undefined || kind === 'cancelled') return
     const task_key = this.#world.taskKeyOf(workerId)
     this.#fail(job, task_key, {
@@ -123,7 +129,7 @@ export class Hearing {
       case 'STOPPED':
       case 'EXITED':
         this.#deaths.delete(name)
-        // It is not well because we leave.
+        // The state changes only because we are leaving.
         if (this.#world.leaving()) return
         for (const section of this.#sections()) section.forget(what, name)
         return

@@ -15,7 +15,7 @@ export interface JobWatchDeps {
   readonly clock: Clock
   readonly log: Pick<Logger, 'debug'>
   readonly tell: (event: NoticeEvent) => void
-  /** What is to be remembered has changed. */
+  /** The state to remember has changed. */
   readonly changed: () => void
   readonly known: Readonly<Record<string, KnownJob>>
 }
@@ -30,7 +30,7 @@ const AGAIN_MS = 10_000
 const CLOCK_SET_MS = 60_000
 
 /**
- * What one section has to look for, because nobody tells of it: jobs that are not seen at their
+ * What one section has to look for itself, because no event tells it: jobs that are not seen at their
  * time, and jobs that work again on another node.
  */
 export class JobWatch {
@@ -114,7 +114,7 @@ export class JobWatch {
     for (const missed of this.#expectations.due(clock.now())) await this.#judge(missed)
   }
 
-  /** Of the jobs that are missed as far as this node knows, and of those that are to recover. */
+  /** Reads the signs of jobs that seem to be missed, and of those that may have recovered. */
   async #readSigns(): Promise<void> {
     const { world, clock } = this.#deps
     const missed = this.#expectations.due(clock.now()).map(one => one.job.name)
@@ -133,7 +133,7 @@ export class JobWatch {
   #hear(name: string, sign: JobSign | undefined): void {
     const { ledger, tell } = this.#deps
     if (sign?.end === undefined) return
-    // One that fails speaks for itself, where this section tells of it.
+    // A failed run is reported by itself, where this section reports failures.
     if (sign.succeeded || this.#spec.on.includes('fail')) this.#expectations.sign(name, sign.end)
     const open = ledger.openOf('job', name)
     if (!open || !sign.succeeded || sign.end <= beganAt(open)) return

@@ -25,7 +25,7 @@ export interface Happening
   readonly since?: number
 }
 
-/** Something bad that is not over yet. */
+/** Something bad that is still going on. */
 export interface Open {
   readonly kind: Happening['kind']
   /** When it began, ms. */
@@ -42,8 +42,8 @@ const MOST_NAMES = 20_000
 const MOST_CHARACTERS = 1000
 
 /**
- * What one section tells of all that happens: what it is asked to tell, and of each one that was told
- * to be bad, once, that it is well again.
+ * Decides what one section reports: the kinds it is asked for, and for everything that it reported as
+ * bad, once, that it is well again.
  */
 export class Ledger {
   #spec: NotifySpec
@@ -62,13 +62,13 @@ export class Ledger {
     this.#known.clear()
   }
 
-  /** @param quiet another node tells of it */
+  /** @param quiet another node reports it */
   bad(happening: Happening, quiet = false): NoticeEvent | undefined {
     const { kind, what, name, at, since, ...rest } = happening
     if (!this.#spec.on.includes(kind) || !this.#wants(what, name)) return undefined
     const key = keyOf(what, name)
     const before = this.#open.get(key)
-    // What lasts is told when it begins; a failure is over as soon as it has happened.
+    // A lasting state is reported when it begins; a failure is over as soon as it has happened.
     if (kind !== 'fail' && before?.kind === kind) return undefined
     // A task that belongs to no job is not tried again, so nothing will ever be heard of it.
     if (what !== 'task') {
@@ -114,7 +114,7 @@ export class Ledger {
     }
   }
 
-  /** It was stopped, or is gone: nothing will be heard of it. */
+  /** It was stopped or removed: no event about it will follow. */
   forget(what: Subject, name: string): void {
     this.#open.delete(keyOf(what, name))
   }
@@ -165,7 +165,7 @@ export class Ledger {
 
 const keyOf = (what: Subject, name: string) => `${what} ${name}`
 
-/** Of thousands that fail in one moment most fail in the same millisecond. */
+/** Cached, because of thousands of failures at once most are in the same millisecond. */
 let lastTime = { ms: Number.NaN, text: '' }
 
 function timeOf(ms: number): string {
@@ -173,7 +173,7 @@ function timeOf(ms: number): string {
   return lastTime.text
 }
 
-/** The end says most; and the password of an address is nobody's to read. */
+/** Keeps the end, which says most, and masks passwords in addresses. */
 function fit(text: string): string {
   const end = text.slice(-4 * MOST_CHARACTERS)
   const plain = end.includes('://') ? withoutPasswords(end) : end

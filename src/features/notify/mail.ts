@@ -45,14 +45,14 @@ function optionsOf(url: URL, stepMs: number) {
   const user = decodeURIComponent(url.username)
   const hasUser = user !== ''
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  // Nobody stands between us and this very machine, whose mail server mostly has a name of its own.
+  // Nobody can listen in on this machine itself, whose mail server mostly has another name.
   const isHere = /^(?:localhost|127\.[\d.]+|::1)$/.test(host)
   return {
     host,
     port: url.port === '' ? (secure ? 465 : hasUser ? 587 : 25) : Number(url.port),
     secure,
     ...(hasUser && { auth: { user, pass: decodeURIComponent(url.password) } }),
-    // A password is not sent in the clear because somebody has cut out the offer of TLS.
+    // Never send a password in the clear, even if somebody has removed the offer of TLS.
     requireTLS: hasUser && !secure && !isHere,
     tls: { rejectUnauthorized: !isHere },
     dnsTimeout: stepMs,

@@ -8,7 +8,7 @@ import type { KnownJob } from './expectations.ts'
 import type { Gathered } from './gathering.ts'
 import type { Open } from './ledger.ts'
 
-/** What a section knows over a restart of the daemon. */
+/** What a section remembers across a restart of the daemon. */
 export interface OutletState {
   readonly open: Readonly<Record<string, Open>>
   readonly gathered: Gathered
@@ -22,7 +22,7 @@ export interface OutletState {
 }
 
 const FORMAT = 1
-/** A flood writes once in so long. */
+/** During a flood of events the file is written once in this time. */
 const SOON_MS = 1000
 
 /** `notices.json` in the data folder: what is open, what waits, what has been sent. */

@@ -61,11 +61,11 @@ export class Notices {
     this.#memory.write('now')
   }
 
-  /** Makes it so. What waits in a section that has changed goes its new way. */
+  /** Applies a configuration. What waits in a changed section goes its new way. */
   configure(specs: readonly NotifySpec[]): void {
     const before = this.#sections
     const saved = this.#saved
-    // What was written is read once: a section that comes back later begins anew.
+    // The file is read once: a section that comes back later starts afresh.
     this.#saved = {}
     this.#sections = new Map(
       specs.map(spec => {

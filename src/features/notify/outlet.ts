@@ -19,14 +19,14 @@ export interface OutletDeps {
   readonly log: Pick<Logger, 'info' | 'warn'>
   readonly node: () => string
   readonly senderOf: (spec: NotifySpec) => Sender
-  /** What is to be remembered has changed: to be written soon, or now. */
+  /** The state to remember has changed and must be written soon, or now. */
   readonly remember: (when: 'soon' | 'now') => void
 }
 
 const RETRY: BackoffPolicy = { baseMs: 1000, factor: 2, capMs: 300_000, jitter: 0.2 }
-/** A notice that nobody takes for so long is given up. */
+/** A notice that was not accepted for this long is given up. */
 const GIVE_UP_MS = 3_600_000
-/** What is being sent when the daemon stops may still arrive. */
+/** How long a notice that is being sent at a stop may take. */
 const LAST_MS = 2000
 const TEST_MS = 12_000
 
@@ -40,7 +40,7 @@ interface Flight {
 /**
  * The way of one section: gathers for `group`, waits until `max` lets it, sends, and tries again. One
  * notice is on its way at a time, so their order stays; what happens meanwhile is gathered, in bounded
- * room. Nobody who has something to tell waits for any of that.
+ * room. Callers never wait for any of that.
  */
 export class Outlet {
   readonly #deps: OutletDeps
@@ -55,7 +55,7 @@ export class Outlet {
   #held = false
   #flight: Flight | undefined
   #sending: Promise<unknown> = Promise.resolve()
-  /** Events that could not be delivered, and of which nobody knows yet. */
+  /** Events that could not be delivered and are not reported yet. */
   #lost = 0
   #sent = 0
   #failed = 0
@@ -76,7 +76,7 @@ export class Outlet {
     })
   }
 
-  /** To be called before `start`. */
+  /** Must be called before `start`. */
   restore({ gathered, flight, sentAt, lost }: OutletState): void {
     this.#gathering.restore(gathered)
     this.#openedAt = this.#deps.clock.monotonic()

@@ -15,7 +15,7 @@ import {
   type NotifySpec,
 } from '../../model/notice.ts'
 
-/** What is wrong is said without the address: in many a path is the password. */
+/** Messages never quote the address, because often its path is the password. */
 const readUrl: Read<string> = text => {
   if (/^https?:\/\/[^\s#]+$/.test(text) && URL.canParse(text)) return yes(text)
   return no('is not a URL', 'write for instance https://hooks.example.org/taskd')
@@ -156,7 +156,7 @@ function checkTogether({ section }: Checked<typeof schema>, report: Report): voi
     report.problem(at('format'), 'is for webhooks', 'remove it: a mail is text')
 }
 
-/** Only two robots sign; elsewhere a secret would do nothing, and nobody would know. */
+/** Only two robots sign; elsewhere a secret would silently do nothing. */
 function checkSecret({ section, values }: Checked<typeof schema>, report: Report): void {
   const { format } = values
   if (!section.entries.has('secret') || format === 'dingtalk' || format === 'feishu') return

@@ -1,13 +1,13 @@
 import type { Notice } from '../../model/notice.ts'
 
 export interface Sent {
-  /** In the words of whoever took it. */
+  /** The receiver's words. */
   readonly message: string
   /** Who did not get it although others did; '' when all did. */
   readonly refused: string
 }
 
-/** The way to those who are told. */
+/** Sends notices one way. */
 export interface Sender {
   /** Where to, without what is secret. */
   readonly to: string
@@ -16,13 +16,13 @@ export interface Sender {
 }
 
 export interface Refusal {
-  /** When whoever refused it wants to be asked again, ms from now. */
+  /** When the receiver wants to be asked again, ms from now. */
   readonly retryAfterMs?: number | undefined
   /** The same again would be refused again: the key is wrong, or what was sent. */
   readonly final?: boolean
 }
 
-/** It was not taken. */
+/** The notice was not accepted. */
 export class SendError extends Error {
   readonly retryAfterMs: number | undefined
   readonly final: boolean
@@ -37,7 +37,7 @@ export class SendError extends Error {
 
 const MOST_WORDS = 300
 
-/** What others say, as a part of a line of ours. */
+/** A foreign text as part of one of our lines. */
 export function words(text: string): string {
   return text
     .replace(/[\p{Cc}\s]+/gu, ' ')

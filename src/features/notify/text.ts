@@ -92,7 +92,7 @@ function short(text: string): string {
   return text.length > TITLE ? `${text.slice(0, TITLE - 1).toWellFormed()}…` : text
 }
 
-/** Nothing that a script writes may look like a line of ours. */
+/** Makes sure that a script's output cannot look like a line of ours. */
 function clean(text: string): string {
   return text.replace(/\p{Cc}+/gu, ' ')
 }

@@ -19,7 +19,7 @@ export interface WebhookOptions {
   readonly limitMs?: number
 }
 
-/** Posts notices. Where it redirects to gets the same POST, but never the password. */
+/** Posts notices. A redirect gets the same POST, but never the password. */
 export function webhook(options: WebhookOptions): Sender {
   const { format, secret, now, limitMs = LIMIT_MS } = options
   const url = new URL(options.url)
@@ -27,7 +27,7 @@ export function webhook(options: WebhookOptions): Sender {
   url.username = ''
   url.password = ''
   return {
-    // In many a webhook the path is the password.
+    // In many webhooks the path is the password.
     to: url.pathname === '/' && url.search === '' ? url.origin : `${url.origin}/…`,
     async send(notice, signal) {
       const limit = AbortSignal.timeout(limitMs)
@@ -90,7 +90,7 @@ async function judged(response: Response, format: NotifySpec['format']): Promise
   const { status, ok } = response
   if (ok || status === 303) {
     const said = startOf(response)
-    // Only of a robot it matters whether the answer ends.
+    // Only a robot's answer has to be complete.
     judgeAnswer(format, status, isRobot(format) ? await said : await said.catch(() => ''))
     return { message: `HTTP ${status}`, refused: '' }
   }
@@ -151,7 +151,7 @@ function decode(text: string): string {
   }
 }
 
-/** `fetch failed` says nothing; what it was caused by does. */
+/** `fetch failed` says nothing, but its cause does. */
 function reasonOf(error: unknown): string {
   return words(
     error instanceof Error && error.cause !== undefined ? messageOf(error.cause) : messageOf(error),

@@ -5,7 +5,7 @@ import type { FeatureContext } from '../context.ts'
 import { claimNotice } from './signs.ts'
 import type { PartCondition, Place, World } from './world.ts'
 
-/** What notices have to ask, put to those who know it. */
+/** Answers the questions of notices from the parts of the daemon. */
 export function worldOf(context: FeatureContext): World {
   const { config, jobs, engine, redis: ask, queues: asking, stopping, health, database } = context
   return {

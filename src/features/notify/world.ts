@@ -15,9 +15,9 @@ export interface World {
   readonly ready: () => boolean
   readonly signs: (jobs: readonly string[]) => Promise<readonly JobSign[]>
   readonly placeOf: (job: Job, taskId: string) => Promise<Place>
-  /** Of all nodes that see a job missed, one tells of it. */
+  /** Of all nodes that see that a job is missed, one reports it. */
   readonly claim: (section: string, job: string, tick: number) => Promise<boolean>
-  /** The daemon leaves, and all that it runs with it. */
+  /** Whether the daemon is leaving, with all that it runs. */
   readonly leaving: () => boolean
   readonly conditions: () => readonly PartCondition[]
 }

@@ -50,7 +50,7 @@ export function buildSupervisor(parts: Parts): Supervisor {
   })
 }
 
-/** A daemon that a program or a task started has their marks, and must not hand them on. */
+/** Without the marks of a program or task that started this daemon, which must not be passed on. */
 function withoutMarks(environment: NodeJS.ProcessEnv): Record<string, string> {
   const kept = Object.entries(environment).filter(
     (pair): pair is [string, string] =>

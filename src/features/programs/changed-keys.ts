@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { OutputSpec, ProcessSpec } from '../../model/program-spec.ts'
 
-/** What a key of `[program:x]` comes to in a process; the logs are compared apart. */
+/** The value of each key of `[program:x]` in a process; logs are compared separately. */
 const KEYS: Readonly<Record<string, (spec: ProcessSpec) => unknown>> = {
   command: spec => spec.argv,
   process_name: spec => [spec.program, spec.group, spec.process],

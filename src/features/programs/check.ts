@@ -175,9 +175,9 @@ function buildTemplate(
   }
 }
 
-/** Makes the processes with the shortest numbers: what they can be, all can be. */
+/** Tries the processes with the shortest numbers: if they can be made, all can. */
 function tryOut(spec: ProgramSpec, section: Section, report: Report): boolean {
-  // What is wrong with the name of the section is said there.
+  // A wrong section name is reported elsewhere.
   if (refuseProcessName(spec.name) !== undefined) return false
   const first = spec.template.firstNumber
   for (const numprocs of new Set([spec.numprocs, 1])) {

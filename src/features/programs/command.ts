@@ -34,7 +34,7 @@ export async function commandOf(
   return { ok: true, file, args: rest }
 }
 
-/** sh writes its folder into PWD, and gives back here what was there. */
+/** sh changes PWD; this restores it. */
 function withUmask(umask: number, pwd: string | undefined): readonly string[] {
   const sh = (restore: string) => ['/bin/sh', '-c', `umask "$0" && ${restore} && exec "$@"`]
   const mask = umask.toString(8)
@@ -58,7 +58,7 @@ function checkFolder(directory: string | undefined): string | undefined {
 
 /**
  * As execvp(3) looks, but before there is a child, so that what is wrong can be said. Our own folder
- * is not asked for: it may be gone, as after a deployment, and most need it for nothing.
+ * is not looked up: it may be gone, as after a deployment, and is rarely needed.
  */
 function findExecutable(name: string, directory: string, path: string): Command {
   const places = name.includes('/')
@@ -76,7 +76,7 @@ function findExecutable(name: string, directory: string, path: string): Command 
   return refuse(`can't find command ${name}`)
 }
 
-/** A place that we may not look into is none, as for execvp(3). */
+/** A path that we may not look into counts as missing, as for execvp(3). */
 function kindOf(file: string): 'file' | 'folder' | 'none' {
   try {
     return statSync(file).isDirectory() ? 'folder' : 'file'
@@ -100,7 +100,7 @@ function interpreterOf(file: string): string | undefined {
     const fd = openSync(file, 'r')
     try {
       const [line = ''] = buffer.toString('utf8', 0, readSync(fd, buffer)).split('\n')
-      // A script from Windows asks for one whose name ends in a return.
+      // A script from Windows names an interpreter that ends in a carriage return.
       return /^#!\s*(\S+)/.exec(line.replace(/\r$/, '\\r'))?.[1]
     } finally {
       closeSync(fd)

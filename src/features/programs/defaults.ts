@@ -46,7 +46,7 @@ export function programWorld(
     env,
     folders: { ...folders, ...(directory !== undefined && { base: directory }) },
     environment: texts.environment ?? {},
-    // Who is root has nothing to become, and who is not cannot.
+    // root need not change its user, and others cannot.
     ...(user !== undefined && user !== 'root' && user !== '0' && { user }),
     ...(texts.umask !== undefined && { umask: texts.umask }),
     ...(directory !== undefined && { directory }),
@@ -93,7 +93,7 @@ function usersOf(): (name: string) => boolean {
   let users: ReadonlySet<string> | undefined
   return name => {
     users ??= readUsers()
-    // Without the file nothing can be said.
+    // Without the file it cannot be judged.
     return users.size === 0 || users.has(name)
   }
 }

@@ -21,7 +21,7 @@ export class DescriptorBudget {
   }
 
   /**
-   * One who had `before` has `after` from now on.
+   * A holder of `before` descriptors has `after` from now on.
    * @throws TaskdError E_NO_DESCRIPTORS, and nothing has changed
    */
   change(before: number, after: number): void {

@@ -2,10 +2,10 @@ import type { Report } from '../../config/diagnostics.ts'
 import type { Section } from '../../config/section.ts'
 
 const USED = ['environment', 'user', 'umask', 'directory'] as const
-/** What a Linux process has anyway. */
+/** The usual limit of a Linux process. */
 const COMMON_FILES = 1024
 
-/** Says of a section that is supervisord's own what becomes of it. */
+/** Reports what becomes of a section that is supervisord's own. */
 export function judgeForeign(section: Section, report: Report): void {
   const { kind, place, entries } = section
   const refusal = REFUSALS[kind]

@@ -16,8 +16,8 @@ export interface Membership {
 }
 
 /**
- * Who belongs to whom, in the order of the file. As in supervisord a program may be in several
- * groups, runs once in each, and is alone only when it is in none.
+ * Which programs belong to which groups, in the order of the file. As in supervisord a program may
+ * be in several groups, runs once in each, and is alone only when it is in none.
  */
 export function readGroups(
   sections: readonly Section[],

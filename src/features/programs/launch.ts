@@ -45,10 +45,10 @@ export interface ProgramProcess extends ProcessId {
   signal(signal: NodeJS.Signals, group: boolean): void
 }
 
-/** Of an adopted process. */
+/** The end of an adopted process. */
 const UNSEEN_END = 'ended unseen: only the daemon that started it would have been told how'
 
-/** How often an adopted process is looked at: it is not our child, so nobody tells us of its end. */
+/** How often an adopted process is looked at: it is not our child, so we get no exit event. */
 const ADOPTED_POLL_MS = 200
 
 /** Starts the process of a program, or takes over the one that a KILLed daemon left running. */
@@ -57,7 +57,7 @@ export function programLauncher(options: ProgramLaunch, deps: LaunchDeps): Launc
     const { spec, onProcess } = options
     let running: ProgramProcess | undefined
     let over = false
-    /** Nothing of an earlier daemon is in the way, or no longer. */
+    /** Resolves with whether processes of an earlier daemon are out of the way. */
     let cleared: Promise<boolean> = Promise.resolve(true)
 
     const ended = (exitCode: number | null, signal: string | null) => {
@@ -128,14 +128,14 @@ async function startProcess(
   await outputs.prepare(spec)
   await deps.turns.wait()
   if (calledOff()) return
-  // Only now: thousands that wait for their turn shall not each hold some.
+  // Only now, so that thousands that wait for their turn do not hold descriptors.
   const stdin = await deps.stdin.descriptor(spec.onOrphan === 'adopt')
   const [stdout, stderr] = await outputs.descriptors(spec).catch((error: unknown) => {
     stdin.release()
     throw error
   })
   try {
-    // Again: thousands have their descriptors by now, and a spawn holds up everything else.
+    // Once more, because a spawn holds up everything else, and thousands may be ready for it.
     await deps.turns.wait()
     if (calledOff()) return
     const child = spawn(command.file, command.args, {
@@ -185,7 +185,7 @@ function watchAdopted(
 ): void {
   const look = () => {
     if (isAlive(id)) clock.setTimer(ADOPTED_POLL_MS, look)
-    // Only its parent is told how it ended, and that is not us.
+    // Only its parent learns how it ended, and we are not its parent.
     else ended(null, null)
   }
   log.info({ pid: id.pid }, 'adopted a process that the daemon before has left')
@@ -194,7 +194,7 @@ function watchAdopted(
   clock.setTimer(ADOPTED_POLL_MS, look)
 }
 
-/** It stays as it is only when it is what we would start now. */
+/** It is adopted only if it is what we would start now. */
 function adoptable(orphan: Orphan | undefined, spec: ProcessSpec): ProcessId | undefined {
   const leader = orphan?.leader
   if (spec.onOrphan !== 'adopt' || !leader || !isAlive(leader)) return undefined

@@ -19,12 +19,12 @@ export interface Ending {
 
 /** A look at every process of the machine is shared by all that ask for one within this time. */
 const SHARED_LOOK_MS = 20
-/** What starts others faster than they can be killed is given up after so many rounds. */
+/** After this many rounds, processes that start others faster than we kill them are given up. */
 const ROUNDS = 10
 
 /**
- * What a KILLed daemon left of each program. It stays here until it is adopted or gone, whoever asks
- * meanwhile: nothing of that name is started beside it.
+ * What a KILLed daemon left of each program. It stays here until it is adopted or gone; until then
+ * nothing of that name is started beside it.
  */
 export class Leftovers {
   readonly #deps: LeftoverDeps
@@ -54,7 +54,7 @@ export class Leftovers {
     return this.#endings.has(name) ? undefined : this.#left.get(name)
   }
 
-  /** There still is one of an earlier daemon, which is asked to end. */
+  /** Whether a process of an earlier daemon is being ended. */
   isEnding(name: string): boolean {
     return this.#endings.has(name)
   }
@@ -96,7 +96,7 @@ export class Leftovers {
     this.#killing = true
   }
 
-  /** While it ends it may start others that nobody has seen yet. */
+  /** While it ends it may start other processes, so it looks again. */
   async #endAll(found: Orphan, how: Ending): Promise<boolean> {
     let orphan: Orphan | undefined = found
     for (let round = 0; orphan && round < ROUNDS; round += 1) {

@@ -17,7 +17,7 @@ export interface LogOwner {
   readonly stream: 'stdout' | 'stderr'
 }
 
-/** A path that is a door to our own output, and which. In a container process 1 has the same. */
+/** Paths that mean our own output, and which of the two. In a container process 1 has the same. */
 const DOORS: ReadonlyMap<string, 1 | 2> = new Map([
   ['/dev/stdout', 1],
   ['/dev/stderr', 2],
@@ -30,7 +30,7 @@ const DOORS: ReadonlyMap<string, 1 | 2> = new Map([
   ),
 ])
 
-/** What `stdout_logfile` means: AUTO, NONE, a door, or a file. */
+/** What `stdout_logfile` means: AUTO, NONE, our own output, or a file. */
 export function readLog(
   written: string,
   owner: LogOwner,
@@ -52,7 +52,7 @@ export function readLog(
   return yes({ kind: 'file', path: inFolder(text, folders), ...limits })
 }
 
-/** Nobody means a file whose name begins and ends with a quote. */
+/** Removes quotes around a path: no real file name begins and ends with one. */
 export function withoutQuotes(text: string): string {
   return /^(["'])(.*)\1$/s.exec(text)?.[2]?.trim() ?? text
 }

@@ -23,8 +23,8 @@ export interface Orphan {
 }
 
 /**
- * By the records, and by the mark in the environment for what was started on the very line the
- * daemon was KILLed on. A pid alone proves nothing: it must have the recorded start time, of this
+ * Found by the records, and by the mark in the environment for a process that was started in the very
+ * moment the daemon was KILLed. A pid alone proves nothing: it must have the recorded start time, of this
  * boot of the machine.
  */
 export function findOrphans(
@@ -73,7 +73,7 @@ export async function endOrphan(
   const pids = orphan.processes.map(one => one.pid)
   log.warn({ pids }, `${orphan.name}: ends what the daemon before has left`)
   send(orphan, how.signal)
-  // One that is stopped would not hear it.
+  // A halted process would not receive it.
   send(orphan, 'SIGCONT')
   if (await gone(orphan, how.waitMs, clock, how.killing)) return true
   send(orphan, 'SIGKILL')

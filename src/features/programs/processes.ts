@@ -45,7 +45,7 @@ export interface LogTemplate {
 }
 
 /**
- * The processes of a program. A program that has not the number in its `process_name` has at most
+ * The processes of a program. A program without the number in its `process_name` has at most
  * one, whatever is asked for.
  */
 export function processesOf(

@@ -12,7 +12,7 @@ import { type ProgramSpec, processesOf } from './processes.ts'
 import { PROGRAM } from './schema.ts'
 
 export interface Programs {
-  /** In the order of the file; one that is in two groups stands here twice. */
+  /** In the order of the file; one that is in two groups is here twice. */
   readonly programs: readonly ProgramSpec[]
   /** Of all programs, in the order of their start. */
   readonly processes: readonly ProcessSpec[]
@@ -66,7 +66,7 @@ function checkAll(
   const specs: ProgramSpec[] = []
   for (const member of members) {
     if (report.full) break
-    // What is wrong in a second group was wrong in the first.
+    // Mistakes in a second group were reported for the first.
     const first = !seen.has(member.program)
     const spec = checkProgram(member, world, first ? report : new Report())
     seen.add(member.program)

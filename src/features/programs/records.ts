@@ -8,7 +8,7 @@ export interface ProcessRecord extends ProcessId {
   readonly name: string
   /** The kernel's id of the boot that the pid belongs to. */
   readonly boot: string
-  /** Of all in its specification that would make it another process. */
+  /** A digest of all in its specification that only a restart can change. */
   readonly digest: string
 }
 
@@ -36,7 +36,7 @@ export class ProcessRecords {
     drop(this.#fileOf(name))
   }
 
-  /** Those that can be read; a half-written one is as good as none, and removed. */
+  /** Those that can be read; a half-written one is removed. */
   readAll(): ProcessRecord[] {
     return readdirSync(this.#folder).flatMap(file => {
       if (!file.endsWith('.json')) return []

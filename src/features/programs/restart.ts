@@ -4,7 +4,7 @@ import { DEFAULT_BACKOFF_MAX_MS, DEFAULT_MAX_DEATHS, type ProgramValues } from '
 const FACTOR = 2
 const JITTER = 0.2
 
-/** When it is started again, and when no more. */
+/** When it is restarted, and when it is given up. */
 export function restartOf(values: ProgramValues): RestartPolicy {
   const { backoff: baseMs, death_window: windowMs, startretries } = values
   const capMs = values.backoff_max ?? Math.max(DEFAULT_BACKOFF_MAX_MS, baseMs)
@@ -25,8 +25,8 @@ export function restartOf(values: ProgramValues): RestartPolicy {
 }
 
 /**
- * How many deaths fit into the window when only the backoff is between them: more than so many
- * `startretries` need no more `max_deaths`, which shall still stop what dies after a longer life.
+ * How many deaths fit into the window when only the backoff is between them: `max_deaths`
+ * need not count more, and still stops a program that dies after a longer life.
  */
 function quickDeaths({ baseMs, capMs }: RestartPolicy['backoff'], windowMs: number): number {
   const shortest = (wait: number) => wait * (1 - JITTER)

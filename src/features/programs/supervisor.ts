@@ -29,7 +29,7 @@ export interface ProgramMember {
   readonly program: ManagedProgram
   readonly process: ProgramProcess | undefined
   readonly outputs: ProgramOutputs
-  /** What the daemon before has left of it is being ended, whatever its state. */
+  /** Whether a process of the previous daemon is being ended, whatever its state. */
   readonly leftover: boolean
   /** No longer configured: it is forgotten once it has stopped. */
   readonly retired: boolean
@@ -41,15 +41,15 @@ interface Member extends ProgramMember {
   retired: boolean
 }
 
-/** Runs, or is about to: with another configuration it becomes another process. */
+/** States in which it runs or is about to: a changed configuration restarts it. */
 const TRIES: readonly string[] = ['STARTING', 'RUNNING', 'BACKOFF']
 
 const LIVES: readonly string[] = ['STARTING', 'RUNNING']
 
-/** `wait`: it is another process when it next starts. `tune`: what changed is in force at once. */
+/** `wait`: the change takes effect at its next start. `tune`: the change takes effect at once. */
 export type Deed = 'restart' | 'start' | 'wait' | 'tune'
 
-/** How something is ended whose configuration nobody knows any more. */
+/** How a process is ended whose configuration is gone. */
 const FORGOTTEN = { signal: 'SIGTERM', waitMs: 10_000 } as const
 
 /** The processes of all programs: started in order of priority, stopped in the opposite one. */
@@ -98,8 +98,8 @@ export class Supervisor {
   }
 
   /**
-   * Makes the processes as these say. Of those there are, only what became another process is
-   * restarted; what was stopped by hand stays stopped.
+   * Applies these specifications. Only processes that have to be restarted are; those stopped by hand
+   * stay stopped.
    */
   configure(specs: readonly ProcessSpec[]): void {
     if (this.#stopping) return
@@ -169,7 +169,7 @@ export class Supervisor {
       for (const { program } of batch) program.send({ type: 'stop', why })
       await Promise.all(batch.map(one => one.program.until('STOPPED')))
     }
-    // What is stopped may still have a process that the daemon before has left.
+    // A stopped program may still have a process of the previous daemon.
     await this.#leftovers.settled()
     await Promise.all(this.members.map(one => one.outputs.close()))
     await this.#deps.logs.stop()

@@ -61,7 +61,7 @@ async function relayed(
   if (!Number.isInteger(count) || count < 0)
     throw new TaskdError('E_BAD_REQUEST', 'task_num is not a whole number', 'send task_num: 100')
   const taken = count === 0 ? [] : await port.take(name, Math.min(count, max))
-  // These clients never say that they are done: handed out is done, as it was there.
+  // These clients never acknowledge: a task that is handed out counts as done, as it did there.
   if (taken.length > 0) await port.push(name, { results: [], done: taken.map(({ id }) => id) })
   const tasks = taken.map(one => ('task' in one ? one.task : { task_base64: one.task_base64 }))
   return oldSuccess(c, { msg: tasks })

@@ -33,7 +33,7 @@ export class RelayList {
   readonly #spec: RelaySpec
   readonly #now: () => number
 
-  /** @param redis one that sends again would lease twice */
+  /** @param redis a client that resends would lease twice */
   constructor(redis: FailFast, spec: RelaySpec, now: () => number) {
     for (const [name, numberOfKeys] of [
       ['relayTake', 3],

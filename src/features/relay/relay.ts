@@ -17,10 +17,10 @@ export interface RelayDeps {
   readonly log: Logger
 }
 
-/** How often leases are looked at that nobody asks for; and whether a Redis that was away is back. */
+/** How often expired leases are given back without a request, and a Redis that is away is tried. */
 const SWEEP_MS = 10_000
 const AWAY_MS = 1000
-/** A connection that takes longer is made meanwhile. */
+/** A start does not wait longer for the connection. */
 const CONNECT_MS = 1000
 
 /** One list of another Redis, on a connection of its own. */

@@ -20,7 +20,7 @@ export class Relays implements RelayPort {
     this.#fleet = new Fleet(spec => new Relay({ spec, clock, log }))
   }
 
-  /** Makes it so. A relay that is as it was keeps its connection. */
+  /** Applies a configuration. An unchanged relay keeps its connection. */
   configure(specs: readonly RelaySpec[]): Promise<void> {
     return this.#fleet.configure(specs)
   }

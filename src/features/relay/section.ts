@@ -10,7 +10,7 @@ import { headerOf, refuseFolderName } from '../../config/section.ts'
 import { readEach, type SectionKind, type Surroundings } from '../../config/section-kind.ts'
 import type { RelaySpec } from '../../model/channel.ts'
 
-/** Empty names nothing, and a key of ours is not the user's. */
+/** It must not be empty, nor one of our own keys. */
 const readKeyName: Read<string> = text =>
   text.startsWith('Task:Relay:') ? no('is a name that taskd needs itself') : yes(text)
 

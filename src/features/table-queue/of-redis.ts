@@ -1,8 +1,8 @@
 import { messageOf } from '../../lib/errors.ts'
 
 /**
- * Redis failed, which says nothing about the database. Its outage is the health check's to report.
- * Both are servers that are gone with the same words, so whose error it is must be told apart here.
+ * Redis failed, which says nothing about the database. The health check reports its outage.
+ * Errors of both servers have the same words, so this class tells whose error it is.
  */
 export class RedisError extends Error {}
 

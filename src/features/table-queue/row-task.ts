@@ -7,7 +7,7 @@ import { parseWallTime } from '../../schedule/wall-time.ts'
 import type { ReadyRow } from './table.ts'
 
 const DAY = 86_400_000
-/** Of an id, beside the row's key: `source@NAME@…@MARK-CLAIM`. */
+/** The room in an id for what surrounds the row's key: `source@NAME@…@MARK-CLAIM`. */
 const AROUND_KEY = 110
 const MAX_KEY_LENGTH = MAX_ID_LENGTH - AROUND_KEY
 const PARTS = ['script', 'controller', 'function', 'param'] as const
@@ -49,7 +49,7 @@ function no(reason: string) {
   return { ok: false, reason } as const
 }
 
-/** What a driver makes of a column, as a message may have it. */
+/** A column as the driver returns it, turned into what a message may hold. */
 function valueOf(value: unknown): Parsed<unknown> {
   if (typeof value === 'bigint') return { ok: true, value: String(value) }
   if (value instanceof Date) return { ok: true, value: value.toISOString() }

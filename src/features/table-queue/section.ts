@@ -105,7 +105,7 @@ export const sourceKind: SectionKind<readonly SourceSpec[], typeof schema> = {
   tasks: specs => specs.map(one => one.task),
 }
 
-/** The keys of its task stand beside its own, as in the file. */
+/** The keys of its task beside its own, as in the file. */
 function flat({ name, task, ...rest }: SourceSpec) {
   return { name, ...rest, ...task }
 }
@@ -141,7 +141,7 @@ function specOf(name: string, values: z.output<typeof schema>, around: Surroundi
   }
 }
 
-/** A path that is not there must not become the folder it would start from. */
+/** A missing path must not become the folder that it would be relative to. */
 const NO_SCRIPT = { script: '' }
 
 function checkQueue({ section, values }: Checked<typeof schema>, around: Surroundings) {
@@ -173,7 +173,7 @@ function checkParts({ section }: Checked<typeof schema>, report: Report): void {
   report.problem(section.place, 'says nowhere what to run', hint)
 }
 
-/** The others may be alike where a table knows no difference. */
+/** The other states may be the same, where a table does not distinguish them. */
 function checkStates({ section, values }: Checked<typeof schema>, report: Report): void {
   const { ready } = values
   for (const name of ['taken', 'done', 'failed'] as const) {

@@ -37,7 +37,7 @@ const BUSY: BackoffPolicy = { baseMs: 50, factor: 2, capMs: 1000, jitter: 0.5 }
 const REDIS_AWAY: BackoffPolicy = { baseMs: 200, factor: 2, capMs: 2000, jitter: 0.3 }
 /** Tasks that are sent to Redis at once. */
 const PART = 500
-/** Nodes that poll one table shall not all do so at the same moment. */
+/** So that nodes do not all poll one table at the same moment. */
 const POLL_JITTER = 0.1
 
 /**
@@ -95,7 +95,7 @@ export class TableSource implements Service {
     this.#claiming.start()
   }
 
-  /** Takes no more rows; verdicts are written still. */
+  /** Takes no more rows; verdicts are still written. */
   hold(): Promise<void> {
     return this.#claiming.stop()
   }

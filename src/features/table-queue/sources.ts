@@ -48,13 +48,13 @@ export class Sources {
     })
   }
 
-  /** Makes it so; one that is as it was is not disturbed. */
+  /** Applies a configuration; an unchanged one is not disturbed. */
   async configure(specs: readonly SourceSpec[]): Promise<void> {
     await this.#fleet.configure(specs)
     if (this.#taking) this.take()
   }
 
-  /** Takes no more rows on this node; verdicts are written still. */
+  /** Takes no more rows on this node; verdicts are still written. */
   async hold(): Promise<void> {
     this.#taking = false
     await Promise.all(this.#fleet.members.map(one => one.hold()))

@@ -8,7 +8,7 @@ import type { AnyDb } from '../../store/migrations/steps.ts'
 import type { SqlKind } from '../../store/tables.ts'
 import { type RowVerdict, writeVerdicts } from './verdicts.ts'
 
-/** A row that is ready, as the application wrote it. What has no column is not there. */
+/** A row that is ready, as the application wrote it. Fields without a column are missing. */
 export interface ReadyRow {
   readonly id: string
   readonly script?: unknown
@@ -21,9 +21,9 @@ export interface ReadyRow {
 }
 
 export interface Claimed {
-  /** Rows that were ready, and nobody else had. */
+  /** Rows that were ready and not locked by others. */
   readonly found: number
-  /** Rows that say so now. */
+  /** Rows that were marked. */
   readonly marked: number
 }
 
@@ -72,7 +72,7 @@ export function openSourceTable(
   const ready = (on: AnyDb) =>
     on.selectFrom(`${spec.table} as t`).where(column(spec.statusColumn), '=', spec.ready)
 
-  /** Asks for every column once: what is missing shows before anything is done. */
+  /** Asks for every column once, so that a missing one shows before anything is done. */
   async function prepared(): Promise<readonly RawBuilder<unknown>[]> {
     if (columns !== undefined) return columns
     const all = await columnsOf(db, address, spec)

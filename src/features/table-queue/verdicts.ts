@@ -5,7 +5,7 @@ import { failureOf } from '../../store/failure.ts'
 import type { AnyDb } from '../../store/migrations/steps.ts'
 import type { SqlKind } from '../../store/tables.ts'
 
-/** What a row shall say from now on, if it still says one of `from`. */
+/** The new state of a row, if its state is still one of `from`. */
 export interface RowVerdict {
   readonly row: string
   readonly from: readonly string[]
@@ -86,7 +86,7 @@ async function writeOne(
   return reason
 }
 
-/** Of one statement: more would take long to be told apart. */
+/** The most rows in one statement: with more, telling them apart takes long. */
 const CHUNK = 100
 
 /** Rows that take the same step, in parts; always in the same order, against deadlocks. */

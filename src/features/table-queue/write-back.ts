@@ -29,7 +29,7 @@ interface Refused {
 
 /** Verdicts of other nodes are noticed this late, ours at once. */
 const POLL_MS = 1000
-/** How long the first verdict waits for company. */
+/** How long the first verdict waits for more. */
 const COMPANY_MS = 100
 const AWAY: BackoffPolicy = { baseMs: 500, factor: 2, capMs: 15_000, jitter: 0.3 }
 const BUSY: BackoffPolicy = { baseMs: 50, factor: 2, capMs: 1000, jitter: 0.5 }
@@ -75,7 +75,7 @@ export class WriteBack {
     })
   }
 
-  /** A result that is missing from its row is a trouble, be the database as well as it likes. */
+  /** A result that is missing from its row counts as a trouble, however well the database is. */
   get condition(): Condition {
     const [first] = this.#aside.values()
     if (first === undefined || !this.#trouble.ok) return this.#trouble.condition
@@ -122,14 +122,14 @@ export class WriteBack {
         for (const one of value) seen.add(one.row)
         await this.#apply(value)
       }
-      // What another node has written waits no more.
+      // Results that another node has written no longer wait.
       for (const row of this.#aside.keys()) if (!seen.has(row)) this.#aside.delete(row)
     } finally {
       await claims.end().catch(() => undefined)
     }
   }
 
-  /** Another node may have written it all: then no write of ours would ever say that we are well. */
+  /** Another node may have written everything: then no write of our own shows that all is well. */
   #nothingWaits(): void {
     this.#aside.clear()
     this.#trouble.clear()

@@ -34,7 +34,7 @@ vec(my $reader = '', 1, 1) = 1;
 fcntl STDOUT, POSIX::F_SETFL(), POSIX::O_NONBLOCK() | fcntl(STDOUT, POSIX::F_GETFL(), 0) or die "fcntl: $!";
 
 # The number of wait4, which tells the memory of one child: waitpid does not, and the libraries
-# that do are not part of perl-base. Where it is not known, there is no figure.
+# that do are not part of perl-base. Otherwise no figure is shown.
 my $long = length pack 'l!', 0;
 # A 32-bit perl on a 64-bit kernel has none either: which numbers are its own, nothing tells.
 my $wait4 = {

@@ -34,7 +34,7 @@ export interface NemesisResult {
   readonly folder: string
 }
 
-/** A retry that was put off by a clock that was ahead waits for as long as that was. */
+/** A retry that was delayed by a clock that was ahead waits for as long as it was ahead. */
 const REST_MS = 180_000 + MAX_STEP_S * 1000
 const TICKS_MS = 120_000
 const SQL_JOB = 'beat'

@@ -189,7 +189,7 @@ test('while the database is away functions wait, other tasks do not, and no atte
   })
   await sql.run('quick')
   await waitFor(async () => (await sql.daemon.status()).queues.some(one => one.delayed === 1), {
-    what: 'the function is put off',
+    what: 'the function is delayed',
   })
   const script = sql.daemon.script('other.sh', '#!/bin/sh\necho \'{"code":"succ","msg":"ran"}\'\n')
   const request = { task_key: 'async_tasks', task: { script }, wait: true }

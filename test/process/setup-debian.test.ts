@@ -78,7 +78,7 @@ describe('Debian packages', () => {
     expect(existsSync(join(box.root, 'usr/sbin/policy-rc.d'))).toBe(false)
   })
 
-  it('goes by sudo when sudo asks no password', async () => {
+  it('uses passwordless sudo', async () => {
     await using box = setupSandbox()
     box.withSudo()
     expect(await box.setup('start')).toMatchObject({ code: 0 })

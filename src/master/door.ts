@@ -88,7 +88,10 @@ export async function publicApp(parts: PublicParts) {
   const { fixed } = await parts.features.routes()
   for (const add of [...ownModules(parts), ...fixed]) add(routes)
   routes.app.onError(onError(parts.daemon(), parts.log))
-  routes.app.notFound(c => c.json(failure(404, 'E_NO_ROUTE', 'no such route').body, 404))
+  routes.app.notFound(c => {
+    const { status, body } = failure(404, 'E_NO_ROUTE', `no such route: ${c.req.path}`)
+    return c.json(body, status)
+  })
   return routes.app
 }
 

@@ -11,30 +11,23 @@ import { realClock } from '../lib/clock.ts'
 import type { RootLog } from '../lib/log.ts'
 import { version as installedVersion } from '../lib/shipped.ts'
 import { Events } from '../model/events.ts'
-import { createArchiver } from '../monitor/archiver.ts'
 import { logEvents } from '../monitor/log-events.ts'
-import { RedisOutbox } from '../monitor/outbox.ts'
-import { RedisHealth } from '../monitor/redis-health.ts'
 import { Sampler } from '../monitor/sampler.ts'
 import { SystemdNotifier } from '../monitor/systemd.ts'
-import { createClient, over } from '../queue/connection.ts'
-import { CronStore } from '../queue/cron-store.ts'
+import { over } from '../queue/connection.ts'
 import { giveOrder } from '../queue/orders.ts'
-import { PullFeed } from '../queue/pull-feed.ts'
 import { Repeats } from '../queue/repeats.ts'
-import { withScripts } from '../queue/scripts.ts'
-import { TaskQueues } from '../queue/task-queues.ts'
-import { openStore } from '../store/store.ts'
 import { Wanted } from '../supervise/wanted.ts'
 import { NO_LIST, Recorder } from '../workers/settle.ts'
+import { connectRedis } from './connections.ts'
 import { controlOf } from './control.ts'
 import { Daemon } from './daemon.ts'
 import { DataMark } from './data-mark.ts'
 import { Engine } from './engine.ts'
 import { lazyDoor } from './lazy-door.ts'
+import { openDatabase } from './open-database.ts'
 import { ProcessControl } from './process-control.ts'
 import { buildPull } from './pull-build.ts'
-import { redisProgram } from './redis-program.ts'
 import { untilRedisReady } from './redis-ready.ts'
 import { scheduleControl } from './schedule-control.ts'
 import { socketApp } from './socket-app.ts'
@@ -61,213 +54,105 @@ export interface Built {
 
 /** Makes the parts of the daemon that are there from the start, and hands each what it needs. */
 export function buildDaemon({ config, instance, root, load, environment, start }: Parts): Built {
-  const clock = realClock
   const { log } = root
   const { settings } = config
   const live = new LiveConfig(config)
-  live.onChange(({ settings: { logLevel } }) => root.setLevel(logLevel))
   const events = new Events()
   const stopping = new AbortController()
+  const clock = realClock
+  const base = { config: live, clock, random: Math.random, events, log, instance, environment }
+  live.onChange(({ settings: { logLevel } }) => root.setLevel(logLevel))
   logEvents(events, log)
 
-  const own =
-    settings.redis === 'embedded'
-      ? redisProgram(settings.dataDir, settings.redisServer ?? 'redis-server', {
-          clock,
-          events,
-          random: Math.random,
-        })
-      : undefined
-  const embedded = own?.program
-  const redisUrl = own?.url ?? settings.redis
-  const redis = withScripts(createClient(redisUrl, 'work', 'taskd'))
-  const ask = withScripts(createClient(redisUrl, 'ask', 'taskd ask'))
-  const asking = {
-    queues: over(ask, client => {
-      const keepMs = () => live.current.settings.resultKeepTimeMs
-      return new TaskQueues(client, () => clock.now(), keepMs)
-    }),
-    feed: over(ask, client => new PullFeed(client, () => clock.now())),
-    cron: over(ask, client => new CronStore(client)),
+  const redis = connectRedis(base)
+  const { ask, asking, health, embedded } = redis
+  const database = openDatabase({ ...base, redis })
+  const { store, archiver, outbox } = database
+  const shared = {
+    ...base,
+    store,
+    redis: ask,
+    ask,
+    queues: asking.queues,
+    stopping: stopping.signal,
   }
-  const health = new RedisHealth(ask, clock, events)
 
+  // Tasks. The engine asks the others only when it runs, and they are made by then.
   const wanted = new Wanted(settings.dataDir, log, () => clock.now())
   const dataMark = new DataMark({
-    dataDir: settings.dataDir,
-    redis: ask,
+    ...shared,
     ...asking,
+    dataDir: settings.dataDir,
     taskKeys: () => live.current.queues.map(queue => queue.taskKey),
     jobs: () => sql.jobs().map(job => job.name),
     announce: () => giveOrder(ask, { order: 'pauses' }),
-    clock,
-    events,
-    log,
   })
-
-  // It asks the others only when it runs, and they are made by then.
   const engine: Engine = new Engine({
-    config: live,
+    ...base,
     nodeName: settings.node,
-    instance,
-    redisUrl,
-    redis,
+    redisUrl: redis.url,
+    redis: redis.work,
     health: () => health.status,
     dataMark,
-    clock,
-    events,
-    log,
     wanted,
     cancel: (_taskKey, id, reason) => tasks.cancel(id, reason),
     openRow: (...args) => void runRows.open(...args),
     jobs: () => sql.jobs(),
     onJobsChannel: () => sql.sqlJobs.nudge(),
   })
-
-  const supervisor = buildSupervisor({
-    settings,
-    instance,
-    clock,
-    events,
-    log,
-    wanted,
-    environment,
-    queues: () => live.current.queues,
-  })
-  const processes = new ProcessControl({
-    config: live,
-    engine,
-    embedded,
-    supervisor,
-    wanted,
-  })
-
-  const store = openStore(settings.database, log, clock)
-  // Rows that are in SQL need not stay in a full Redis.
-  const outbox = new RedisOutbox(redis, clock, () =>
-    health.status.full ? 1 : live.current.settings.failKeepTimeMs,
-  )
-  const archiver = createArchiver({ outbox, store, clock, random: Math.random, log })
-  events.subscribe(event => {
-    if (event.type === 'run-ended' && event.run.kind !== '') outbox.nudge()
-  })
-
-  const runRows = buildRunRows({
-    config: live,
-    engine,
-    store,
-    redis: ask,
-    clock,
-    events,
-    log,
-  })
-
+  const runRows = buildRunRows({ ...shared, engine })
   const sql = buildSqlJobs({
-    config: live,
+    ...shared,
     engine,
-    store,
-    redis,
-    ask,
+    redis: redis.work,
     answers: () => health.status.answers,
-    clock,
-    events,
-    log,
   })
-  const { jobs } = sql
   live.onChange(() => sql.sqlJobs.configure())
-
   const pull = buildPull({
-    config: live,
-    ask,
-    queues: asking.queues,
-    clock,
-    log,
+    ...shared,
     onRecorded: () => outbox.nudge(),
-    events,
     isWaiting: () => engine.isWaiting,
   })
-
+  const known = { ...shared, ...asking, jobs: sql.jobs, findJob: sql.find }
   const tasks: TaskControl = new TaskControl({
-    config: live,
-    jobs,
-    findJob: name => sql.find(name),
+    ...known,
     node: () => engine.node,
-    queues: asking.queues,
-    cron: asking.cron,
-    stopping: stopping.signal,
     pull: pull.tasks,
     repeats: over(ask, client => new Repeats(client)),
     recorder: new Recorder(
-      redis,
+      redis.work,
       clock,
-      () => {
-        const { resultKeepTimeMs, timezone } = live.current.settings
-        return { resultKeepMs: resultKeepTimeMs, timezone }
-      },
+      () => recording(live),
       what => log.warn(what, NO_LIST),
     ),
-    store,
-    clock,
     orderCancel: (id, reason) => engine.orderCancel(id, reason),
   })
+  const schedule = scheduleControl({ ...known, orderReread: job => engine.orderReread(job) })
 
-  const schedule = scheduleControl({
-    config: live,
-    jobs,
-    findJob: name => sql.find(name),
-    queues: asking.queues,
-    cron: asking.cron,
-    feed: asking.feed,
-    clock,
-    stopping: stopping.signal,
-    orderReread: job => engine.orderReread(job),
-  })
-
+  // Programs, and all other features.
+  const supervisor = buildSupervisor({ ...base, wanted })
+  const processes = new ProcessControl({ config: live, engine, embedded, supervisor, wanted })
   const features = new FeatureSet(FEATURES, {
-    config: live,
-    clock,
-    random: Math.random,
-    log,
-    events,
-    redis: ask,
-    queues: asking.queues,
-    jobs,
+    ...shared,
+    jobs: sql.jobs,
     engine,
     health: () => health.status,
-    database: () => {
-      const { ok, error = '' } = archiver.status()
-      return { ok: ok !== false, error }
-    },
-    stopping: stopping.signal,
+    database: () => database.condition,
   })
 
+  // The doors, and the whole.
   const version = installedVersion()
-  const { http } = settings
-  const doorDeps = {
-    config: live,
-    engine,
-    features,
-    daemon: () => control,
-    health,
-    pull: pull.control,
-    ask,
-    version,
-    clock,
-    events,
-    log,
-  }
-  const door = http && lazyDoor({ ...doorDeps, http })
-
+  const outside = { ...base, ask, engine, features, health, version, pull: pull.control }
+  const parts = { ...outside, daemon: () => control }
   const daemon: Daemon = new Daemon({
-    config: live,
+    ...base,
     load,
-    clock,
     root,
-    whereToLook: whereToLook(config, redisUrl),
+    whereToLook: whereToLook(config, redis.url),
     stopping,
     systemd: new SystemdNotifier(environment, clock, log),
-    api: new SocketServer({ app: socketApp(doorDeps), path: settings.socket }),
-    door,
+    api: new SocketServer({ app: socketApp(parts), path: settings.socket }),
+    door: settings.http && lazyDoor({ ...parts, http: settings.http }),
     embedded,
     supervisor,
     health,
@@ -279,36 +164,25 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     // Recovery has given back what died with the daemon before: its rows can be ended now.
     afterEngine: [sql.sqlJobs, runRows, new Sampler(clock, () => engine.sampled)],
     releaseAll: async () => {
-      await asking.queues.close()
-      redis.disconnect()
-      ask.disconnect()
+      await redis.close()
       await store.close()
     },
   })
   const views = buildViews({
-    version,
-    clock,
-    events,
-    config: live,
+    ...outside,
+    ...sql,
+    store,
+    redis: ask,
+    redisUrl: redis.url,
+    asking,
     state: () => daemon.state,
-    engine,
     embedded,
     supervisor,
-    health,
     dataMark,
     archiver: () => archiver,
     runRows,
-    jobs,
-    jobStates: sql.jobStates,
-    sqlJobs: sql.sqlJobs,
     databaseAddress: store.address,
-    redisUrl,
-    asking,
-    pull: pull.control,
-    features,
     wanted,
-    store,
-    redis: ask,
   })
   const control = controlOf({
     daemon,
@@ -324,6 +198,10 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     health: () => health.status,
   })
   return { daemon, control }
+}
+
+function recording({ current: { settings } }: LiveConfig) {
+  return { resultKeepMs: settings.resultKeepTimeMs, timezone: settings.timezone }
 }
 
 /** Paths relative to the current folder where that is shorter. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Settings } from '../../config/config.ts'
+import type { LiveConfig } from '../../config/live.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../lib/log.ts'
 import { bootId, openFilesLimit } from '../../lib/proc.ts'
@@ -8,7 +8,6 @@ import { Logs } from '../../logs/logs.ts'
 import { ownDescriptors } from '../../model/descriptors.ts'
 import type { Events } from '../../model/events.ts'
 import { WORKER_VARIABLE } from '../../model/ipc.ts'
-import type { QueueSpec } from '../../model/queue-spec.ts'
 import type { Wanted } from '../../supervise/wanted.ts'
 import { DescriptorBudget } from './descriptor-budget.ts'
 import { PROGRAM_VARIABLE } from './orphans.ts'
@@ -19,20 +18,20 @@ import { Supervisor } from './supervisor.ts'
 const SLICE_MS = 10
 
 interface Parts {
-  readonly settings: Settings
+  readonly config: LiveConfig
   readonly instance: string
   readonly clock: Clock
   readonly events: Events
   readonly log: Logger
   readonly wanted: Wanted
   readonly environment: NodeJS.ProcessEnv
-  readonly queues: () => readonly QueueSpec[]
 }
 
 /** Puts the supervisor of programs together. */
 export function buildSupervisor(parts: Parts): Supervisor {
-  const { settings, instance, clock, events, log, wanted } = parts
-  const logs = new Logs({ clock, log, folder: join(settings.dataDir, 'run') })
+  const { config, instance, clock, events, log, wanted } = parts
+  const folder = join(config.current.settings.dataDir, 'run')
+  const logs = new Logs({ clock, log, folder })
   return new Supervisor({
     instance,
     clock,
@@ -41,10 +40,12 @@ export function buildSupervisor(parts: Parts): Supervisor {
     wanted,
     random: Math.random,
     boot: bootId(),
-    records: new ProcessRecords(join(settings.dataDir, 'run')),
+    records: new ProcessRecords(folder),
     environment: withoutMarks(parts.environment),
     turns: new Turns(SLICE_MS),
-    descriptors: new DescriptorBudget(openFilesLimit(), () => ownDescriptors(parts.queues())),
+    descriptors: new DescriptorBudget(openFilesLimit(), () =>
+      ownDescriptors(config.current.queues),
+    ),
     logs,
     stdin: logs.stdin,
   })

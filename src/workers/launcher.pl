@@ -34,9 +34,9 @@ vec(my $reader = '', 1, 1) = 1;
 fcntl STDOUT, POSIX::F_SETFL(), POSIX::O_NONBLOCK() | fcntl(STDOUT, POSIX::F_GETFL(), 0) or die "fcntl: $!";
 
 # The number of wait4, which tells the memory of one child: waitpid does not, and the libraries
-# that do are not part of perl-base. Otherwise no figure is shown.
+# that do are not part of perl-base. Where the number is not known, no figure is shown.
 my $long = length pack 'l!', 0;
-# A 32-bit perl on a 64-bit kernel has none either: which numbers are its own, nothing tells.
+# A 32-bit perl on a 64-bit kernel has none either: nothing tells which numbers it has.
 my $wait4 = {
     8 => { x86_64 => 61, aarch64 => 260, riscv64 => 260, ppc64 => 114, ppc64le => 114, s390x => 114 },
     4 => { i686 => 114, i586 => 114, i386 => 114, armv7l => 114, armv6l => 114 },

@@ -35,7 +35,7 @@ export interface FeatureModule<Made extends Feature = Feature> {
 export interface Feature extends Omit<Service, 'name'> {
   /** Takes over another configuration; unchanged sections are not disturbed. Calls are done in turn. */
   configure(config: Config): Promise<void>
-  /** Takes no new work on this node; what it has is brought to an end. */
+  /** Takes no new work on this node; what it has is brought to an end. May come before `start`. */
   hold?(): Promise<void>
   /** Takes work again, after `hold`. */
   take?(): void

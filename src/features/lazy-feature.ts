@@ -52,8 +52,8 @@ export class LazyFeature<Made extends Feature = Feature> implements Service {
     if (!this.#isConfigured(config)) return
     const feature = await this.#load()
     this.#running = feature
-    await feature.start()
     if (this.#isHeld) await feature.hold?.()
+    await feature.start()
   }
 
   async hold(): Promise<void> {

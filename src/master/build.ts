@@ -113,7 +113,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
     onRecorded: () => outbox.nudge(),
     isWaiting: () => engine.isWaiting,
   })
-  const known = { ...shared, ...asking, jobs: sql.jobs, findJob: sql.find }
+  const known = { ...shared, ...asking, jobs: sql.jobs, findJob: (name: string) => sql.find(name) }
   const tasks: TaskControl = new TaskControl({
     ...known,
     node: () => engine.node,

@@ -51,6 +51,8 @@ const DIFFERENT = {
   'leads its session': [false, true, 'what the terminal of the daemon sends does not reach it'],
 } as const
 
+/** What bin/taskd tells the daemon. */
+const OF_OUR_START = ['TASKD_DESCRIPTORS', 'NODE_COMPILE_CACHE']
 /** Variables that only one of them sets. */
 const OWN_VARIABLES = {
   SUPERVISOR_SERVER_URL: 'taskd has no XML-RPC server that it could name',
@@ -168,8 +170,7 @@ function factsOf(peer: Peer, name: string): Facts {
   const added = Object.entries(facts.environment).filter(
     ([key, value]) => inherited.get(key) !== value && !(key in OWN_VARIABLES),
   )
-  // What bin/taskd tells the daemon is nobody else's.
-  const given = [...inherited.keys()].filter(key => key !== 'TASKD_DESCRIPTORS')
+  const given = [...inherited.keys()].filter(key => !OF_OUR_START.includes(key))
   const lost = given.filter(key => !(key in facts.environment))
   return {
     ...facts,

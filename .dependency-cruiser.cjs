@@ -23,6 +23,13 @@ module.exports = {
       from: {},
       to: { circular: true },
     },
+    {
+      name: 'bullmq-apart',
+      severity: 'error',
+      comment: 'One file knows BullMQ and what we change in it.',
+      from: { path: '^src/', pathNot: '^src/queue/bullmq.ts$' },
+      to: { path: 'node_modules/bullmq/' },
+    },
     only('lib', [], 'lib knows nothing of taskd.'),
     only('model', ['lib'], 'The nouns and their pure rules.'),
     only('config', ['model', 'lib'], 'Text to a frozen value; nothing that runs.'),

@@ -1,5 +1,3 @@
-import type { AdvancedOptions } from 'bullmq'
-
 import type { Redis } from 'ioredis'
 import { realClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
@@ -7,9 +5,16 @@ import { stringify } from '../lib/json-text.ts'
 import type { QueueSpec } from '../model/queue-spec.ts'
 import type { Answer, FailKind } from '../model/run-result.ts'
 import type { Task } from '../model/task.ts'
-import { amend, type Looping } from './amend.ts'
 import { answers } from './answers.ts'
-import { type Job, UnrecoverableError, WaitingError, Worker } from './bullmq.ts'
+import {
+  type AdvancedOptions,
+  amend,
+  type Job,
+  setConcurrency,
+  UnrecoverableError,
+  WaitingError,
+  Worker,
+} from './bullmq.ts'
 import { onConnected, onDisconnected } from './connection.ts'
 import { ENGINE_PREFIX } from './engine-keys.ts'
 import { giveBack } from './give-back.ts'
@@ -130,10 +135,8 @@ export class Consumer {
         ...(queue.rate && { limiter: { max: queue.rate.max, duration: queue.rate.durationMs } }),
       },
     )
-    // The lock's value; a prefix that recovery understands instead of a random one.
-    ;(this.#worker as { id: string }).id = options.owner
     this.#worker.on('error', error => options.onError(error))
-    amend(this.#worker, {
+    amend(this.#worker, options.owner, {
       held: this.#held,
       mayTake: () => this.#sure(),
       onAsked: answer => this.#hear(answer),
@@ -235,10 +238,7 @@ export class Consumer {
   }
 
   set concurrency(value: number) {
-    this.#worker.concurrency = value
-    // A worker that is full looks at it when a task ends; a fetch of nothing makes it look now.
-    const { mainLoopQueue } = this.#worker as unknown as Looping
-    mainLoopQueue?.add(Promise.resolve(undefined))
+    setConcurrency(this.#worker, value)
   }
 
   /**

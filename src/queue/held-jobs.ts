@@ -1,4 +1,4 @@
-import type { Job } from 'bullmq'
+import type { Job } from './bullmq.ts'
 import { engineKeys } from './engine-keys.ts'
 import { insist } from './insist.ts'
 import type { Scripts } from './scripts.ts'

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Task } from '../model/task.ts'
 
-import { Job, Queue } from './bullmq.ts'
+import { Job, openQueue, type Queue } from './bullmq.ts'
 
 import { failure, RETRYING, type Settlement } from './consumer.ts'
 
@@ -66,7 +66,7 @@ export async function findOrphans(
     const sign = judge.signOf(owner)
     const args = [lock ?? '', token, LOCK_MS, sign] as const
     if ((await redis.seizeLock(keys.lock(id), SIGNS, ...args)) === 0) continue
-    queue ??= openQueue(redis, taskKey)
+    queue ??= queueOf(redis, taskKey)
     const job = await Job.fromId<StoredTask, StoredAnswer>(queue, id)
     // An owner that died while recovering it has not run it.
     if (job) orphans.push(toOrphan(redis, taskKey, job, processedBy ?? owner, token))
@@ -79,15 +79,13 @@ export async function isRemembered(redis: Redis, taskKey: string, id: string): P
   return (await redis.exists(engineKeys(taskKey).job(toJobId(id)))) === 1
 }
 
-function openQueue(redis: Redis, taskKey: string): Queue<StoredTask, StoredAnswer> {
-  const options = {
+function queueOf(redis: Redis, taskKey: string): Queue<StoredTask, StoredAnswer> {
+  const queue = openQueue<StoredTask, StoredAnswer>(taskKey, {
     connection: redis,
     prefix: ENGINE_PREFIX,
     skipMetasUpdate: true,
-    // Not in the types: a job that has failed asks its queue when it is to be tried again.
     settings: RETRYING,
-  }
-  const queue = new Queue<StoredTask, StoredAnswer>(taskKey, options)
+  })
   queue.on('error', () => undefined)
   return queue
 }

@@ -1,5 +1,5 @@
-import type { JobsOptions } from 'bullmq'
 import type { Task } from '../model/task.ts'
+import type { JobsOptions } from './bullmq.ts'
 import { fromJobId, toJobId } from './job-id.ts'
 
 /** A task as the engine keeps it: what the engine's own fields already say is left out. */

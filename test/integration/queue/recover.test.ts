@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { realClock } from '../../../src/lib/clock.ts'
 import { ownerLives, parseOwner } from '../../../src/model/owner.ts'
 import { ENGINE_PREFIX } from '../../../src/queue/engine-keys.ts'
 import { toJobId } from '../../../src/queue/job-id.ts'
@@ -125,6 +126,24 @@ test('one that is buried has failed for good, with its answer', async () => {
     answer: { msg: 'its machine died' },
   })
   expect(await orphans()).toEqual([])
+})
+
+test('a failure that its dead owner could not tell is tried again when its retries say', async () => {
+  const retrying = aTask({ id: 'b', taskKey: Q, retries: 1, retryIntervalsMs: [60_000] })
+  await bench.queues.add(Q, [retrying])
+  const ended = new Promise<void>(resolve => ends.push(resolve))
+  const { claims } = await bench.consume({
+    owner: deadOwner('w'),
+    handle: () => ended.then(() => DONE),
+  })
+  await waitFor(() => claims.length === 1, { what: 'it is taken' })
+  const [orphan] = await orphans()
+  const before = realClock.now()
+  const answer = { code: 'fail', msg: 'it failed', data: [] }
+  await orphan?.settle({ type: 'failed', answer, retry: true })
+  const found = await bench.queues.find([Q], 'b')
+  expect(found).toMatchObject({ state: 'delayed', failure: { msg: 'it failed' } })
+  expect(found?.dueAt).toBeGreaterThanOrEqual(before + 60_000)
 })
 
 test('deaths add up over the owners that died with it', async () => {

@@ -39,12 +39,17 @@ module.exports = {
     only('logs', ['model', 'lib'], 'The output of programs; who they are it does not know.'),
     only(
       'monitor',
-      ['queue/keys.ts', 'queue/scripts.ts', 'queue/connection.ts', 'store', 'model', 'lib'],
+      ['queue/keys.ts', 'queue/scripts.ts', 'queue/connection.ts', 'model', 'lib'],
       'What people watch is fed by events.',
     ),
     only(
+      'failures',
+      ['queue/keys.ts', 'queue/scripts.ts', 'queue/message.ts', 'store', 'model', 'lib'],
+      'A failed run on its way to fail_log: from Redis to SQL.',
+    ),
+    only(
       'workers',
-      ['queue', 'monitor/hashes.ts', 'model', 'lib'],
+      ['queue', 'monitor/hashes.ts', 'failures/record.ts', 'failures/row.ts', 'model', 'lib'],
       'A worker stays lean: no config, no SQL.',
     ),
     only(
@@ -97,6 +102,7 @@ module.exports = {
         'supervise',
         'workers',
         'monitor',
+        'failures',
         'logs',
         'queue',
         'store',

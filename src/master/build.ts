@@ -67,10 +67,11 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const redis = connectRedis(base)
   const { ask, asking, health, embedded } = redis
   const database = openDatabase({ ...base, redis })
-  const { store, archiver, outbox } = database
+  const { store, failLog, archiver, outbox } = database
   const shared = {
     ...base,
     store,
+    failLog,
     redis: ask,
     ask,
     queues: asking.queues,
@@ -171,7 +172,7 @@ export function buildDaemon({ config, instance, root, load, environment, start }
   const views = buildViews({
     ...outside,
     ...sql,
-    store,
+    failLog,
     redis: ask,
     redisUrl: redis.url,
     asking,

@@ -1,15 +1,17 @@
 import type { LiveConfig } from '../config/live.ts'
+import { type Archiver, createArchiver } from '../failures/archiver.ts'
+import { type FailLog, failLogOn } from '../failures/fail-log.ts'
+import { RedisOutbox } from '../failures/outbox.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Events } from '../model/events.ts'
-import { type Archiver, createArchiver } from '../monitor/archiver.ts'
-import { RedisOutbox } from '../monitor/outbox.ts'
 import { openStore, type Store } from '../store/store.ts'
 import type { Connections } from './connections.ts'
 
 /** The SQL database, and the way of failed runs into it. */
 export interface Database {
   readonly store: Store
+  readonly failLog: FailLog
   readonly outbox: RedisOutbox
   readonly archiver: Archiver
   readonly condition: { readonly ok: boolean; readonly error: string }
@@ -35,16 +37,18 @@ export function openDatabase({
   redis,
 }: DatabaseDeps): Database {
   const store = openStore(config.current.settings.database, log, clock)
+  const failLog = store.open(failLogOn)
   // Rows that are in SQL need not stay in a full Redis.
   const outbox = new RedisOutbox(redis.work, clock, () =>
     redis.health.status.full ? 1 : config.current.settings.failKeepTimeMs,
   )
-  const archiver = createArchiver({ outbox, store, clock, random, log })
+  const archiver = createArchiver({ outbox, store, failLog, clock, random, log })
   events.subscribe(event => {
     if (event.type === 'run-ended' && event.run.kind !== '') outbox.nudge()
   })
   return {
     store,
+    failLog,
     outbox,
     archiver,
     get condition() {

@@ -1,5 +1,6 @@
 import type { RunsQuery } from '../api/control.ts'
 import type { LiveConfig } from '../config/live.ts'
+import type { FailLog } from '../failures/fail-log.ts'
 import type { ErrorCode } from '../lib/error-codes.ts'
 import type { TaskdError } from '../lib/errors.ts'
 import { unknownName } from '../lib/suggest.ts'
@@ -9,13 +10,12 @@ import type { Task } from '../model/task.ts'
 import type { FailFast } from '../queue/connection.ts'
 import { jobRuns, queueRuns } from '../queue/keys.ts'
 import { KEPT_OF_JOB, KEPT_OF_QUEUE, newestRuns } from '../queue/run-history.ts'
-import type { Store } from '../store/store.ts'
 
 export interface RunLogDeps {
   readonly config: LiveConfig
   readonly jobs: () => readonly Job[]
   readonly redis: FailFast
-  readonly store: Store
+  readonly failLog: FailLog
 }
 
 /** What is known of runs that are over: the history in Redis and, of failed ones, fail_log. */
@@ -81,12 +81,12 @@ export class RunLog {
    * @param task when the queue still knows it
    */
   async outputOf(id: string, task: Task | undefined): Promise<string | undefined> {
-    const { redis, store } = this.#deps
+    const { redis, failLog } = this.#deps
     const keys = task ? [runsOf(task)] : this.#likely(id)
     const wanted = (run: RunRecord) => run.unique_task_id === id
     const [run] = await newestRuns(redis, { limit: KEPT_OF_QUEUE, keys, wanted })
     // While the database is away there is still the shorter one.
-    const rows = await store.failLog.byTaskId(id).catch(() => [])
+    const rows = await failLog.byTaskId(id).catch(() => [])
     const row = rows.at(-1)
     if (row && row.attempt >= (run?.attempt ?? 0)) return row.output
     return run?.output

@@ -8,6 +8,7 @@ import type {
 } from '../api/control.ts'
 import type { Once } from '../api/once.ts'
 import type { LiveConfig } from '../config/live.ts'
+import type { FailLog, StoredFailRow } from '../failures/fail-log.ts'
 import type { Clock } from '../lib/clock.ts'
 import { TaskdError } from '../lib/errors.ts'
 import { callOfRow } from '../model/broker-task.ts'
@@ -20,8 +21,6 @@ import type { CronStore } from '../queue/cron-store.ts'
 import { refuseReplyTo } from '../queue/keys.ts'
 import type { Repeats } from '../queue/repeats.ts'
 import type { FoundTask, TaskQueues } from '../queue/task-queues.ts'
-import type { StoredFailRow } from '../store/fail-log.ts'
-import type { Store } from '../store/store.ts'
 import type { Recorder } from '../workers/settle.ts'
 import { AllowedScripts } from './allowed-scripts.ts'
 import { requireJob, requireQueue } from './find-job.ts'
@@ -41,7 +40,7 @@ export interface TaskControlDeps {
   readonly repeats: FailFast<Repeats>
   readonly recorder: Recorder
   readonly pull: PullTasks
-  readonly store: Store
+  readonly failLog: FailLog
   readonly clock: Clock
   /** Aborts when the daemon stops, because then nobody can wait any longer. */
   readonly stopping: AbortSignal
@@ -232,7 +231,7 @@ export class TaskControl {
   }
 
   async retry(id: string, scripts?: Scripts): Promise<Pushed> {
-    const { queues, store } = this.#deps
+    const { queues, failLog } = this.#deps
     const found = await queues.find(this.#taskKeys(), id)
     if (found && found.state !== 'failed')
       throw new TaskdError('E_BAD_STATE', `task ${id} is ${found.state}, not failed`)
@@ -246,7 +245,7 @@ export class TaskControl {
     if (await this.#deps.pull.retry(id)) return { unique_task_id: id }
     // The engine has forgotten it; fail_log has not.
     const rows = await inSql(
-      store.failLog.byTaskId(id),
+      failLog.byTaskId(id),
       'taskd itself has forgotten the task; try again when it is back',
     )
     const row = rows.at(-1)
@@ -301,7 +300,7 @@ export class TaskControl {
 
   async fails(query: FailsQuery): Promise<readonly StoredFail[]> {
     const { limit, job, task_key: taskKey } = query
-    const { failLog } = this.#deps.store
+    const { failLog } = this.#deps
     const asked = { limit, ...(job && { job }), ...(taskKey && { taskKey }) }
     const found = await inSql(
       failLog.newest(asked),

@@ -1,7 +1,7 @@
 import type { Control } from '../api/control.ts'
+import type { FailLog } from '../failures/fail-log.ts'
 import { programTail } from '../features/programs/tail.ts'
 import type { Events } from '../model/events.ts'
-import type { Store } from '../store/store.ts'
 import type { Wanted } from '../supervise/wanted.ts'
 import { Journal } from './journal.ts'
 import { RunLog } from './run-log.ts'
@@ -13,7 +13,7 @@ import { explain } from './why.ts'
 export interface ViewParts extends Omit<StatusDeps, 'startedAt' | 'startedWall'> {
   readonly events: Events
   readonly wanted: Wanted
-  readonly store: Store
+  readonly failLog: FailLog
 }
 
 export interface Views {
@@ -25,14 +25,14 @@ export interface Views {
 
 /** The calls that only look: status, why, output, history. */
 export function buildViews(parts: ViewParts): Views {
-  const { config, jobs, engine, supervisor, clock, events, wanted, store, redis, asking } = parts
+  const { config, jobs, engine, supervisor, clock, events, wanted, failLog, redis, asking } = parts
   const statusDeps: StatusDeps = {
     ...parts,
     startedAt: clock.monotonic(),
     startedWall: clock.now(),
   }
   const status = () => readStatus(statusDeps)
-  const runLog = new RunLog({ config, jobs, redis, store })
+  const runLog = new RunLog({ config, jobs, redis, failLog })
   const whyDeps = {
     lastFailure: (job: string) => runLog.lastFailure(job),
     jobs,

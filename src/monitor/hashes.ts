@@ -1,18 +1,7 @@
 import type { Redis } from 'ioredis'
 import { isoWithOffset } from '../lib/clock.ts'
-import { isCluster } from '../lib/redis-nodes.ts'
-import type { FailRow } from '../model/fail-row.ts'
 import type { Task } from '../model/task.ts'
-import {
-  CLUSTER_FAIL_MS,
-  failRow,
-  LEASE_MS,
-  OUTBOX,
-  runRow,
-  STOPPED_ROW_MS,
-  workerRow,
-} from '../queue/keys.ts'
-import { type Write, writeAnyway } from '../queue/scripts.ts'
+import { LEASE_MS, runRow, STOPPED_ROW_MS, workerRow } from '../queue/keys.ts'
 
 export interface WorkerIdentity {
   readonly workerId: string
@@ -165,26 +154,6 @@ export class WorkerHashes {
  */
 function forget(reply: Promise<unknown>): void {
   reply.catch(() => undefined)
-}
-
-/**
- * Records a failed run: the hash that people look at and the outbox entry that becomes its row
- * in fail_log, both or neither. The entry holds the whole row, because a second attempt on the
- * same worker overwrites the hash.
- */
-export async function recordFailure(redis: Redis, row: FailRow): Promise<void> {
-  const key = failRow(row.worker_id, row.unique_task_id)
-  const hash: Write = ['HSET', key, ...textFields(row)]
-  const entry: Write = ['XADD', OUTBOX, '*', 'row', JSON.stringify(row), 'key', key]
-  if (!isCluster(redis)) return writeAnyway(redis, [hash, ['PERSIST', key], entry])
-  // Two slots, and no transaction over both. The hash is first, so that it is there when the
-  // archiver lets it expire; it expires by itself, in case we die between the two.
-  await writeAnyway(redis, [hash, ['PEXPIRE', key, CLUSTER_FAIL_MS]])
-  await writeAnyway(redis, [entry])
-}
-
-function textFields(row: FailRow): string[] {
-  return Object.entries(row).flatMap(([name, value]) => [name, value === null ? '' : String(value)])
 }
 
 /** Says that a worker is gone, when it could not say so itself. */

@@ -4,11 +4,10 @@ import { TaskdError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { describeAddress, parseAddress } from './address.ts'
 import { openDatabase } from './dialect.ts'
-import { type FailLog, failLogOn } from './fail-log.ts'
 import { migrate } from './migrate.ts'
 import { DEFAULT_LIMITS } from './pool.ts'
 import { type RunRows, runRowsOn } from './run-rows.ts'
-import type { SqlKind } from './tables.ts'
+import type { Db, SqlKind } from './tables.ts'
 import { type TaskTable, taskTableOn } from './task-table.ts'
 
 export interface Store {
@@ -17,7 +16,8 @@ export interface Store {
   readonly address: string
   /** Brings the tables up to date. Safe from several nodes at once, and to repeat. */
   migrate(): Promise<void>
-  readonly failLog: FailLog
+  /** A part of the database, such as the table fail_log, on this store's connections. */
+  open<T>(make: (db: Db, kind: SqlKind, clock: Clock) => T): T
   readonly tasks: TaskTable
   readonly runRows: RunRows
   /** Resolves when the database answers. */
@@ -43,7 +43,7 @@ export function openStore(url: string, log: Logger, clock: Clock = realClock): S
   return {
     kind: parsed.kind,
     address,
-    failLog: failLogOn(db, parsed.kind, clock),
+    open: make => make(db, parsed.kind, clock),
     tasks: taskTableOn(db, parsed.kind, clock),
     runRows: runRowsOn(db, parsed.kind, clock),
     async migrate() {

@@ -1,14 +1,14 @@
 import type { Redis } from 'ioredis'
+import { recordFailure } from '../failures/record.ts'
+import { failRowOf } from '../failures/row.ts'
 import { backoffDelay } from '../lib/backoff.ts'
-import { type Clock, isoWithOffset } from '../lib/clock.ts'
+import type { Clock } from '../lib/clock.ts'
 import { stringify } from '../lib/json-text.ts'
-import type { FailRow } from '../model/fail-row.ts'
 import type { RunEnded, WorkerInit } from '../model/ipc.ts'
 import type { RunRecord } from '../model/run-record.ts'
 import { type Answer, isReplaced, type RunResult } from '../model/run-result.ts'
 import { sourceClaimOf } from '../model/source.ts'
 import type { Task } from '../model/task.ts'
-import { recordFailure } from '../monitor/hashes.ts'
 import type { Claim } from '../queue/consumer.ts'
 import { recordVerdict } from '../queue/cron-store.ts'
 import { DayCounts } from '../queue/day-counts.ts'
@@ -37,30 +37,6 @@ export function settlementOf({ result, final }: Verdict) {
   const answer = bounded(result.answer)
   if (result.outcome === 'succ') return { type: 'done', answer } as const
   return { type: 'failed', answer, kind: result.kind, retry: !final } as const
-}
-
-export function failRowOf(verdict: Verdict): FailRow {
-  const { task, result } = verdict
-  return {
-    worker_id: verdict.workerId,
-    task_key: task.taskKey,
-    start_runtime: isoWithOffset(verdict.startedAt),
-    end_runtime: isoWithOffset(verdict.endedAt),
-    script: task.script,
-    controller: task.controller,
-    function: task.function,
-    param: task.param,
-    unique_task_id: task.id,
-    node: verdict.node,
-    job: task.job,
-    attempt: verdict.attempt,
-    kind: result.kind || 'answer',
-    code: result.answer.code,
-    msg: result.answer.msg,
-    exit_code: result.exitCode,
-    signal: result.signal ?? '',
-    output: result.output,
-  }
 }
 
 export interface NoList extends Record<string, unknown> {

@@ -1,6 +1,6 @@
+import type { FailOutbox, OutboxEntry } from '../../src/failures/archiver.ts'
 import { type Clock, realClock } from '../../src/lib/clock.ts'
 import type { FailRow } from '../../src/model/fail-row.ts'
-import type { FailOutbox, OutboxEntry } from '../../src/monitor/archiver.ts'
 
 export interface MemoryOutbox extends FailOutbox {
   put(...rows: FailRow[]): void

@@ -1,17 +1,10 @@
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { realClock } from '../../../src/lib/clock.ts'
-import { createArchiver } from '../../../src/monitor/archiver.ts'
-import { markStopped, recordFailure, WorkerHashes } from '../../../src/monitor/hashes.ts'
-import { RedisOutbox } from '../../../src/monitor/outbox.ts'
+import { markStopped, WorkerHashes } from '../../../src/monitor/hashes.ts'
 import { createClient } from '../../../src/queue/connection.ts'
 import { type Scripts, withScripts } from '../../../src/queue/scripts.ts'
-import { openStore } from '../../../src/store/store.ts'
-import { failRow } from '../../support/fail-rows.ts'
-import { recordedLog } from '../../support/logs.ts'
 import { aTask } from '../../support/runs.ts'
-import { startRedis, type TestServer, tempDir } from '../../support/servers.ts'
-import { waitFor } from '../../support/wait.ts'
+import { startRedis, type TestServer } from '../../support/servers.ts'
 
 let server: TestServer
 let redis: Redis & Scripts
@@ -169,84 +162,4 @@ describe('the rows of a worker', () => {
     expect(await row(`Task:Worker:${WORKER}`)).toMatchObject({ status: 'stop', running_task: '0' })
     await within(`Task:Worker:${WORKER}`, 86_000_000, 86_400_000)
   })
-})
-
-describe('a failure', () => {
-  const key = 'Task:Fail:host-sync_tasks-1:task-1'
-
-  test('has a hash with exactly its fields, all of them texts, that does not expire', async () => {
-    await recordFailure(redis, failRow({ exit_code: null, signal: 'SIGKILL' }))
-    expect(await row(key)).toEqual({
-      worker_id: 'host-sync_tasks-1',
-      task_key: 'sync_tasks',
-      start_runtime: '2026-11-21T10:00:00.123+01:00',
-      end_runtime: '2026-11-21T10:00:01.456+01:00',
-      script: '/var/www/points/index.php',
-      controller: 'api/AccumulatePay',
-      function: 'execute',
-      param: 'a=1&b=2',
-      unique_task_id: 'task-1',
-      node: 'host',
-      job: 'accumulate_pay',
-      attempt: '1',
-      kind: 'exit',
-      code: 'fail',
-      msg: 'exit code 1',
-      exit_code: '',
-      signal: 'SIGKILL',
-      output: 'no money left\n',
-    })
-    expect(await redis.pttl(key)).toBe(-1)
-  })
-
-  test('goes to SQL whole, a second attempt on the same worker too, and expires only then', async () => {
-    await using folder = tempDir('taskd-hashes-')
-    const recorded = recordedLog()
-    const store = openStore(`sqlite:${folder.path}/task_schedule.db`, recorded.log)
-    const outbox = new RedisOutbox(redis, realClock, () => 3_600_000)
-    const first = failRow({ output: 'x'.repeat(60_000), exit_code: null, signal: 'SIGSEGV' })
-    const second = failRow({
-      attempt: 2,
-      msg: 'again',
-      start_runtime: '2026-11-21T10:01:00.000+01:00',
-    })
-    const third = failRow({ attempt: 3, start_runtime: '2026-11-21T10:02:00.000+01:00' })
-    await recordFailure(redis, first)
-    await recordFailure(redis, second)
-    expect(await redis.pttl(key)).toBe(-1)
-    const archiver = createArchiver({
-      outbox,
-      store,
-      clock: realClock,
-      random: Math.random,
-      log: recorded.log,
-    })
-    await archiver.start()
-    await waitFor(async () => (await outbox.backlog()) === 0, { what: 'both are archived' })
-    expect(await store.failLog.byTaskId('task-1')).toMatchObject([first, second])
-    await waitFor(async () => (await redis.pttl(key)) > 0, { what: 'the hash expires' })
-    await within(key, 3_500_000, 3_600_000)
-    await recordFailure(redis, third)
-    outbox.nudge()
-    await waitFor(async () => (await store.failLog.count()) === 3, { what: 'the third' })
-    await archiver.stop()
-    await store.close()
-  })
-
-  test('a hash in which a later attempt waits does not expire with the earlier one', async () => {
-    const outbox = new RedisOutbox(redis, realClock, () => 1000)
-    await recordFailure(redis, failRow())
-    const [entry] = await outbox.read(10)
-    await recordFailure(redis, failRow({ attempt: 2 }))
-    await outbox.remove([entry?.id ?? ''])
-    expect([await redis.pttl(key), await outbox.backlog()]).toEqual([-1, 1])
-    const [later] = await outbox.read(10)
-    await outbox.remove([later?.id ?? ''])
-    await within(key, 0, 1000)
-  })
-})
-
-test('a failure that Redis refuses to write is an error, so that it is tried again', async () => {
-  await redis.set('Task:Fail:host-sync_tasks-1:task-1', 'not a hash')
-  await expect(recordFailure(redis, failRow())).rejects.toThrow('WRONGTYPE')
 })

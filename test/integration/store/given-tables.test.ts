@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { failLogOn } from '../../../src/failures/fail-log.ts'
 import { openStore } from '../../../src/store/store.ts'
 import { bundled } from '../../support/bundled.mjs'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
@@ -174,8 +175,8 @@ describe.each(ENGINE_NAMES)('in %s', name => {
     })
     const { store } = database
     await expect(store.tasks.poll()).rejects.toThrow(/task_key/)
-    await store.failLog.append([failRow()])
-    expect(await store.failLog.count()).toBe(1)
+    await store.open(failLogOn).append([failRow()])
+    expect(await store.open(failLogOn).count()).toBe(1)
     await database.sql(`UPDATE task SET title = 'still mine'`)
     expect(await database.sql('SELECT * FROM task')).toEqual([{ id: 1, title: 'still mine' }])
   })

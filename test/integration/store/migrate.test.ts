@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process'
 import { sql } from 'kysely'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { failLogOn } from '../../../src/failures/fail-log.ts'
 import { parseAddress } from '../../../src/store/address.ts'
 import { openDatabase } from '../../../src/store/dialect.ts'
 import { lacksTables } from '../../../src/store/failure.ts'
@@ -45,8 +46,8 @@ async function works(url: string): Promise<void> {
   const store = openStore(url, recordedLog().log)
   try {
     await store.migrate()
-    await store.failLog.append([failRow(), failRow()])
-    expect(await store.failLog.count()).toBe(1)
+    await store.open(failLogOn).append([failRow(), failRow()])
+    expect(await store.open(failLogOn).count()).toBe(1)
   } finally {
     await store.close()
   }
@@ -62,7 +63,10 @@ describe.each(ENGINE_NAMES)('migrations in %s', name => {
 
   test('before the first, what is missing is the tables and not the database', async () => {
     const store = openStore(engine.freshUrl(), recordedLog().log)
-    const error: unknown = await store.failLog.newest({ limit: 1 }).catch((one: unknown) => one)
+    const error: unknown = await store
+      .open(failLogOn)
+      .newest({ limit: 1 })
+      .catch((one: unknown) => one)
     await store.close()
     expect(lacksTables(error)).toBe(true)
     expect(lacksTables(Object.assign(new Error('unknown'), { code: 'ER_BAD_DB_ERROR' }))).toBe(

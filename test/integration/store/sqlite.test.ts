@@ -2,6 +2,7 @@ import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { describe, expect, test } from 'vitest'
+import { failLogOn } from '../../../src/failures/fail-log.ts'
 import { openDatabase } from '../../../src/store/dialect.ts'
 import { failureOf } from '../../../src/store/failure.ts'
 import { openStore } from '../../../src/store/store.ts'
@@ -18,11 +19,14 @@ describe('SQLite', () => {
     const other = openDatabase({ kind: 'sqlite', path })
     await other.connection().execute(async connection => {
       await sql`begin immediate`.execute(connection)
-      const failed = await store.failLog.append([failRow()]).catch((error: unknown) => error)
+      const failed = await store
+        .open(failLogOn)
+        .append([failRow()])
+        .catch((error: unknown) => error)
       expect(failureOf(failed)).toBe('busy')
       await sql`commit`.execute(connection)
     })
-    await store.failLog.append([failRow({ attempt: 2 })])
+    await store.open(failLogOn).append([failRow({ attempt: 2 })])
     const seen = await other.selectFrom('fail_log').select('attempt').execute()
     expect(seen).toEqual([{ attempt: 2 }])
     await Promise.all([store.close(), other.destroy()])
@@ -33,11 +37,11 @@ describe('SQLite', () => {
     const path = join(dir.path, 'a.db')
     const store = openStore(`sqlite:${path}`, recordedLog().log)
     await store.migrate()
-    await store.failLog.append([failRow()])
+    await store.open(failLogOn).append([failRow()])
     const other = openDatabase({ kind: 'sqlite', path })
     await other.connection().execute(async connection => {
       await sql`begin immediate`.execute(connection)
-      expect(await store.failLog.count()).toBe(1)
+      expect(await store.open(failLogOn).count()).toBe(1)
       await sql`rollback`.execute(connection)
     })
     await Promise.all([store.close(), other.destroy()])
@@ -48,15 +52,18 @@ describe('SQLite', () => {
     const path = join(dir.path, 'a.db')
     const store = openStore(`sqlite:${path}`, recordedLog().log)
     await store.migrate()
-    await store.failLog.append([failRow()])
+    await store.open(failLogOn).append([failRow()])
     for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix)
-    const failed = await store.failLog.append([failRow()]).catch((error: unknown) => error)
+    const failed = await store
+      .open(failLogOn)
+      .append([failRow()])
+      .catch((error: unknown) => error)
     expect(failureOf(failed)).toBe('missing')
     await store.migrate()
-    await store.failLog.append([failRow({ attempt: 7 })])
+    await store.open(failLogOn).append([failRow({ attempt: 7 })])
     await store.close()
     const again = openStore(`sqlite:${path}`, recordedLog().log)
-    expect((await again.failLog.byTaskId('task-1')).map(row => row.attempt)).toEqual([7])
+    expect((await again.open(failLogOn).byTaskId('task-1')).map(row => row.attempt)).toEqual([7])
     await again.close()
   })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { fitted } from '../../../src/store/fit.ts'
+import { fitted } from '../../../src/failures/fit.ts'
 import { WIDTHS } from '../../../src/store/tables.ts'
 import { failRow } from '../../support/fail-rows.ts'
 

@@ -1,8 +1,8 @@
 import { type Insertable, type Selectable, sql } from 'kysely'
 import { type Clock, isoWithOffset } from '../lib/clock.ts'
 import type { FailRow } from '../model/fail-row.ts'
-import { RefusedError } from './failure.ts'
-import { type Db, type FailLogTable, type SqlKind, TEXTS } from './tables.ts'
+import { RefusedError } from '../store/failure.ts'
+import { type Db, type FailLogTable, type SqlKind, TEXTS } from '../store/tables.ts'
 
 /** A row as it is stored. */
 export interface StoredFailRow extends FailRow {

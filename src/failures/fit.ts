@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FailRow } from '../model/fail-row.ts'
-import { TEXTS, WIDTHS } from './tables.ts'
+import { TEXTS, WIDTHS } from '../store/tables.ts'
 
 /** What is left of a text that is too long for every database, in characters. */
 const LONG_TEXT = 65_536

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import { createArchiver } from '../../../src/failures/archiver.ts'
 import type { FailRow } from '../../../src/model/fail-row.ts'
-import { createArchiver } from '../../../src/monitor/archiver.ts'
 import { DeadlineError } from '../../../src/store/failure.ts'
 import { failRow, failRows } from '../../support/fail-rows.ts'
 import { fakeClock } from '../../support/fake-clock.ts'
@@ -36,12 +36,12 @@ function archiving() {
       async ping() {
         table.onPing()
       },
-      failLog: {
-        async append(rows) {
-          calls.push({ at: time.clock.monotonic(), rows })
-          table.onAppend(rows)
-          for (const row of rows) table.rows.set(`${row.unique_task_id} ${row.attempt}`, row)
-        },
+    },
+    failLog: {
+      async append(rows) {
+        calls.push({ at: time.clock.monotonic(), rows })
+        table.onAppend(rows)
+        for (const row of rows) table.rows.set(`${row.unique_task_id} ${row.attempt}`, row)
       },
     },
   })

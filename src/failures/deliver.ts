@@ -3,12 +3,14 @@ import type { Clock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import type { FailRow } from '../model/fail-row.ts'
-import { failureOf } from './failure.ts'
+import { failureOf } from '../store/failure.ts'
+import type { Store } from '../store/store.ts'
+import type { FailLog } from './fail-log.ts'
 import { fitted } from './fit.ts'
-import type { Store } from './store.ts'
 
 export interface DeliveryDeps {
-  readonly store: Pick<Store, 'ping'> & { readonly failLog: Pick<Store['failLog'], 'append'> }
+  readonly store: Pick<Store, 'ping'>
+  readonly failLog: Pick<FailLog, 'append'>
   readonly clock: Clock
   /** A number in [0, 1). */
   readonly random: () => number
@@ -30,14 +32,14 @@ const BUSY_TRIES = 6
 const CUTS = 3
 
 /** A row that the database refuses is cut to fit, and must not hold up the others. */
-export function createDelivery({ store, clock, random, log }: DeliveryDeps): Deliver {
+export function createDelivery({ store, failLog, clock, random, log }: DeliveryDeps): Deliver {
   let cuts = 0
 
   /** Deadlocks and locks pass: the same again, a few times. */
   async function append(rows: readonly FailRow[], signal: AbortSignal): Promise<void> {
     for (let tries = 1; ; tries += 1) {
       try {
-        await store.failLog.append(rows)
+        await failLog.append(rows)
         return
       } catch (error) {
         if (failureOf(error) !== 'busy' || tries === BUSY_TRIES || signal.aborted) throw error

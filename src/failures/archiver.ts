@@ -2,9 +2,9 @@ import { type BackoffPolicy, backoffDelay } from '../lib/backoff.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Service } from '../lib/service.ts'
 import type { FailRow } from '../model/fail-row.ts'
-import { createDelivery, type Deliver, type DeliveryDeps } from '../store/deliver.ts'
 import { failureOf } from '../store/failure.ts'
 import type { Store } from '../store/store.ts'
+import { createDelivery, type Deliver, type DeliveryDeps } from './deliver.ts'
 
 export interface OutboxEntry {
   readonly id: string
@@ -43,7 +43,7 @@ export interface ArchiverStatus {
 
 export interface ArchiverDeps extends DeliveryDeps {
   readonly outbox: FailOutbox
-  readonly store: DeliveryDeps['store'] & Pick<Store, 'migrate'>
+  readonly store: Pick<Store, 'ping' | 'migrate'>
 }
 
 export interface Archiver extends Service {

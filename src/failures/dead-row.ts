@@ -1,8 +1,8 @@
-import { isoWithOffset } from '../lib/clock.ts'
 import type { FailRow } from '../model/fail-row.ts'
 import type { DeadTask } from '../model/pull.ts'
 import { parseTask } from '../model/task.ts'
 import { parseMessage } from '../queue/message.ts'
+import { failRowOf } from './row.ts'
 
 /** How much is kept of content that is not one of our tasks, characters. */
 const KEPT = 65_536
@@ -17,29 +17,25 @@ export function deadRowOf(taskKey: string, dead: DeadTask, job: string): FailRow
   const { id, attempt, content, why, worker, msg, claimedAt, diedAt, leases } = dead
   const message = parseMessage(content)
   const task = message.ok ? parseTask(message.value, taskKey, id) : message
-  const { script, controller, param } = task.ok
+  const known = task.ok
     ? task.value
-    : { script: '', controller: '', param: content.slice(0, KEPT) }
-  return {
-    worker_id: worker || NOBODY,
-    task_key: taskKey,
-    start_runtime: isoWithOffset(claimedAt),
-    end_runtime: isoWithOffset(diedAt),
-    script,
-    controller,
-    function: task.ok ? task.value.function : '',
-    param,
-    unique_task_id: id,
+    : { script: '', controller: '', function: '', param: content.slice(0, KEPT) }
+  const late = why === 'lease'
+  return failRowOf({
+    task: { ...known, id, taskKey, job },
+    workerId: worker || NOBODY,
     node: worker,
-    job,
     attempt,
-    kind: why === 'lease' ? 'lost' : 'fail',
-    code: 'fail',
-    msg: msg || (why === 'lease' ? leasesOver(leases) : ''),
-    exit_code: null,
-    signal: '',
-    output: '',
-  }
+    startedAt: claimedAt,
+    endedAt: diedAt,
+    result: {
+      kind: late ? 'lost' : 'fail',
+      answer: { code: 'fail', msg: msg || (late ? leasesOver(leases) : ''), data: [] },
+      exitCode: null,
+      signal: null,
+      output: '',
+    },
+  })
 }
 
 function leasesOver(leases: number): string {

@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { failLogOn } from '../../../src/failures/fail-log.ts'
+import { fitted } from '../../../src/failures/fit.ts'
 import { parseAddress } from '../../../src/store/address.ts'
 import { openDatabase } from '../../../src/store/dialect.ts'
 import { failureOf } from '../../../src/store/failure.ts'
-import { fitted } from '../../../src/store/fit.ts'
 import { openStore, type Store } from '../../../src/store/store.ts'
 import { ENGINE_NAMES, ENGINES, type Engine } from '../../support/engines.ts'
 import { failRow, failRows } from '../../support/fail-rows.ts'
@@ -35,8 +36,8 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
   })
 
   test('a row comes back as it was put in, with an id and the time of its archiving', async () => {
-    await store.failLog.append([failRow({ exit_code: null, signal: 'SIGKILL' })])
-    const [row] = await store.failLog.byTaskId('task-1')
+    await store.open(failLogOn).append([failRow({ exit_code: null, signal: 'SIGKILL' })])
+    const [row] = await store.open(failLogOn).byTaskId('task-1')
     const { id, created_at, ...rest } = row ?? {}
     expect(rest).toEqual(failRow({ exit_code: null, signal: 'SIGKILL' }))
     expect(id).toBe(1)
@@ -45,10 +46,10 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
   })
 
   test('the same run twice is one row, in one call and in two, and the first one stays', async () => {
-    await store.failLog.append([failRow(), failRow({ msg: 'other' })])
+    await store.open(failLogOn).append([failRow(), failRow({ msg: 'other' })])
     const second = failRow({ attempt: 2, start_runtime: '2026-11-21T10:01:00.123+01:00' })
-    await store.failLog.append([failRow({ msg: 'third' }), second])
-    const rows = await store.failLog.byTaskId('task-1')
+    await store.open(failLogOn).append([failRow({ msg: 'third' }), second])
+    const rows = await store.open(failLogOn).byTaskId('task-1')
     expect(rows.map(row => [row.attempt, row.msg])).toEqual([
       [1, 'exit code 1'],
       [2, 'exit code 1'],
@@ -57,10 +58,10 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
 
   test('a task id used again after its first life was forgotten keeps both failures', async () => {
     const again = failRow({ start_runtime: '2026-12-01T10:00:00.123+01:00', msg: 'a month later' })
-    await store.failLog.append([failRow()])
-    await store.failLog.append([again, failRow()])
-    await store.failLog.append([again])
-    const rows = await store.failLog.byTaskId('task-1')
+    await store.open(failLogOn).append([failRow()])
+    await store.open(failLogOn).append([again, failRow()])
+    await store.open(failLogOn).append([again])
+    const rows = await store.open(failLogOn).byTaskId('task-1')
     expect(rows.map(row => [row.attempt, row.msg])).toEqual([
       [1, 'exit code 1'],
       [2, 'a month later'],
@@ -69,10 +70,12 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
 
   test('ids that differ by case, accents or blanks at the end are different tasks', async () => {
     const ids = ['a', 'A', 'a ', 'a  ', 'á', 'a\u0301', 'ß', 'ss']
-    await store.failLog.append(ids.map(id => failRow({ unique_task_id: id })))
-    expect(await store.failLog.count()).toBe(ids.length)
+    await store.open(failLogOn).append(ids.map(id => failRow({ unique_task_id: id })))
+    expect(await store.open(failLogOn).count()).toBe(ids.length)
     for (const id of ids)
-      expect((await store.failLog.byTaskId(id)).map(row => row.unique_task_id)).toEqual([id])
+      expect((await store.open(failLogOn).byTaskId(id)).map(row => row.unique_task_id)).toEqual([
+        id,
+      ])
   })
 
   test('hostile text is only text, in every column', async () => {
@@ -94,16 +97,16 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
         signal: short,
         output: text,
       })
-      await store.failLog.append([row])
-      const [stored] = await store.failLog.newest({ limit: 1, job: text })
+      await store.open(failLogOn).append([row])
+      const [stored] = await store.open(failLogOn).newest({ limit: 1, job: text })
       expect(stored).toMatchObject(row)
     }
-    expect(await store.failLog.count()).toBe(HOSTILE.length)
+    expect(await store.open(failLogOn).count()).toBe(HOSTILE.length)
   })
 
   test('what a text column cannot hold is replaced, and the rest of the text stays', async () => {
-    await store.failLog.append([failRow({ output: 'a\0b\0', msg: 'half \uD83D pair' })])
-    const [row] = await store.failLog.newest({ limit: 1 })
+    await store.open(failLogOn).append([failRow({ output: 'a\0b\0', msg: 'half \uD83D pair' })])
+    const [row] = await store.open(failLogOn).newest({ limit: 1 })
     expect([row?.output, row?.msg]).toEqual(['a\u2400b\u2400', 'half \uFFFD pair'])
   })
 
@@ -116,51 +119,55 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
       unique_task_id: '\u{1F600}'.repeat(255),
       job: 'j'.repeat(255),
     })
-    await store.failLog.append([row])
-    expect((await store.failLog.newest({ limit: 1, job: row.job }))[0]).toMatchObject(row)
-    expect(await store.failLog.byTaskId(row.unique_task_id)).toHaveLength(1)
+    await store.open(failLogOn).append([row])
+    expect((await store.open(failLogOn).newest({ limit: 1, job: row.job }))[0]).toMatchObject(row)
+    expect(await store.open(failLogOn).byTaskId(row.unique_task_id)).toHaveLength(1)
   })
 
   test('a hundred rows of the largest size go in with one call', async () => {
-    await store.failLog.append(failRows(100, 1, { output: "'\u{1F600}".repeat(22_000) }))
-    expect(await store.failLog.count()).toBe(100)
+    await store.open(failLogOn).append(failRows(100, 1, { output: "'\u{1F600}".repeat(22_000) }))
+    expect(await store.open(failLogOn).count()).toBe(100)
   })
 
   test('newest pages backwards, by job and by queue', async () => {
-    await store.failLog.append(failRows(5, 1, { job: 'one' }))
-    await store.failLog.append(failRows(5, 6, { job: 'two', task_key: 'other' }))
-    const first = await store.failLog.newest({ limit: 3 })
+    await store.open(failLogOn).append(failRows(5, 1, { job: 'one' }))
+    await store.open(failLogOn).append(failRows(5, 6, { job: 'two', task_key: 'other' }))
+    const first = await store.open(failLogOn).newest({ limit: 3 })
     expect(first.map(row => row.unique_task_id)).toEqual(['task-10', 'task-9', 'task-8'])
     const beforeId = first.at(-1)?.id ?? 0
-    const second = await store.failLog.newest({ limit: 3, beforeId })
+    const second = await store.open(failLogOn).newest({ limit: 3, beforeId })
     expect(second.map(row => row.unique_task_id)).toEqual(['task-7', 'task-6', 'task-5'])
-    const jobs = await store.failLog.newest({ limit: 9, job: 'one', beforeId: second[2]?.id ?? 0 })
+    const jobs = await store
+      .open(failLogOn)
+      .newest({ limit: 9, job: 'one', beforeId: second[2]?.id ?? 0 })
     expect(jobs.map(row => row.unique_task_id)).toEqual(['task-4', 'task-3', 'task-2', 'task-1'])
-    const queue = await store.failLog.newest({ limit: 1, taskKey: 'other' })
+    const queue = await store.open(failLogOn).newest({ limit: 1, taskKey: 'other' })
     expect(queue.map(row => row.unique_task_id)).toEqual(['task-10'])
-    expect(await store.failLog.newest({ limit: 9, taskKey: 'other', job: 'one' })).toEqual([])
+    expect(await store.open(failLogOn).newest({ limit: 9, taskKey: 'other', job: 'one' })).toEqual(
+      [],
+    )
   })
 
   test('pruning removes what was archived long ago, and nothing else', async () => {
-    await store.failLog.append(failRows(2500))
+    await store.open(failLogOn).append(failRows(2500))
     time.advance(86_400_000)
-    await store.failLog.append(failRows(3, 9001))
+    await store.open(failLogOn).append(failRows(3, 9001))
     time.advance(1)
-    expect(await store.failLog.prune(2 * 86_400_000)).toBe(0)
-    expect(await store.failLog.prune(86_400_000)).toBe(2500)
-    expect(await store.failLog.count()).toBe(3)
+    expect(await store.open(failLogOn).prune(2 * 86_400_000)).toBe(0)
+    expect(await store.open(failLogOn).prune(86_400_000)).toBe(2500)
+    expect(await store.open(failLogOn).count()).toBe(3)
   })
 
   test('many writers of the same rows at once leave each row once', async () => {
     const rows = failRows(200)
     const writers = [rows, rows.toReversed(), rows, rows.toReversed()]
-    await Promise.all(writers.map(one => insistently(() => store.failLog.append(one))))
-    expect(await store.failLog.count()).toBe(200)
+    await Promise.all(writers.map(one => insistently(() => store.open(failLogOn).append(one))))
+    expect(await store.open(failLogOn).count()).toBe(200)
   })
 
   test('appending nothing is fine', async () => {
-    await store.failLog.append([])
-    expect(await store.failLog.count()).toBe(0)
+    await store.open(failLogOn).append([])
+    expect(await store.open(failLogOn).count()).toBe(0)
   })
 
   test('a row that the database refuses is an error of that kind, and its group stays out', async () => {
@@ -172,12 +179,15 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
     // SQLite knows no widths, and stores it whole.
     if (name !== 'sqlite') bad.push(failRow({ unique_task_id: 'x'.repeat(256) }))
     for (const one of bad) {
-      const failed = await store.failLog.append([failRow(), one]).catch((error: unknown) => error)
+      const failed = await store
+        .open(failLogOn)
+        .append([failRow(), one])
+        .catch((error: unknown) => error)
       expect(failed).toBeInstanceOf(Error)
       expect(failureOf(failed)).toBe('refused')
-      expect(await store.failLog.count()).toBe(0)
-      await store.failLog.append([fitted(one)])
-      await store.failLog.prune(-1)
+      expect(await store.open(failLogOn).count()).toBe(0)
+      await store.open(failLogOn).append([fitted(one)])
+      await store.open(failLogOn).prune(-1)
     }
   })
 
@@ -187,7 +197,8 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
     await other.migrate()
     const db = openDatabase(parseAddress(url))
     await sql.raw(RULES[name]).execute(db)
-    const failed = await other.failLog
+    const failed = await other
+      .open(failLogOn)
       .append([failRow({ attempt: 6 })])
       .catch((error: unknown) => error)
     expect(failureOf(failed)).toBe('refused')
@@ -196,11 +207,14 @@ describe.each(ENGINE_NAMES)('the fail_log in %s', name => {
 
   test('a table that is gone is told as missing, and migrating brings it back', async () => {
     const other = openStore(engine.freshUrl(), recordedLog().log)
-    const failed = await other.failLog.append([failRow()]).catch((error: unknown) => error)
+    const failed = await other
+      .open(failLogOn)
+      .append([failRow()])
+      .catch((error: unknown) => error)
     expect(failureOf(failed)).toBe('missing')
     await other.migrate()
-    await other.failLog.append([failRow()])
-    expect(await other.failLog.count()).toBe(1)
+    await other.open(failLogOn).append([failRow()])
+    expect(await other.open(failLogOn).count()).toBe(1)
     await other.close()
   })
 })
@@ -227,10 +241,14 @@ test('MariaDB with escaping by backslashes switched off takes hostile text all t
   await using server = await startMariaDb(['--sql-mode=NO_BACKSLASH_ESCAPES,ANSI_QUOTES'])
   const store = openStore(server.url, recordedLog().log)
   await store.migrate()
-  await store.failLog.append(
-    HOSTILE.map((text, n) => failRow({ unique_task_id: String(n), msg: text, param: `${text}\\` })),
-  )
-  const rows = await store.failLog.newest({ limit: HOSTILE.length })
+  await store
+    .open(failLogOn)
+    .append(
+      HOSTILE.map((text, n) =>
+        failRow({ unique_task_id: String(n), msg: text, param: `${text}\\` }),
+      ),
+    )
+  const rows = await store.open(failLogOn).newest({ limit: HOSTILE.length })
   expect(rows.map(row => row.msg)).toEqual(HOSTILE.toReversed())
   await store.close()
 })
@@ -242,9 +260,9 @@ test('the times of a row are instants for each database, whatever their offset',
     const url = engine.freshUrl()
     const store = openStore(url, recordedLog().log)
     await store.migrate()
-    await store.failLog.append(
-      times.map((start_runtime, n) => failRow({ start_runtime, attempt: n + 1 })),
-    )
+    await store
+      .open(failLogOn)
+      .append(times.map((start_runtime, n) => failRow({ start_runtime, attempt: n + 1 })))
     const db = openDatabase(parseAddress(url))
     const found = await db
       .selectFrom('fail_log')

@@ -1,8 +1,9 @@
 import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Archiver, createArchiver } from '../../../src/failures/archiver.ts'
+import { failLogOn } from '../../../src/failures/fail-log.ts'
 import { realClock } from '../../../src/lib/clock.ts'
 import type { FailRow } from '../../../src/model/fail-row.ts'
-import { type Archiver, createArchiver } from '../../../src/monitor/archiver.ts'
 import { parseAddress } from '../../../src/store/address.ts'
 import { openDatabase } from '../../../src/store/dialect.ts'
 import { openStore, type Store } from '../../../src/store/store.ts'
@@ -61,7 +62,14 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
     url = engine.freshUrl()
     store = openStore(url, log)
     outbox = memoryOutbox()
-    archiver = createArchiver({ outbox, store, clock: hasty, random: Math.random, log })
+    archiver = createArchiver({
+      outbox,
+      store,
+      failLog: store.open(failLogOn),
+      clock: hasty,
+      random: Math.random,
+      log,
+    })
   })
   afterEach(async () => {
     await archiver.stop()
@@ -85,9 +93,9 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
       await server.restart()
     }
     await archived('everything is archived after the restarts')
-    expect(await store.failLog.count()).toBe(rows.length)
+    expect(await store.open(failLogOn).count()).toBe(rows.length)
     expect(archiver.status()).toMatchObject({ archived: rows.length, aside: 0 })
-    const [sample] = await store.failLog.byTaskId('task-777')
+    const [sample] = await store.open(failLogOn).byTaskId('task-777')
     expect(sample?.output).toHaveLength(500)
   })
 
@@ -107,7 +115,7 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
     })
     await server.restart()
     await archived('the rows of the second outage')
-    expect(await store.failLog.count()).toBe(600)
+    expect(await store.open(failLogOn).count()).toBe(600)
   })
 
   test('a server that hangs is an error within seconds, and is served on when it answers', async () => {
@@ -128,13 +136,13 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
     expect(performance.now() - connecting).toBeLessThan(8000)
     server.thaw()
     await archived('the rows that waited')
-    expect(await store.failLog.count()).toBe(20)
+    expect(await store.open(failLogOn).count()).toBe(20)
   })
 
   test('rows wait for a table that is locked, however long, and all of them are stored', async () => {
     await store.migrate()
     let appends = 0
-    const { failLog } = store
+    const failLog = store.open(failLogOn)
     const counted = {
       ...failLog,
       append: (rows: readonly FailRow[]) => {
@@ -143,8 +151,14 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
       },
     }
     const { log } = recordedLog()
-    const parts = { ...store, failLog: counted }
-    archiver = createArchiver({ outbox, store: parts, clock: hasty, random: Math.random, log })
+    archiver = createArchiver({
+      outbox,
+      store,
+      failLog: counted,
+      clock: hasty,
+      random: Math.random,
+      log,
+    })
     const unlock = await lockFailLog(url)
     try {
       outbox.put(...failRows(30))
@@ -157,7 +171,7 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
       await unlock()
     }
     await archived('the rows that waited')
-    expect(await store.failLog.count()).toBe(30)
+    expect(await store.open(failLogOn).count()).toBe(30)
     expect(archiver.status()).toMatchObject({ archived: 30, aside: 0 })
   })
 
@@ -177,8 +191,8 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
     outbox.put(...failRows(50), long, twin, ...failRows(50, 51))
     await archiver.start()
     await archived('all of them')
-    expect(await store.failLog.count()).toBe(102)
-    const cut = await store.failLog.newest({ limit: 1, job: 'j'.repeat(255) })
+    expect(await store.open(failLogOn).count()).toBe(102)
+    const cut = await store.open(failLogOn).newest({ limit: 1, job: 'j'.repeat(255) })
     expect(cut[0]?.unique_task_id).toMatch(/^y{222}-[0-9a-f]{32}$/)
   })
 
@@ -189,7 +203,7 @@ describe.each(['mariadb', 'postgres'] as const)('the archiver with %s', name => 
     await dropDatabases(server, name)
     outbox.put(...failRows(5, 100))
     await archived('the rows after the drop')
-    expect(await store.failLog.count()).toBe(5)
+    expect(await store.open(failLogOn).count()).toBe(5)
   })
 })
 

@@ -176,7 +176,7 @@ function nameLocks(worker: Worker, owner: string): void {
 /**
  * Lacking: nothing says that a request is pending which may bring a job. After a new connection we look for
  * jobs that were handed out without our hearing of it, and must not take such a one for lost.
- * Test: test/integration/queue/unheard.test.ts.
+ * Test: none yet; those of test/integration/queue/unheard.test.ts pass without it.
  */
 function tellRequests(worker: Worker, { onAsked }: Pick<Watch<Job>, 'onAsked'>): void {
   const { backend } = innerOf(worker)
@@ -287,7 +287,7 @@ function leaveAnyway(worker: Worker): void {
 /**
  * Lacking: a worker that is full looks at its concurrency when a job ends. A fetch of nothing makes it
  * look now.
- * Test: 'takes the limits it is told while it runs' in test/integration/workers/worker.test.ts.
+ * Test: 'a full one that may have more …' in test/integration/queue/consumer.test.ts.
  */
 export function setConcurrency(worker: Worker, value: number): void {
   worker.concurrency = value

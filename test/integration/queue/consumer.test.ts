@@ -140,6 +140,17 @@ describe('taking tasks', () => {
     },
   )
 
+  test('a full one that may have more takes more at once', async () => {
+    await add({ id: 'one' }, { id: 'two' })
+    const { open, opened } = door()
+    const { consumer, claims } = await bench.consume({ handle: () => opened.then(() => DONE) })
+    await waitFor(() => claims.length === 1, { what: 'one is taken' })
+    consumer.concurrency = 2
+    await waitFor(() => claims.length === 2, { what: 'the other is taken while one runs' })
+    expect(claims.map(claim => claim.task.id)).toEqual(['one', 'two'])
+    open()
+  })
+
   test('no faster than the rate', async () => {
     await add(...Array.from({ length: 7 }, (_, n) => ({ id: `r${n}` })))
     const times: number[] = []
